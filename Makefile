@@ -1,0 +1,51 @@
+# The whole workflow. Needs Python >= 3.12 and make; everything else is set up here.
+#   make demo    a real phone call with an agent: no key, no account    make demo KEEP=1   ... and stay up for a softphone
+#   make test    set up, lint and run every test                         make bench         capacity and latency, against a bare floor
+#   make serve   run the server from mediaserver.toml                    make lint / format / clean
+
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PYTHON ?= $(shell for p in python3.13 python3.12 python3 python; do \
+	"$$p" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 12))' >/dev/null 2>&1 && echo "$$p" && break; done)
+STAMP  := $(VENV)/.installed
+EXTRAS := dev,local,picture
+ARGS   ?=
+export HF_HUB_OFFLINE := 1
+
+.PHONY: setup demo test lint format bench serve clean
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "No usable Python found: this needs Python 3.12 or newer with its venv module"; \
+		echo "(Debian/Ubuntu: apt install python3 python3-venv). Or name one: make PYTHON=/path/to/python3.13"; exit 1; fi
+	@echo "Setting up $(VENV) with $(PYTHON) (first time: a few hundred megabytes, mostly speech models)"
+	@"$(PYTHON)" -m venv "$(VENV)"
+	@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check --progress-bar on -c constraints.txt -e ".[$(EXTRAS)]"
+	@touch "$@"
+
+demo: setup
+	@"$(BIN)/python" -m mediaserver demo $(if $(KEEP),--keep) $(ARGS)
+
+test: setup lint
+	@"$(BIN)/python" -m pytest $(ARGS)
+
+lint: setup
+	@"$(BIN)/ruff" check .
+	@"$(BIN)/ruff" format --check .
+	@"$(BIN)/mypy"
+	@"$(BIN)/lint-imports"
+
+format: setup
+	@"$(BIN)/ruff" check --fix .
+	@"$(BIN)/ruff" format .
+
+bench: setup
+	@"$(BIN)/python" -m bench $(ARGS)
+
+serve: setup
+	@"$(BIN)/python" -m mediaserver serve $(ARGS)
+
+clean:
+	rm -rf "$(VENV)" build dist out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
