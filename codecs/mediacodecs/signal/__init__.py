@@ -1,0 +1,1 @@
+"""Signal processing on PCM alone: rates, lost frames, speech, levels, tones."""
