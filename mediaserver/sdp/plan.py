@@ -1,0 +1,57 @@
+"""The outcome of offer and answer: all the media plane needs to know of a session description."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Direction(Enum):
+    """RFC 4566 6, from our side."""
+
+    SENDRECV = "sendrecv"
+    SENDONLY = "sendonly"
+    RECVONLY = "recvonly"
+    INACTIVE = "inactive"
+
+    @property
+    def sends(self) -> bool:
+        """We send audio."""
+        return self in (Direction.SENDRECV, Direction.SENDONLY)
+
+    @property
+    def receives(self) -> bool:
+        """We receive audio."""
+        return self in (Direction.SENDRECV, Direction.RECVONLY)
+
+
+@dataclass(frozen=True, slots=True)
+class PayloadFormat:
+    """One RTP payload format: `encoding` in upper case as in the RFCs ("PCMU"), `clock_rate` in Hz."""
+
+    payload_type: int
+    encoding: str
+    clock_rate: int
+    channels: int = 1
+    fmtp: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MediaPlan:
+    """What was agreed for the audio stream.
+
+    `send` is the format we send, with the payload type the peer asked for; `receive` are the audio formats we must
+    accept, with the types we announced. `ptime_ms` is what we send. An event or comfort noise type is None when not
+    agreed; comfort noise agreed means silence may be left out (discontinuous downlink).
+    """
+
+    send: PayloadFormat
+    receive: tuple[PayloadFormat, ...]
+    ptime_ms: int
+    direction: Direction
+    remote_rtp: tuple[str, int]
+    """Address and port of the peer as described; (address, 0) is never produced."""
+    remote_rtcp: tuple[str, int]
+    event_send: int | None = None
+    event_receive: int | None = None
+    comfort_noise_send: int | None = None
+    comfort_noise_receive: int | None = None
+    rtcp_mux: bool = False
