@@ -1,0 +1,90 @@
+"""The fault script at work in one session."""
+
+import functools
+from collections.abc import Callable
+
+from mediaproviders.emulators.openai.agenda import Agenda
+from mediaproviders.emulators.openai.faults import Fault
+from mediaproviders.emulators.openai.outbox import Close, Outbox, Reset, StopReading
+from mediaproviders.emulators.openai.responding import Responding
+from mediaproviders.emulators.openai.response import Response
+from mediaproviders.emulators.openai.timeline import Timeline
+
+GARBAGE = bytes(range(255, -1, -1)) * 4
+NOT_JSON = "<html><body><h1>502 Bad Gateway</h1></body></html>"
+TRUNCATED_JSON = '{"type":"response.output_audio.delta","event_id":"event_0","delta":"//7+/v'
+
+
+class Mishaps:
+    """Strikes when the script says so."""
+
+    def __init__(
+        self,
+        faults: tuple[Fault, ...],
+        outbox: Outbox,
+        agenda: Agenda,
+        responding: Responding,
+        timeline: Timeline,
+        expire: Callable[[float], None],
+    ) -> None:
+        self._outbox = outbox
+        self._responding = responding
+        self._timeline = timeline
+        self._agenda = agenda
+        self._expire = expire
+        self._timed = [each for each in faults if each.at_s is not None]
+        self._in_answers = [each for each in faults if each.on_turn is not None]
+        if self._in_answers:
+            responding.watchers.append(self._watch)
+
+    def begin(self, now: float) -> None:
+        """The session is open: its seconds count from now."""
+        for fault in self._timed:
+            assert fault.at_s is not None
+            self._agenda.at(now + fault.at_s, functools.partial(self._strike, fault, None))
+
+    def _watch(self, response: Response, now: float) -> None:
+        for fault in list(self._in_answers):
+            if fault.on_turn == response.order.number and response.sent_ms >= fault.after_ms:
+                self._in_answers.remove(fault)
+                self._strike(fault, response, now)
+
+    def _strike(self, fault: Fault, response: Response | None, now: float) -> None:
+        self._timeline.note("fault", now, fault=fault.kind)
+        outbox = self._outbox
+        match fault.kind:
+            case "close":
+                outbox.put(Close(fault.code, "as told by the fault script"))
+            case "reset":
+                outbox.put(Reset())
+            case "expire":
+                self._expire(now)
+            case "binary_garbage":
+                outbox.put(GARBAGE)
+            case "not_json":
+                outbox.put(NOT_JSON)
+            case "truncated_json":
+                outbox.put(TRUNCATED_JSON)
+            case "unknown_event":
+                outbox.emit("response.dream.delta", delta="zzz")
+            case "stop_reading":
+                outbox.put(StopReading(fault.seconds))
+            case "mute":
+                outbox.muted = True
+            case "error":
+                error = {"type": "server_error", "code": fault.error_code, "message": "The emulator was told to err."}
+                outbox.emit("error", error={**error, "param": None, "event_id": None})
+            case _:
+                self._strike_response(fault, response or self._responding.active, now)
+
+    def _strike_response(self, fault: Fault, response: Response | None, now: float) -> None:
+        if response is None:
+            return
+        match fault.kind:
+            case "fail_response":
+                response.fail(fault.error_code, now)
+            case "stall":
+                response.hold(fault.seconds)
+            case "flood":
+                response.flood(fault.seconds)
+        self._responding.rearm(response)

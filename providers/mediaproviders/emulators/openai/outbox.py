@@ -1,0 +1,71 @@
+"""What a session wants done: frames to send, and what happens to the connection."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Close the WebSocket."""
+
+    code: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """Drop the TCP connection without a word."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopReading:
+    """Read nothing from the socket for a while."""
+
+    seconds: float
+
+
+type Effect = str | bytes | Close | Reset | StopReading
+"""A str is a text frame, bytes are a binary one."""
+
+
+class Outbox:
+    """The effects of one session, in order, until the shell drains them."""
+
+    def __init__(self, ids: Callable[[str], str]) -> None:
+        self._effects: list[Effect] = []
+        self._ids = ids
+        self.muted = False
+        """Nothing more is sent."""
+        self.closed = False
+        """The connection is to end; nothing more is sent."""
+
+    def emit(self, kind: str, **fields: Any) -> None:
+        """A server event, with an id of its own."""
+        if not self.muted and not self.closed:
+            event = {"type": kind, "event_id": self._ids("event"), **fields}
+            self._effects.append(orjson.dumps(event).decode())
+
+    def emit_audio(self, response: str, item: str, piece: str) -> None:
+        """An audio delta; the one event there are many of, so its JSON is written by hand."""
+        if not self.muted and not self.closed:
+            self._effects.append(
+                f'{{"type":"response.output_audio.delta","event_id":"{self._ids("event")}","response_id":"{response}",'
+                f'"item_id":"{item}","output_index":0,"content_index":0,"delta":"{piece}"}}'
+            )
+
+    def put(self, effect: Effect) -> None:
+        """An effect as it is."""
+        if self.closed or (self.muted and isinstance(effect, (str, bytes))):
+            return
+        self._effects.append(effect)
+        self.closed = isinstance(effect, (Close, Reset))
+
+    def drain(self) -> list[Effect]:
+        """All effects since the last call."""
+        effects = self._effects
+        if effects:
+            self._effects = []
+        return effects
