@@ -1,0 +1,140 @@
+"""What both user agent cores share: the legs and their dialogs, the alarms, and the outbox."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from ipaddress import ip_address
+
+from mediaserver.errors import LocalProtocolError
+from mediaserver.sip.dialog import Dialog, DialogId
+from mediaserver.sip.events import Effect, Event, Flow, Send
+from mediaserver.sip.identity import SDP, EndpointSettings, Identity
+from mediaserver.sip.leg import Leg, LegAlarm, LegState
+from mediaserver.sip.message import Request, Response
+from mediaserver.sip.timers import Alarms
+
+
+class Core:
+    """Legs by handle and by dialog; everything that leaves the endpoint goes through `send` and `emit`."""
+
+    def __init__(self, token: Callable[[], str], settings: EndpointSettings) -> None:
+        self.token = token
+        self.settings = settings
+        self.identity = Identity(settings)
+        self.legs: dict[int, Leg] = {}
+        self.dialogs: dict[DialogId, Leg] = {}
+        self.alarms: Alarms[Leg, LegAlarm] = Alarms()
+        self.outbox: list[Effect] = []
+        self._issued = 0
+
+    def send(self, flow: Flow, wire: bytes) -> None:
+        """Put bytes in the outbox."""
+        self.outbox.append(Send(flow, wire))
+
+    def emit(self, event: Event) -> None:
+        """Put an event in the outbox."""
+        self.outbox.append(event)
+
+    def new_leg(self, state: LegState, flow: Flow, user: str | None) -> Leg:
+        """A leg with the next handle."""
+        self._issued += 1
+        leg = self.legs[self._issued] = Leg(self._issued, state, flow, user)
+        return leg
+
+    def leg(self, handle: int, *states: LegState) -> Leg | None:
+        """The leg of a command; None when it has ended meanwhile, for its end may cross the command.
+
+        Raises LocalProtocolError when there never was such a leg or it is not in one of `states`.
+        """
+        leg = self.legs.get(handle)
+        if leg is None:
+            if not 0 < handle <= self._issued:
+                raise LocalProtocolError(f"there never was a leg {handle}")
+            return None
+        if states and leg.state not in states and leg.state is not LegState.ENDING:
+            raise LocalProtocolError(f"leg {handle} is {leg.state.name}")
+        return None if states and leg.state not in states else leg
+
+    def enter_dialog(self, leg: Leg, dialog: Dialog) -> None:
+        """Make `dialog` the leg's own: requests of the peer find it from now on."""
+        leg.dialog = dialog
+        self.dialogs[dialog.id] = leg
+
+    def forget(self, leg: Leg) -> None:
+        """The leg is gone: no handle, no dialog, no alarm."""
+        leg.state = LegState.ENDED
+        leg.pending = leg.accepted = None
+        self.legs.pop(leg.id, None)
+        self.alarms.stop(leg)
+        if leg.dialog is not None and self.dialogs.get(leg.dialog.id) is leg:
+            del self.dialogs[leg.dialog.id]
+
+    def response(
+        self,
+        request: Request,
+        status: int,
+        leg: Leg | None = None,
+        *,
+        to_tag: str | None = None,
+        reason: str | None = None,
+        headers: Sequence[tuple[str, str]] = (),
+        body: bytes | None = None,
+    ) -> Response:
+        """A response of ours; what makes or keeps a dialog has the leg's tag and our Contact (12.1.1, 8.2.6)."""
+        if leg is not None and leg.dialog is not None and status > 100:
+            to_tag = leg.dialog.local_tag
+        response = request.response(status, reason, to_tag=to_tag)
+        if leg is not None and request.method == "INVITE" and 100 < status < 300:
+            response.headers.add("Contact", self.identity.contact(leg.flow, leg.user))
+        if 200 <= status < 300 and request.method in ("INVITE", "OPTIONS"):
+            self.identity.capabilities(response.headers)
+        for name, value in headers:
+            response.headers.add(name, value)
+        if status > 100:
+            response.headers.add("Server", self.settings.user_agent)
+        if body is not None:
+            response.headers.add("Content-Type", SDP)
+            response.body = body
+        return response
+
+    def reconnect(self, leg: Leg) -> None:
+        """The leg's connection is closed: when there is something to send, the shell shall open one to the next hop.
+
+        That is where the peer listens; the far end of the old connection was most likely a port of the moment.
+        """
+        remote = leg.flow.remote
+        if leg.dialog is not None:
+            hop = leg.dialog.next_hop
+            if _is_address(hop.host):
+                remote = (hop.host, hop.port or 5060)
+        leg.flow = replace(leg.flow, remote=remote, key=0)
+
+    def dialog_flow(self, dialog: Dialog, flow: Flow, seen_as: tuple[str, int] | None = None) -> Flow:
+        """Where requests in `dialog` go, given the flow the peer was heard on.
+
+        `seen_as` is the sent-by of the peer's request. A connection is kept. Over UDP it is the first route or the
+        Contact if that is an address, but the flow itself if the peer is behind a NAT it does not know of: its Contact
+        then is the very sent-by that its packets do not come from, or a private address seen from a public one.
+        """
+        hop = dialog.next_hop
+        target = (hop.host, hop.port or 5060)
+        if flow.reliable or (not dialog.route_set and target == seen_as):
+            return flow
+        if not _is_address(hop.host):
+            return flow
+        address = ip_address(hop.host)
+        if address.is_unspecified or (address.is_private and not ip_address(flow.remote[0]).is_private):
+            return flow
+        return replace(flow, remote=target)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def body_of(message: Request | Response) -> bytes | None:
+    """The body, None when it is empty."""
+    return message.body or None

@@ -1,0 +1,217 @@
+"""The UAC core (RFC 3261 8.1, 9.1, 13.2): our INVITEs, their CANCELs and ACKs."""
+
+from collections.abc import Sequence
+
+from mediaserver.errors import RemoteProtocolError
+from mediaserver.sip.challenge import answer_challenge
+from mediaserver.sip.client_tx import cancel_request, client_transaction, first_actions, response_key
+from mediaserver.sip.core import Core, body_of
+from mediaserver.sip.dialog import Dialog
+from mediaserver.sip.events import Answered, Flow, Progress, Refused
+from mediaserver.sip.headers import Headers
+from mediaserver.sip.identity import SDP
+from mediaserver.sip.in_dialog import STATUS_OF, DialogRequests
+from mediaserver.sip.leg import Attempt, Credentials, Leg, LegAlarm, LegState
+from mediaserver.sip.message import Request, Response
+from mediaserver.sip.transaction import Cause, Engine, Input, Transaction
+from mediaserver.sip.uri import NameAddr, SipUri
+
+_CANCELLED = "Request Terminated"
+
+
+class Uac:
+    """The transaction user of the client transactions."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self.transactions = Engine(core.settings.timers, core.send, self)
+        self.requests = DialogRequests(core, self._transmit)
+
+    def receive(self, response: Response, now: float) -> None:
+        """Match a response to its transaction; a stray one, or one with a second Via, is dropped (8.1.3.3)."""
+        if len(response.headers.get_all("Via")) != 1 or response.status < 100:
+            return
+        transaction = self.transactions.find(response_key(response))
+        if transaction is not None:
+            self.transactions.feed(transaction, Input.of(response.status), now, response)
+
+    # The user's commands
+
+    def invite(
+        self,
+        target: SipUri,
+        flow: Flow,
+        from_: NameAddr,
+        now: float,
+        sdp: bytes | None,
+        credentials: Credentials | None,
+        extra: Sequence[tuple[str, str]],
+    ) -> Leg:
+        """Send an INVITE outside any dialog (8.1.1, 13.2.1)."""
+        core = self._core
+        leg = core.new_leg(LegState.CALLING, flow, from_.uri.user)
+        leg.credentials = credentials
+        headers = Headers()
+        headers.add("Max-Forwards", "70")
+        headers.add("From", str(NameAddr(from_.display, from_.uri, {**from_.parameters, "tag": core.token()})))
+        headers.add("To", str(NameAddr(None, target)))
+        headers.add("Call-ID", core.token())
+        headers.add("CSeq", "1 INVITE")
+        headers.add("Contact", core.identity.contact(flow, leg.user))
+        core.identity.capabilities(headers)
+        headers.add("Accept", SDP)
+        headers.add("User-Agent", core.settings.user_agent)
+        for name, value in extra:
+            headers.add(name, value)
+        if sdp is not None:
+            headers.add("Content-Type", SDP)
+        transaction = self._transmit(Request("INVITE", target, headers, sdp or b""), flow, leg, now)
+        leg.attempt = Attempt(transaction.request, transaction, offered=sdp is not None)
+        return leg
+
+    def cancel(self, leg: Leg, now: float) -> None:
+        """Give up our INVITE: CANCEL now if anything was heard of it, else as soon as something is (9.1)."""
+        attempt = leg.attempt
+        assert attempt is not None
+        if not attempt.cancelled:
+            attempt.cancelled = True
+            if attempt.heard:
+                self._send_cancel(leg, attempt, now)
+
+    def acknowledge(self, leg: Leg, sdp: bytes | None, now: float) -> None:
+        """Send the ACK of a 2xx that carried an offer; without `sdp` the offer is not answered."""
+        attempt = leg.attempt
+        assert attempt is not None and leg.dialog is not None
+        attempt.answer_due = False
+        self._ack(attempt, leg.dialog, leg.flow, sdp)
+
+    # What came back
+
+    def passed(self, transaction: Transaction, message: Request | Response | None, now: float) -> None:
+        """Take a response that its transaction let through."""
+        assert isinstance(message, Response)
+        if transaction.request.method != "INVITE":
+            self.requests.passed(transaction, message, now)
+            return
+        leg = transaction.leg
+        if leg is None or leg.attempt is None or leg.attempt.transaction is not transaction:
+            return
+        if message.status < 200:
+            self._provisional(leg, leg.attempt, message, now)
+        elif message.status < 300:
+            self._success(leg, leg.attempt, message, now)
+        elif leg.state is LegState.CALLING:
+            self._refused(leg, leg.attempt, message, now)
+
+    def failed(self, transaction: Transaction, cause: Cause, now: float) -> None:
+        """Take note that no response will come."""
+        leg = transaction.leg
+        if transaction.request.method != "INVITE":
+            self.requests.failed(transaction, cause, now)
+        elif leg is not None and leg.state is LegState.CALLING:
+            given_up = leg.attempt is not None and leg.attempt.cancelled and leg.attempt.heard
+            status, reason = (487, _CANCELLED) if given_up else (STATUS_OF[cause], cause.value)
+            self._core.forget(leg)
+            self._core.emit(Refused(leg.id, status, reason, None))
+
+    def alarm(self, leg: Leg, now: float) -> None:
+        """64*T1 after the CANCEL there is still no final response: there will be none (9.1)."""
+        if leg.attempt is not None and leg.state is LegState.CALLING:
+            self.transactions.feed(leg.attempt.transaction, Input.GIVE_UP, now)
+
+    def _provisional(self, leg: Leg, attempt: Attempt, response: Response, now: float) -> None:
+        if leg.state is not LegState.CALLING:
+            return
+        first, attempt.heard = not attempt.heard, True
+        if attempt.cancelled and first:
+            self._send_cancel(leg, attempt, now)
+        elif response.status > 100 and not attempt.cancelled:
+            self._core.emit(Progress(leg.id, response.status, body_of(response)))
+
+    def _success(self, leg: Leg, attempt: Attempt, response: Response, now: float) -> None:
+        tag = response.to.tag or ""
+        if tag in attempt.acks:
+            self._core.send(*attempt.acks[tag])  # the ACK was lost: the 2xx came again (13.2.2.4)
+            return
+        if attempt.answer_due and leg.dialog is not None and tag == leg.dialog.remote_tag:
+            return  # not ACKed yet: the user still ponders over the offer
+        try:
+            dialog = Dialog.of_caller(attempt.request, response)
+        except RemoteProtocolError as fault:
+            self._unusable(leg, str(fault))
+            return
+        flow = self._core.dialog_flow(dialog, attempt.transaction.flow)
+        if leg.state is not LegState.CALLING or attempt.cancelled:
+            self._unwanted(leg, attempt, dialog, flow, now)
+            return
+        leg.flow = flow
+        leg.state = LegState.CONFIRMED
+        self._core.alarms.stop(leg)
+        self._core.enter_dialog(leg, dialog)
+        if attempt.offered:
+            self._ack(attempt, dialog, flow, None)
+        else:
+            attempt.answer_due = True
+        self._core.emit(Answered(leg.id, body_of(response)))
+
+    def _unwanted(self, leg: Leg, attempt: Attempt, dialog: Dialog, flow: Flow, now: float) -> None:
+        """A 2xx after our CANCEL, or of a second branch of a fork: ACK it, then BYE (13.2.2.4)."""
+        self._ack(attempt, dialog, flow, None)
+        self.requests.discard(dialog, flow, now)
+        if leg.state is LegState.CALLING:
+            self._core.forget(leg)
+            self._core.emit(Refused(leg.id, 487, _CANCELLED, None))
+
+    def _unusable(self, leg: Leg, fault: str) -> None:
+        if leg.state is LegState.CALLING:
+            self._core.forget(leg)
+            self._core.emit(Refused(leg.id, 502, fault, None))
+
+    def _refused(self, leg: Leg, attempt: Attempt, response: Response, now: float) -> None:
+        if not attempt.cancelled and not attempt.challenged:
+            cseq = attempt.request.cseq.number + 1
+            again = answer_challenge(attempt.request, response, leg.credentials, cseq, self._core.token())
+            if again is not None:
+                attempt.challenged = True
+                attempt.heard = False
+                attempt.transaction = self._transmit(again, attempt.transaction.flow, leg, now)
+                attempt.request = attempt.transaction.request
+                return
+        self._core.forget(leg)
+        self._core.emit(Refused(leg.id, response.status, response.reason, _retry_after(response)))
+
+    # What goes out
+
+    def _transmit(self, request: Request, flow: Flow, leg: Leg | None, now: float) -> Transaction:
+        request.headers.remove("Via")
+        request.headers.prepend("Via", self._core.identity.via(flow, f"z9hG4bK{self._core.token()}"))
+        transaction = client_transaction(request, flow, leg=leg)
+        self.transactions.add(transaction, first_actions(request), now)
+        return transaction
+
+    def _send_cancel(self, leg: Leg, attempt: Attempt, now: float) -> None:
+        # Not by `_transmit`: a CANCEL keeps the branch of its INVITE.
+        cancel = cancel_request(attempt.request)
+        transaction = client_transaction(cancel, attempt.transaction.flow)
+        self.transactions.add(transaction, first_actions(cancel), now)
+        self._core.alarms.start(leg, LegAlarm.NO_FINAL, now + self._core.settings.timers.timeout)
+
+    def _ack(self, attempt: Attempt, dialog: Dialog, flow: Flow, sdp: bytes | None) -> None:
+        """An ACK to a 2xx is of the dialog, with a branch of its own and no transaction (13.2.2.4)."""
+        ack = dialog.request("ACK", cseq=dialog.invite_cseq)
+        ack.headers.prepend("Via", self._core.identity.via(flow, f"z9hG4bK{self._core.token()}"))
+        for name in ("Authorization", "Proxy-Authorization"):
+            for value in attempt.request.headers.get_all(name):
+                ack.headers.add(name, value)
+        if sdp is not None:
+            ack.headers.add("Content-Type", SDP)
+            ack.body = sdp
+        wire = bytes(ack)
+        attempt.acks[dialog.remote_tag] = (flow, wire)
+        self._core.send(flow, wire)
+
+
+def _retry_after(response: Response) -> int | None:
+    """The seconds of Retry-After (20.33), without comment and parameters."""
+    value = (response.headers.get("Retry-After") or "").replace("(", ";").partition(";")[0].strip()
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else None

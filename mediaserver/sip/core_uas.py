@@ -1,0 +1,197 @@
+"""The UAS core (RFC 3261 8.2, 9.2, 13.3): requests that came, and whether they belong to a call."""
+
+from collections.abc import Callable, Hashable
+from zlib import crc32
+
+from mediaserver.errors import RemoteProtocolError
+from mediaserver.sip.core import Core
+from mediaserver.sip.dialog import Dialog
+from mediaserver.sip.digest import DigestAuthenticator, Verdict
+from mediaserver.sip.events import Flow, IncomingCall
+from mediaserver.sip.identity import SDP, received_via, reply_flow
+from mediaserver.sip.invitation import Invitations
+from mediaserver.sip.leg import Leg, LegState
+from mediaserver.sip.message import MalformedRequest, Request
+from mediaserver.sip.screening import Refusal, refuse_content, refuse_extension, refuse_method, refuse_target
+from mediaserver.sip.server_tx import request_key, server_transaction
+from mediaserver.sip.transaction import Engine, Input
+
+
+class Uas:
+    """Takes every request; what it refuses by the request alone it refuses without state (8.2.7).
+
+    A retransmission of such a request is refused again, so nothing is lost, and a flood of them leaves no trace.
+    """
+
+    def __init__(
+        self,
+        core: Core,
+        transactions: Engine,
+        invitations: Invitations,
+        authenticator: DigestAuthenticator | None,
+        admit: Callable[[str], bool],
+    ) -> None:
+        self._core = core
+        self._transactions = transactions
+        self._invitations = invitations
+        self._authenticator = authenticator
+        self._admit = admit
+        self._turned_away: set[Flow] = set()
+        self._tag = core.token()
+
+    def malformed(self, fault: MalformedRequest, flow: Flow) -> None:
+        """Answer a request that could not be read whole."""
+        if self._admit(flow.remote[0]):
+            fault.partial.headers.replace_first("Via", str(received_via(fault.partial, flow)))
+            self._refuse(fault.partial, reply_flow(fault.partial, flow), Refusal(fault.status))
+
+    def receive(self, request: Request, flow: Flow, now: float) -> None:
+        """Match a request to its transaction, its dialog, or treat it as new (17.2.3, 12.2.2)."""
+        request.headers.replace_first("Via", str(received_via(request, flow)))
+        key = request_key(request)
+        transaction = self._transactions.find(key)
+        dialog_id = (request.call_id, request.to.tag or "", request.from_.tag or "")
+        leg = self._core.dialogs.get(dialog_id) if request.to.tag else None
+        if request.method == "ACK":
+            if transaction is not None:
+                self._transactions.feed(transaction, Input.ACK, now, request)
+            elif leg is not None:
+                self._invitations.acknowledged(leg, request, now)
+        elif transaction is not None:
+            self._transactions.feed(transaction, Input.REQUEST, now)
+        elif leg is not None:
+            self._within_dialog(leg, request, key, flow, now)
+        elif request.method == "CANCEL":
+            self._cancel(request, flow, now)
+        else:
+            self._outside_dialog(request, key, flow, now)
+
+    def flow_closed(self, flow: Flow) -> None:
+        """Forget the connection; dialogs that used it open another when they have something to say."""
+        self._turned_away.discard(flow)
+        for leg in self._core.legs.values():
+            if leg.flow == flow:
+                self._core.reconnect(leg)
+
+    def _within_dialog(self, leg: Leg, request: Request, key: Hashable, flow: Flow, now: float) -> None:
+        assert leg.dialog is not None
+        if request.method == "CANCEL":
+            self._cancel(request, flow, now)
+            return
+        if len(self._transactions) >= self._core.settings.max_transactions and request.method != "BYE":
+            self._overloaded(request, reply_flow(request, flow))
+            return
+        if flow.reliable:
+            leg.flow = flow  # the connection the peer uses now
+        transaction = server_transaction(request, key, reply_flow(request, flow), leg=leg)
+        self._transactions.add(transaction, (), now)
+        refusal = refuse_method(request, self._core.settings) or refuse_extension(request, self._core.settings)
+        if not leg.dialog.in_order(request.cseq.number):
+            refusal = self._invitations.try_later()
+        if refusal is not None:
+            self._invitations.respond(transaction, refusal.status, now, leg=leg, headers=refusal.headers)
+        elif request.method == "INVITE":
+            self._invitations.reinvited(leg, transaction, now)
+        elif request.method == "BYE":
+            self._invitations.hung_up(leg, transaction, now)
+        elif request.method == "INFO":
+            self._invitations.informed(leg, transaction, now)
+        else:
+            self._invitations.respond(transaction, 200, now, leg=leg, headers=[("Accept", SDP)])
+
+    def _cancel(self, request: Request, flow: Flow, now: float) -> None:
+        """200 and an end to the INVITE if it has no final response yet; 200 alone if it has; 481 if unknown (9.2)."""
+        invite = self._transactions.find(request_key(request, "INVITE"))
+        to = reply_flow(request, flow)
+        if invite is None:
+            if self._admits(request, to):
+                self._refuse(request, to, Refusal(481))
+            return
+        leg = invite.leg
+        response = self._core.response(request, 200, leg)
+        self._core.send(to, bytes(response))
+        if leg is not None and leg.pending is invite:
+            self._invitations.cancelled(leg, invite, now)
+
+    def _outside_dialog(self, request: Request, key: Hashable, flow: Flow, now: float) -> None:
+        to = reply_flow(request, flow)
+        if not self._admits(request, flow):
+            return
+        refusal = self._screen(request, now)
+        if refusal is not None:
+            self._refuse(request, to, refusal)
+        elif request.method == "OPTIONS":
+            self._refuse(request, to, Refusal(200, [("Accept", SDP)]))
+        elif len(self._transactions) >= self._core.settings.max_transactions:
+            self._overloaded(request, to)
+        else:
+            self._begin(request, key, flow, now)
+
+    def _begin(self, invite: Request, key: Hashable, flow: Flow, now: float) -> None:
+        try:
+            dialog = Dialog.of_callee(invite, self._core.token())
+        except RemoteProtocolError as fault:
+            self._refuse(invite, reply_flow(invite, flow), Refusal(400, reason=f"Bad Request ({fault})"))
+            return
+        replies = reply_flow(invite, flow)
+        leg = self._core.new_leg(LegState.RINGING, replies, invite.uri.user)
+        leg.flow = self._core.dialog_flow(dialog, replies, (invite.via.host, invite.via.port or 5060))
+        self._core.enter_dialog(leg, dialog)
+        transaction = server_transaction(invite, key, replies, leg=leg)
+        transaction.merge_key = _merge_key(invite)
+        leg.pending = transaction
+        self._transactions.add(transaction, (), now)
+        self._invitations.respond(transaction, 100, now)
+        self._core.emit(IncomingCall(leg.id, invite, flow, invite.body or None))
+
+    def _screen(self, request: Request, now: float) -> Refusal | None:
+        settings = self._core.settings
+        refusal = refuse_method(request, settings)
+        if refusal is None and (request.to.tag or request.method not in ("INVITE", "OPTIONS")):
+            return Refusal(481)
+        refusal = refusal or refuse_target(request)
+        if refusal is None and request.method == "INVITE":
+            if self._transactions.find_merged(_merge_key(request)) is not None:
+                return Refusal(482)  # the same request by another way (8.2.2.2)
+            refusal = self._challenge(request, now)
+        refusal = refusal or refuse_extension(request, settings)
+        return refusal or (refuse_content(request) if request.method == "INVITE" else None)
+
+    def _challenge(self, request: Request, now: float) -> Refusal | None:
+        if self._authenticator is None:
+            return None
+        verdicts = [
+            self._authenticator.verify("INVITE", given, now) for given in request.headers.get_all("Authorization")
+        ]
+        if Verdict.OK in verdicts:
+            return None
+        challenges = self._authenticator.challenge(now, stale=Verdict.STALE in verdicts)
+        return Refusal(401, [("WWW-Authenticate", challenge) for challenge in challenges])
+
+    def _admits(self, request: Request, flow: Flow) -> bool:
+        """Whether the sender is allowed; if not it hears one 403 per connection, and nothing over UDP."""
+        if self._admit(flow.remote[0]):
+            return True
+        if flow.reliable and flow not in self._turned_away:
+            self._turned_away.add(flow)
+            self._refuse(request, flow, Refusal(403))
+        return False
+
+    def _overloaded(self, request: Request, flow: Flow) -> None:
+        self._refuse(request, flow, Refusal(503, [("Retry-After", str(self._core.settings.retry_after))]))
+
+    def _refuse(self, request: Request, flow: Flow, refusal: Refusal) -> None:
+        """Respond without a transaction; the To tag is the same each time the same request comes (8.2.7)."""
+        same = request.headers.get_all("Via")[0].encode(errors="surrogateescape")
+        response = self._core.response(
+            request,
+            refusal.status,
+            to_tag=f"{self._tag}{crc32(same):x}",
+            reason=refusal.reason,
+            headers=refusal.headers,
+        )
+        self._core.send(flow, bytes(response))
+
+
+def _merge_key(request: Request) -> Hashable:
+    return request.call_id, request.from_.tag, request.cseq.number

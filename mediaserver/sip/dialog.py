@@ -1,0 +1,127 @@
+"""The dialog (RFC 3261 12): identifiers, sequence numbers, route set, remote target, and the requests they make."""
+
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+from mediaserver.errors import RemoteProtocolError
+from mediaserver.sip.headers import Headers
+from mediaserver.sip.message import Request, Response
+from mediaserver.sip.uri import NameAddr, SipUri
+
+type DialogId = tuple[str, str, str]
+"""Call-ID, local tag, remote tag; an RFC 2543 peer's missing tag is "" (12.1.1)."""
+
+
+@dataclass(slots=True)
+class Dialog:
+    """One peer-to-peer relation; `local` and `remote` are From or To values without their tags."""
+
+    call_id: str
+    local: NameAddr
+    local_tag: str
+    remote: NameAddr
+    remote_tag: str
+    remote_target: SipUri
+    route_set: tuple[NameAddr, ...] = ()
+    local_cseq: int = 0
+    remote_cseq: int | None = None
+    invite_cseq: int = field(default=0)
+    """The CSeq number of the INVITE we sent, which its ACK repeats (13.2.2.4)."""
+
+    @classmethod
+    def of_callee(cls, invite: Request, local_tag: str) -> Self:
+        """The dialog a received INVITE makes (12.1.1); RemoteProtocolError(400) without a Contact to talk to."""
+        if invite.contact is None:
+            raise RemoteProtocolError("an INVITE needs a Contact")
+        return cls(
+            call_id=invite.call_id,
+            local=_untagged(invite.to),
+            local_tag=local_tag,
+            remote=_untagged(invite.from_),
+            remote_tag=invite.from_.tag or "",
+            remote_target=_target(invite.contact),
+            route_set=tuple(NameAddr.parse(route) for route in invite.headers.get_all("Record-Route")),
+            remote_cseq=invite.cseq.number,
+        )
+
+    @classmethod
+    def of_caller(cls, invite: Request, response: Response) -> Self:
+        """The dialog a 2xx to our INVITE makes (12.1.2); RemoteProtocolError if it cannot be read."""
+        routes = tuple(NameAddr.parse(route) for route in response.headers.get_all("Record-Route"))
+        return cls(
+            call_id=invite.call_id,
+            local=_untagged(invite.from_),
+            local_tag=invite.from_.tag or "",
+            remote=_untagged(invite.to),
+            remote_tag=response.to.tag or "",
+            # Without a Contact the peer is at fault; the request's own target is the best guess to reach it.
+            remote_target=invite.uri if response.contact is None else _target(response.contact),
+            route_set=routes[::-1],
+            local_cseq=invite.cseq.number,
+            invite_cseq=invite.cseq.number,
+        )
+
+    @property
+    def id(self) -> DialogId:
+        """What requests of the peer are matched by."""
+        return self.call_id, self.local_tag, self.remote_tag
+
+    @property
+    def next_hop(self) -> SipUri:
+        """Where requests of this dialog go first (8.1.2)."""
+        return self.route_set[0].uri if self.route_set else self.remote_target
+
+    def in_order(self, cseq: int) -> bool:
+        """Whether a request of the peer with this CSeq number is new; if so, it is the last one seen (12.2.2)."""
+        if self.remote_cseq is not None and cseq <= self.remote_cseq:
+            return False
+        self.remote_cseq = cseq
+        return True
+
+    def refresh_target(self, message: Request | Response) -> None:
+        """Take the Contact of a re-INVITE or its 2xx as the new remote target (12.2); the route set stays."""
+        if message.contact is not None and message.contact.uri.host:
+            self.remote_target = message.contact.uri
+
+    def request(self, method: str, cseq: int | None = None) -> Request:
+        """A request in this dialog without Via and Contact (12.2.1.1), with the next CSeq number unless given one."""
+        if cseq is None:
+            self.local_cseq += 1
+            cseq = self.local_cseq
+        headers = Headers()
+        uri, routes = self._route()
+        for route in routes:
+            headers.add("Route", route)
+        headers.add("Max-Forwards", "70")
+        headers.add("From", _tagged(self.local, self.local_tag))
+        headers.add("To", _tagged(self.remote, self.remote_tag))
+        headers.add("Call-ID", self.call_id)
+        headers.add("CSeq", f"{cseq} {method}")
+        return Request(method, uri, headers, b"")
+
+    def _route(self) -> tuple[SipUri, list[str]]:
+        if not self.route_set:
+            return self.remote_target, []
+        first = self.route_set[0]
+        if "lr" in first.uri.parameters:
+            return self.remote_target, [str(route) for route in self.route_set]
+        # A strict router takes the Request-URI for the next hop and finds the real target last (12.2.1.1).
+        bare = {name: value for name, value in first.uri.parameters.items() if name != "method"}
+        rest = [str(route) for route in self.route_set[1:]]
+        return replace(first.uri, parameters=bare, headers=None), [*rest, f"<{self.remote_target}>"]
+
+
+def _target(contact: NameAddr) -> SipUri:
+    if not contact.uri.host:
+        raise RemoteProtocolError(f"cannot send to a Contact of scheme {contact.uri.scheme[:20]!r}")
+    return contact.uri
+
+
+def _untagged(address: NameAddr) -> NameAddr:
+    parameters = {name: value for name, value in address.parameters.items() if name != "tag"}
+    return NameAddr(address.display, address.uri, parameters)
+
+
+def _tagged(address: NameAddr, tag: str) -> str:
+    parameters = {**address.parameters, "tag": tag} if tag else address.parameters
+    return str(NameAddr(address.display, address.uri, parameters))

@@ -1,0 +1,80 @@
+"""What the endpoint says of itself: Contact, Via, Allow, User-Agent; and the settings that decide it."""
+
+from dataclasses import dataclass, field
+
+from mediaserver.sip.events import Flow
+from mediaserver.sip.headers import Headers, Via
+from mediaserver.sip.message import Request
+from mediaserver.sip.timers import TimerSettings
+from mediaserver.sip.uri import NameAddr, SipUri
+
+SDP = "application/sdp"
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointSettings:
+    """How the endpoint presents itself and what it bears; times in seconds."""
+
+    user_agent: str = "mediaserver"
+    advertised_host: str | None = None
+    """Written into Via and Contact instead of the flow's local address: the public side of a NAT."""
+    advertised_port: int | None = None
+    allow: tuple[str, ...] = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO")
+    supported: tuple[str, ...] = ()
+    """Option tags (RFC 3261 19.2); a request that requires any other is refused with 420."""
+    timers: TimerSettings = field(default_factory=TimerSettings)
+    max_transactions: int = 20000
+    """Server transactions alive at once; above it new requests get a stateless 503."""
+    retry_after: int = 5
+    """What that 503 tells the caller to wait."""
+    ring_refresh: float = 60.0
+    """How often the last provisional response is repeated, lest a proxy gives the call up (RFC 3261 13.3.1.1)."""
+
+
+class Identity:
+    """Composes the header fields that speak of us."""
+
+    def __init__(self, settings: EndpointSettings) -> None:
+        self._settings = settings
+
+    def address(self, flow: Flow) -> tuple[str, int]:
+        """Host and port a peer of `flow` reaches us at."""
+        host, port = flow.local
+        return self._settings.advertised_host or host, self._settings.advertised_port or port
+
+    def contact(self, flow: Flow, user: str | None) -> str:
+        """Our Contact on `flow` (8.1.1.8)."""
+        host, port = self.address(flow)
+        parameters: dict[str, str | None] = {"transport": flow.transport} if flow.reliable else {}
+        return str(NameAddr(None, SipUri("sip", user, host, port, parameters)))
+
+    def via(self, flow: Flow, branch: str) -> str:
+        """Our Via on `flow`; rport asks for the response to come back the same way (RFC 3581 3)."""
+        host, port = self.address(flow)
+        return str(Via("SIP/2.0", flow.transport.upper(), host, port, {"rport": None, "branch": branch}))
+
+    def capabilities(self, headers: Headers) -> None:
+        """Add Allow and Supported (8.2.1, 20.37; an empty Supported means: no extensions)."""
+        headers.add("Allow", ", ".join(self._settings.allow))
+        headers.add("Supported", ", ".join(self._settings.supported))
+
+
+def received_via(request: Request, flow: Flow) -> Via:
+    """The top Via of a request as we pass it back: received and rport filled in (18.2.1, RFC 3581 4)."""
+    via = request.via
+    host, port = flow.remote
+    if "rport" in via.parameters:
+        return via.with_parameter("received", host).with_parameter("rport", str(port))
+    return via if via.host == host else via.with_parameter("received", host)
+
+
+def reply_flow(request: Request, flow: Flow) -> Flow:
+    """Where responses to `request`, which came on `flow`, go (18.2.2, RFC 3581 4).
+
+    Always back to the address it came from, whatever maddr or sent-by say: else anybody could aim us at anybody.
+    """
+    if flow.reliable:
+        return flow
+    via = request.via
+    port = flow.remote[1] if "rport" in via.parameters else via.port or 5060
+    return Flow(flow.transport, (flow.remote[0], port), flow.local, flow.key)

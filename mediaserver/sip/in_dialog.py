@@ -1,0 +1,93 @@
+"""Requests we send within a dialog besides INVITE: BYE and INFO, and what their responses mean (RFC 3261 12.2, 15)."""
+
+from typing import Protocol
+
+from mediaserver.sip.challenge import answer_challenge
+from mediaserver.sip.core import Core
+from mediaserver.sip.dialog import Dialog
+from mediaserver.sip.events import Ended, Flow
+from mediaserver.sip.grammar import quote
+from mediaserver.sip.leg import Leg, LegState
+from mediaserver.sip.message import Request, Response
+from mediaserver.sip.transaction import Cause, Transaction
+
+STATUS_OF = {Cause.TIMEOUT: 408, Cause.TRANSPORT: 503}
+"""A transaction that failed without a response counts as one with this status (8.1.3.1)."""
+_DIALOG_IS_DEAD = (408, 481)
+
+
+class Transmit(Protocol):
+    """Sends a request in a new client transaction."""
+
+    def __call__(self, request: Request, flow: Flow, leg: Leg | None, now: float) -> Transaction:
+        """Give the request its Via and begin the transaction."""
+
+
+class DialogRequests:
+    """BYE and INFO of every leg."""
+
+    def __init__(self, core: Core, transmit: Transmit) -> None:
+        self._core = core
+        self._transmit = transmit
+
+    def bye(self, leg: Leg, now: float) -> None:
+        """Send the BYE of a dialog that stands; `Ended` follows when it is answered or given up."""
+        assert leg.dialog is not None
+        leg.state = LegState.ENDING
+        leg.accepted = None
+        self._core.alarms.stop(leg)
+        self._send_bye(leg.dialog, leg.flow, leg.bye_reason, leg, now)
+
+    def terminate(self, leg: Leg, status: int | None, reason: str, now: float) -> None:
+        """The dialog is dead: forget the leg, say so, and tell the peer by a BYE if it may still hear it (12.2.1.2)."""
+        self._core.forget(leg)
+        self._core.emit(Ended(leg.id, by_peer=False, status=status, reason=reason))
+        if leg.dialog is not None:
+            cause = f"SIP;cause={status};text={quote(reason)}" if status is not None else None
+            self._send_bye(leg.dialog, leg.flow, cause, None, now)
+
+    def discard(self, dialog: Dialog, flow: Flow, now: float) -> None:
+        """End a dialog nobody wants: a fork's second answer, or one that crossed our CANCEL (13.2.2.4)."""
+        self._send_bye(dialog, flow, None, None, now)
+
+    def info(self, leg: Leg, content_type: str, body: bytes, now: float) -> None:
+        """Send an INFO (RFC 6086)."""
+        assert leg.dialog is not None
+        request = leg.dialog.request("INFO")
+        request.headers.add("Contact", self._core.identity.contact(leg.flow, leg.user))
+        request.headers.add("Content-Type", content_type)
+        request.body = body
+        self._transmit(request, leg.flow, leg, now)
+
+    def passed(self, transaction: Transaction, response: Response, now: float) -> None:
+        """Take a response to a BYE or INFO."""
+        leg = transaction.leg
+        if leg is None or leg.state is LegState.ENDED or response.status < 200:
+            return
+        if leg.dialog is not None:
+            cseq = leg.dialog.local_cseq + 1
+            again = answer_challenge(transaction.request, response, leg.credentials, cseq, self._core.token())
+            if again is not None:
+                leg.dialog.local_cseq = cseq
+                self._transmit(again, transaction.flow, leg, now)
+                return
+        self._concluded(leg, transaction.request.method, response.status, response.reason, now)
+
+    def failed(self, transaction: Transaction, cause: Cause, now: float) -> None:
+        """Take note that nobody answered a BYE or INFO."""
+        leg = transaction.leg
+        if leg is not None and leg.state is not LegState.ENDED:
+            self._concluded(leg, transaction.request.method, STATUS_OF[cause], cause.value, now)
+
+    def _concluded(self, leg: Leg, method: str, status: int, reason: str, now: float) -> None:
+        if method == "BYE":
+            self._core.forget(leg)
+            self._core.emit(Ended(leg.id, by_peer=False, status=status, reason=reason))
+        elif leg.state is LegState.CONFIRMED and status in _DIALOG_IS_DEAD:
+            self.terminate(leg, status, reason, now)
+
+    def _send_bye(self, dialog: Dialog, flow: Flow, reason: str | None, leg: Leg | None, now: float) -> None:
+        request = dialog.request("BYE")
+        if reason is not None:
+            request.headers.add("Reason", reason)
+        self._transmit(request, flow, leg, now)

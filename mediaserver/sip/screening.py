@@ -1,0 +1,49 @@
+"""What is refused by looking at a request alone, before any state is made for it (RFC 3261 8.2, 16.3)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mediaserver.sip.identity import SDP, EndpointSettings
+from mediaserver.sip.message import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A final response that says no, and the header fields that say why."""
+
+    status: int
+    headers: Sequence[tuple[str, str]] = ()
+    reason: str | None = None
+
+
+def refuse_method(request: Request, settings: EndpointSettings) -> Refusal | None:
+    """405 with Allow for a method we do not do (8.2.1)."""
+    if request.method in settings.allow:
+        return None
+    return Refusal(405, [("Allow", ", ".join(settings.allow))])
+
+
+def refuse_target(request: Request) -> Refusal | None:
+    """416 for what is not a sip URI (8.2.2.1), 483 for a request that has no hop left and is not for us to answer."""
+    if request.uri.scheme != "sip":
+        return Refusal(416)
+    if request.max_forwards == 0 and request.method != "OPTIONS":
+        return Refusal(483)
+    return None
+
+
+def refuse_extension(request: Request, settings: EndpointSettings) -> Refusal | None:
+    """420 that names the extensions required and not supported (8.2.2.3); ACK and CANCEL are never asked."""
+    unknown = [tag for tag in request.headers.get_all("Require") if tag.lower() not in settings.supported]
+    return Refusal(420, [("Unsupported", ", ".join(unknown))]) if unknown else None
+
+
+def refuse_content(request: Request) -> Refusal | None:
+    """415 for the body of an INVITE that is not plain SDP (8.2.3)."""
+    if not request.body:
+        return None
+    encodings = [coding for coding in request.headers.get_all("Content-Encoding") if coding.lower() != "identity"]
+    if encodings:
+        return Refusal(415, [("Accept-Encoding", "identity")])
+    media_type = (request.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
+    return None if media_type == SDP else Refusal(415, [("Accept", SDP)])

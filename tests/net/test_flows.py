@@ -1,0 +1,250 @@
+"""The SIP shell on real loopback sockets."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+import uvloop
+
+from mediaserver.errors import LocalProtocolError
+from mediaserver.net.flows import SipShell
+from mediaserver.net.sip_tcp import TcpLimits
+from mediaserver.net.sip_udp import LocalAddress
+from mediaserver.sip.endpoint import SipEndpoint
+from mediaserver.sip.events import Acknowledged, Answered, Ended, Event, IncomingCall, Progress, Refused
+from mediaserver.sip.identity import EndpointSettings
+from mediaserver.sip.timers import TimerSettings
+from mediaserver.sip.uri import NameAddr, SipUri
+from support.sip_rig import SDP, request, tokens
+
+HOST = "127.0.0.1"
+FAST = EndpointSettings(timers=TimerSettings(t1=0.02, t2=0.08, t4=0.1))
+CALLER = NameAddr.parse("<sip:caller@127.0.0.1>")
+
+
+class Party:
+    """A shell, its endpoint, and the events told so far."""
+
+    def __init__(self, name: str, limits: TcpLimits | None = None, settings: EndpointSettings = FAST) -> None:
+        self.endpoint = SipEndpoint(token=tokens(name), settings=settings)
+        self.shell = SipShell(limits)
+        self.events: asyncio.Queue[Event] = asyncio.Queue()
+        self.react: Callable[[Event], None] = lambda event: None
+
+    def on_event(self, event: Event) -> None:
+        self.events.put_nowait(event)
+        self.react(event)
+        self.shell.pump()
+
+    def answer_all(self) -> None:
+        def react(event: Event) -> None:
+            if isinstance(event, IncomingCall):
+                self.endpoint.provisional(event.leg, 180, self.shell.now())
+                self.endpoint.answer(event.leg, SDP, self.shell.now())
+
+        self.react = react
+
+    async def next[E: Event](self, kind: type[E]) -> E:
+        async with asyncio.timeout(5):
+            event = await self.events.get()
+        assert isinstance(event, kind), event
+        return event
+
+    async def call(self, uri: str) -> int:
+        target = SipUri.parse(uri)
+        flow = await self.shell.resolve(target)
+        leg = self.endpoint.invite(target=target, flow=flow, from_=CALLER, now=self.shell.now(), sdp=SDP)
+        self.shell.pump()
+        return leg
+
+    async def settled(self) -> None:
+        async with asyncio.timeout(10):
+            # Its last timer tells nobody that it was the last.
+            while self.endpoint.transactions or self.endpoint.legs:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
+
+@contextlib.asynccontextmanager
+async def party(name: str, limits: TcpLimits | None = None, host: str = HOST) -> AsyncIterator[Party]:
+    it = Party(name, limits)
+    await it.shell.start(it.endpoint, udp=(host, 0), tcp=(host, 0), on_event=it.on_event)
+    try:
+        yield it
+    finally:
+        await it.shell.close()
+
+
+def uri_of(it: Party, transport: str) -> str:
+    address = it.shell.udp_address if transport == "udp" else it.shell.tcp_address
+    assert address is not None
+    return f"sip:agent@{HOST}:{address[1]};transport={transport}"
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_call_between_two_shells(transport: str, loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(a_call(transport))
+
+
+async def a_call(transport: str) -> None:
+    async with party("a") as caller, party("b") as callee:
+        callee.answer_all()
+        leg = await caller.call(uri_of(callee, transport))
+        incoming = await callee.next(IncomingCall)
+        assert incoming.flow.transport == transport and incoming.offer == SDP
+        await caller.next(Progress)
+        assert await caller.next(Answered) == Answered(leg, SDP)
+        await callee.next(Acknowledged)
+        callee.endpoint.bye(incoming.leg, callee.shell.now(), reason="Q.850;cause=16")
+        callee.shell.pump()
+        assert await caller.next(Ended) == Ended(leg, True, None, "Q.850;cause=16")
+        assert (await callee.next(Ended)).status == 200
+        await caller.settled()
+        await callee.settled()
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_many_calls_at_once(transport: str) -> None:
+    async with party("a") as caller, party("b") as callee:
+        callee.answer_all()
+
+        def hang_up(event: Event) -> None:
+            if isinstance(event, Answered):
+                caller.endpoint.bye(event.leg, caller.shell.now())
+
+        caller.react = hang_up
+        legs = [await caller.call(uri_of(callee, transport)) for _ in range(50)]
+        await caller.settled()
+        await callee.settled()
+        ended = [event.leg for event in list(caller.events._queue) if isinstance(event, Ended)]  # type: ignore[attr-defined]
+        assert sorted(ended) == legs
+
+
+async def test_nobody_there() -> None:
+    async with party("a") as caller:
+        with_nobody = asyncio.DatagramProtocol()
+        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+            lambda: with_nobody, local_addr=(HOST, 0)
+        )
+        port = transport.get_extra_info("sockname")[1]
+        leg = await caller.call(f"sip:x@{HOST}:{port}")
+        assert await caller.next(Refused) == Refused(leg, 408, "timeout", None)
+        transport.close()
+        leg = await caller.call(f"sip:x@{HOST}:{port};transport=tcp")
+        assert (await caller.next(Refused)).status == 503
+
+
+async def test_garbage_gets_no_answer_and_does_no_harm() -> None:
+    answers: asyncio.Queue[bytes] = asyncio.Queue()
+
+    class Prober(asyncio.DatagramProtocol):
+        def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+            answers.put_nowait(data)
+
+    async with party("b") as callee:
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_datagram_endpoint(Prober, local_addr=(HOST, 0))
+        for junk in (
+            b"",
+            b"\r\n\r\n",
+            b"\x00" * 500,
+            b"GET / HTTP/1.1\r\n\r\n",
+            b"SIP/2.0 200 OK\r\n\r\n",
+            b"\x80" * 172,
+        ):
+            transport.sendto(junk, callee.shell.udp_address)
+        transport.sendto(request("OPTIONS", extra=[]).replace(b"branch", b"rport;branch"), callee.shell.udp_address)
+        async with asyncio.timeout(5):
+            answer = await answers.get()
+        transport.close()
+        assert answer.startswith(b"SIP/2.0 200") and answers.empty()
+
+
+async def test_tcp_pings_pieces_and_nonsense() -> None:
+    async with party("b") as callee:
+        assert callee.shell.tcp_address is not None
+        reader, writer = await asyncio.open_connection(*callee.shell.tcp_address)
+        writer.write(b"\r\n\r\n")
+        async with asyncio.timeout(5):
+            assert await reader.readexactly(2) == b"\r\n"
+            message = request("OPTIONS", transport="TCP")
+            for octet in message:
+                writer.write(bytes([octet]))
+                await writer.drain()
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"SIP/2.0 200")
+            writer.write(b"INVITE sip:x SIP/2.0\r\nVia: no length\r\n\r\n")
+            assert await reader.read() == b""  # closed: the next message cannot be found
+        writer.close()
+
+
+async def test_too_many_and_idle_connections_are_closed() -> None:
+    async with party("b", TcpLimits(connections=1, idle_s=0.15)) as callee:
+        assert callee.shell.tcp_address is not None
+        first, first_writer = await asyncio.open_connection(*callee.shell.tcp_address)
+        first_writer.write(b"\r\n\r\n")
+        async with asyncio.timeout(5):
+            await first.readexactly(2)
+            second, second_writer = await asyncio.open_connection(*callee.shell.tcp_address)
+            with contextlib.suppress(ConnectionError):
+                assert await second.read() == b""
+            assert await first.read() == b""  # by its idle time
+        first_writer.close()
+        second_writer.close()
+
+
+async def test_a_silent_connection_with_a_call_stays_open() -> None:
+    async with party("a") as caller, party("b", TcpLimits(idle_s=0.1)) as callee:
+        callee.answer_all()
+        leg = await caller.call(uri_of(callee, "tcp"))
+        await caller.next(Progress)
+        await caller.next(Answered)
+        await asyncio.sleep(0.4)
+        caller.endpoint.bye(leg, caller.shell.now())
+        caller.shell.pump()
+        assert (await caller.next(Ended)).status == 200
+
+
+async def test_an_exception_of_the_user_does_not_stop_the_shell() -> None:
+    reported: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: reported.append(context["message"]))
+    async with party("a") as caller, party("b") as callee:
+
+        def fail(event: Event) -> None:
+            if isinstance(event, IncomingCall) and event.leg == 1:
+                raise ValueError("a bug")
+            if isinstance(event, IncomingCall):
+                callee.endpoint.reject(event.leg, 486, callee.shell.now())
+
+        callee.react = fail
+        await caller.call(uri_of(callee, "udp"))
+        leg = await caller.call(uri_of(callee, "udp"))
+        assert await caller.next(Refused) == Refused(leg, 486, "Busy Here", None)
+        assert reported == ["exception in handler of IncomingCall"]
+
+
+async def test_resolve() -> None:
+    async with party("a", host="0.0.0.0") as caller:
+        flow = await caller.shell.resolve(SipUri.parse("sip:x@127.0.0.1:5099"))
+        assert (flow.transport, flow.remote, flow.local[0]) == ("udp", (HOST, 5099), HOST)
+        named = await caller.shell.resolve(SipUri.parse("sip:x@localhost;transport=TCP"))
+        assert (named.transport, named.remote, named.key) == ("tcp", (HOST, 5060), 0)
+        assert named.local == (HOST, (caller.shell.tcp_address or ("", 0))[1])
+        with pytest.raises(LocalProtocolError):
+            await caller.shell.resolve(SipUri.parse("sips:x@127.0.0.1"))
+
+
+async def test_a_port_that_is_taken() -> None:
+    async with party("a") as first:
+        second = Party("b")
+        with pytest.raises(OSError):
+            await second.shell.start(
+                second.endpoint, udp=(HOST, 0), tcp=first.shell.tcp_address, on_event=second.on_event
+            )
+
+
+def test_the_local_address_is_that_of_the_route() -> None:
+    assert LocalAddress(("192.0.2.1", 5060)).towards("127.0.0.1") == ("192.0.2.1", 5060)
+    assert LocalAddress(("0.0.0.0", 5060)).towards("127.0.0.1") == (HOST, 5060)
