@@ -1,0 +1,72 @@
+"""What a session must know of its stream, and the settings that are not negotiated."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mediacodecs.g711 import ALAW_TO_ULAW, ULAW_TO_ALAW, Encoding
+
+type Address = tuple[str, int]
+
+CLOCK_RATE = 8000
+"""Hz; of every encoding carried here, of telephone-event and of comfort noise. One G.711 byte is one sample."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamPlan:
+    """The negotiated stream, from our side.
+
+    `receive` maps the payload types the peer may send to their encodings, most wanted first. Comfort noise with a type
+    to send means that silence is left out of the downlink. Types of events and comfort noise are None when not agreed.
+    """
+
+    receive: Mapping[int, Encoding]
+    send_payload_type: int
+    send_encoding: Encoding
+    ptime_ms: int
+    remote_rtp: Address
+    remote_rtcp: Address
+    sends: bool = True
+    receives: bool = True
+    event_send: int | None = None
+    event_receive: int | None = None
+    comfort_noise_send: int | None = None
+    comfort_noise_receive: int | None = None
+    rtcp_mux: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MediaSettings:
+    """Behaviour of a session that no peer is asked about."""
+
+    symmetric: bool = True
+    """Send to where valid RTP comes from, whatever the session description said (RFC 4961)."""
+    learning_packets: int = 25
+    """For so many packets a source that fits the description better may still replace the first one."""
+    latch_silence_s: float = 1.0
+    """A latched source must have been silent so long before another one can replace it."""
+    silence_after_s: float = 0.060
+    """The least time without a packet before comfort silence stands in on the uplink."""
+    max_ahead_ms: int = 200
+    """How far audio that comes late, after silence stood in for it, may push the uplink ahead of the wall."""
+    reorder_min_s: float = 0.010
+    reorder_max_s: float = 0.060
+    media_lost_after_s: float = 5.0
+    """Silence of the peer (RTP and RTCP) after which MediaLost is reported."""
+    rtcp_interval_s: float = 5.0
+    catch_up_frames: int = 3
+    """Frames sent at once after a late tick; beyond that, time is skipped."""
+    comfort_noise_refresh_s: float = 0.5
+    """Interval of comfort noise packets in a silence of the discontinuous downlink."""
+    comfort_noise_level: int = 70
+    """Level announced in them, in -dBov (RFC 3389)."""
+    digit_ms: int = 100
+    digit_gap_ms: int = 60
+    wall_clock_offset_s: float = 0.0
+    """Seconds to add to `now` to get NTP time (since 1900) for sender reports; 0 is allowed by RFC 3550 4."""
+
+
+def law_table(source: Encoding, target: Encoding) -> bytes | None:
+    """The table that turns payloads of `source` into `target`; None when there is nothing to do."""
+    if source == target:
+        return None
+    return ULAW_TO_ALAW if source == "PCMU" else ALAW_TO_ULAW

@@ -1,0 +1,161 @@
+"""What goes out: one frame per ptime against absolute deadlines, in either downlink mode."""
+
+from collections.abc import Callable
+
+from mediacodecs.g711 import SILENCE
+from mediaserver.errors import LocalProtocolError
+from mediaserver.rtp import comfort_noise, packet
+from mediaserver.rtp.dtmf import EventSender
+from mediaserver.rtp.plan import CLOCK_RATE, MediaSettings, StreamPlan
+from mediaserver.rtp.playout import Playout
+
+type Send = Callable[[bytes], object]
+
+
+class Sender:
+    """The sending half of a session.
+
+    Each deadline has its timestamp: deadline `n` is n frames after the first tick and so is its timestamp, which is why
+    the RTP clock cannot leave the wall. Only a talkspurt of the discontinuous mode moves the phase, both together.
+    """
+
+    def __init__(
+        self,
+        plan: StreamPlan,
+        settings: MediaSettings,
+        *,
+        ssrc: int,
+        first_sequence: int,
+        first_timestamp: int,
+        playout: Playout,
+    ) -> None:
+        self._settings = settings
+        self._ssrc = ssrc
+        self._sequence = first_sequence
+        self._first_timestamp = first_timestamp
+        self._playout = playout
+        self._origin: float | None = None
+        self._due = -1e9
+        self._samples_due = 0  # of the frame at `_due`, counted from the first
+        self._sent_until = -1
+        self._marker = True
+        self._talking = False
+        self._noise_due: float | None = None
+        self._keys = EventSender(settings.digit_ms, settings.digit_gap_ms)
+        self.packets = 0
+        self.octets = 0
+        self.skipped_ms = 0.0
+        """Time not sent because ticks came far too late."""
+        self.update(plan)
+
+    def update(self, plan: StreamPlan) -> None:
+        """Take a new description: hold or resume, another encoding or ptime."""
+        self._plan = plan
+        self._sends = plan.sends
+        self._samples = plan.ptime_ms * CLOCK_RATE // 1000
+        self._ptime = plan.ptime_ms / 1000.0
+        self._earliest = -0.5 * self._ptime
+        self._payload_type = plan.send_payload_type
+        self._silence = bytes([SILENCE[plan.send_encoding]]) * self._samples
+        self._continuous = plan.comfort_noise_send is None
+        self._playout.reformat(plan.send_encoding, plan.ptime_ms)
+        if not plan.sends:
+            self._marker, self._talking, self._noise_due = True, False, None
+
+    def timestamp_at(self, now: float) -> int:
+        """The RTP time that corresponds to `now`."""
+        elapsed = 0.0 if self._origin is None else now - self._origin
+        return self._first_timestamp + round(elapsed * CLOCK_RATE)
+
+    def press(self, keys: str) -> None:
+        """Queue keys. Raises LocalProtocolError when events were not agreed or `keys` holds what is no key."""
+        if self._plan.event_send is None:
+            raise LocalProtocolError("telephone-event was not agreed: digits cannot be sent")
+        try:
+            self._keys.press(keys)
+        except ValueError as error:
+            raise LocalProtocolError(str(error)) from None
+
+    def tick(self, now: float, send: Send) -> None:
+        """Send what is due. A tick may come up to half a ptime early: the phase is the caller's, the count is ours."""
+        late = now - self._due
+        if late < self._earliest:
+            return
+        frames = 1 if late < self._ptime else self._frames_due(now)
+        for _ in range(frames):
+            if self._sends:
+                self._frame(send)
+            self._due += self._ptime
+            self._samples_due += self._samples
+
+    def speak_now(self, now: float, send: Send) -> None:
+        """Discontinuous mode: begin a talkspurt at once if there is one to begin, at the timestamp of `now`."""
+        if self._continuous or self._talking or not self._sends or self._keys.busy or not self._playout.ready:
+            return
+        if self._origin is not None:
+            samples = round((now - self._origin) * CLOCK_RATE)
+            if samples <= self._sent_until:
+                return  # the last talkspurt reaches up to the next tick: nothing to be gained
+            self._due, self._samples_due = now, samples
+        self.tick(now, send)
+
+    def _frames_due(self, now: float) -> int:
+        if self._origin is None:
+            self._origin = self._due = now
+            return 1
+        frames = int((now - self._due) / self._ptime) + 1
+        most = self._settings.catch_up_frames
+        if frames > most:
+            # Sent now they would only be thrown away by the receiver: their time is skipped, no audio is.
+            skipped = frames - most
+            self._due += skipped * self._ptime
+            self._samples_due += skipped * self._samples
+            if self._sends:
+                self._marker = True
+                self.skipped_ms += skipped * self._ptime * 1000.0
+            return most
+        return frames
+
+    def _frame(self, send: Send) -> None:
+        if self._keys.busy and self._event(send):
+            return
+        payload = self._playout.pop()
+        if payload is None:
+            if not self._continuous:
+                self._quiet(send)
+                return
+            payload = self._silence
+        elif not self._talking:
+            self._talking = True
+            if not self._continuous:
+                self._marker = True
+        self._emit(self._payload_type, self._first_timestamp + self._samples_due, payload, self._marker, send)
+        self._marker = False
+
+    def _emit(self, kind: int, timestamp: int, payload: bytes, marker: bool, send: Send) -> None:
+        send(packet.build(kind, self._sequence, timestamp, self._ssrc, payload, marker))
+        self._sequence += 1
+        self.packets += 1
+        self.octets += len(payload)
+
+    def _quiet(self, send: Send) -> None:
+        """Silence of the discontinuous mode: comfort noise when it begins, and now and then."""
+        kind = self._plan.comfort_noise_send
+        if kind is None or (self._noise_due is not None and not self._talking and self._due < self._noise_due):
+            return
+        self._talking = False
+        self._noise_due = self._due + self._settings.comfort_noise_refresh_s
+        self._sent_until = self._samples_due
+        noise = comfort_noise.build(self._settings.comfort_noise_level)
+        self._emit(kind, self._first_timestamp + self._samples_due, noise, False, send)
+
+    def _event(self, send: Send) -> bool:
+        kind = self._plan.event_send
+        event = self._keys.frame(self._first_timestamp + self._samples_due, self._samples)
+        if event is None or kind is None:
+            return False
+        payload, timestamp, marker = event
+        self._talking, self._noise_due = False, None
+        self._sent_until = self._samples_due + self._samples
+        self._emit(kind, timestamp, payload, marker, send)
+        return True

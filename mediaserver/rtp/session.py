@@ -1,0 +1,206 @@
+"""One audio stream of one call, both ways: datagrams and time in, payloads and datagrams out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mediacodecs.g711 import Encoding
+from mediaserver.rtp.events import Event
+from mediaserver.rtp.packet import is_rtcp
+from mediaserver.rtp.plan import CLOCK_RATE, Address, MediaSettings, StreamPlan
+from mediaserver.rtp.playout import Playout
+from mediaserver.rtp.receiver import Receiver
+from mediaserver.rtp.reporter import Reporter
+from mediaserver.rtp.sender import Send, Sender
+
+_SAMPLES_PER_MS = CLOCK_RATE // 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """What a session has counted so far. Packets, unless the name says ms."""
+
+    received: int
+    lost: int
+    """Never arrived."""
+    late: int
+    """Arrived after the wait for them was given up."""
+    duplicate: int
+    concealed_ms: float
+    comfort_ms: float
+    """Uplink silence that stood in for a caller who sent nothing."""
+    trimmed_ms: float
+    """Uplink audio left out to get back to the wall."""
+    refused: int
+    """From a source that is not the peer's."""
+    malformed: int
+    unexpected: int
+    """Well-formed, but of a type, stream or direction nobody agreed on."""
+    sent: int
+    skipped_ms: float
+    """Downlink time not sent because ticks came far too late."""
+    underruns: int
+    jitter_ms: float
+    rtt_ms: float | None
+    remote_fraction_lost: float | None
+
+
+class MediaSession:
+    """The stream of one call.
+
+    The uplink is a contiguous stream of payload bytes in `uplink_encoding`, which stays the same for the whole call.
+    `rtp_received` and `overdue` return its next piece, one packet's worth where nothing is amiss, or None. What follows
+    that piece is in `backlog`: take it with `take_backlog` after each of these calls, before the next one.
+
+    `spread` gives random numbers from 0 up to 1 for the interval of RTCP.
+    """
+
+    def __init__(
+        self,
+        plan: StreamPlan,
+        *,
+        ssrc: int,
+        cname: str,
+        first_sequence: int,
+        first_timestamp: int,
+        now: float,
+        playout: Playout,
+        settings: MediaSettings | None = None,
+        spread: Callable[[], float] = lambda: 0.5,
+    ) -> None:
+        settings = settings or MediaSettings()
+        self._plan = plan
+        self._settings = settings
+        self._receiver = Receiver(plan, settings, now)
+        self._sender = Sender(
+            plan, settings, ssrc=ssrc, first_sequence=first_sequence, first_timestamp=first_timestamp, playout=playout
+        )
+        self._reporter = Reporter(
+            settings, ssrc=ssrc, cname=cname, now=now, spread=spread, receiver=self._receiver, sender=self._sender
+        )
+        self._rtcp_source: Address | None = None
+        self._rtcp_refused = 0
+        self._rtcp_malformed = 0
+        self.playout = playout
+        self.backlog: list[bytes] = self._receiver.clock.backlog
+        """Uplink payloads that follow the one just returned; the same list for the life of the session."""
+
+    # --- in --------------------------------------------------------------------------------------------------------
+
+    def rtp_received(self, packet: bytes, source: Address, now: float) -> bytes | None:
+        """Take a datagram of the RTP port, whatever it holds: the uplink payload due now, if there is one."""
+        if self._plan.rtcp_mux and is_rtcp(packet):
+            self.rtcp_received(packet, source, now)
+            return None
+        return self._receiver.rtp_received(packet, source, now)
+
+    def overdue(self, now: float) -> bytes | None:
+        """What time has made due on the uplink: comfort, or audio behind a hole that was given up. Once a tick.
+
+        The uplink's time begins with the first of these calls, or with the first packet.
+        """
+        return self._receiver.overdue(now)
+
+    def take_backlog(self) -> list[bytes]:
+        """The uplink payloads that follow the one just returned, in order."""
+        taken = self.backlog[:]
+        self.backlog.clear()
+        return taken
+
+    def rtcp_received(self, packet: bytes, source: Address, now: float) -> None:
+        """Take a datagram of the RTCP port, or RTCP that came on the RTP port."""
+        latched = self._receiver.latch.source
+        if source[0] not in (self._plan.remote_rtcp[0], self._plan.remote_rtp[0], latched and latched[0]):
+            self._rtcp_refused += 1
+        elif self._reporter.received(packet, now):
+            self._rtcp_source = source
+            self._receiver.sign_of_life(now)
+        else:
+            self._rtcp_malformed += 1
+
+    # --- out -------------------------------------------------------------------------------------------------------
+
+    def tick(self, now: float, send: Send) -> None:
+        """Send the downlink packets due: one per ptime (constant mode), or those of a talkspurt (discontinuous)."""
+        self._sender.tick(now, send)
+
+    def speak_now(self, now: float, send: Send) -> None:
+        """After filling the playout: in discontinuous mode a talkspurt leaves at once. Nothing in constant mode."""
+        self._sender.speak_now(now, send)
+
+    def rtcp_due(self, now: float) -> bytes | None:
+        """The report that is due, if one is."""
+        return self._reporter.report(now) if now >= self._reporter.due else None
+
+    def goodbye(self, now: float) -> bytes:
+        """The last RTCP packet of the session."""
+        return self._reporter.goodbye(now)
+
+    def send_digits(self, keys: str) -> None:
+        """Play ``0-9 * # A-D`` as events in place of audio. Raises LocalProtocolError if that was not agreed."""
+        self._sender.press(keys)
+
+    # --- the rest --------------------------------------------------------------------------------------------------
+
+    def events(self) -> list[Event]:
+        """What happened since the last time."""
+        out = self._receiver.events
+        if out:
+            self._receiver.events = []
+        return out
+
+    def update(self, plan: StreamPlan, now: float) -> None:
+        """A new description was agreed: hold, resume, another encoding or ptime, another address."""
+        if plan.receives and not self._plan.receives:
+            self._receiver.heard = now  # the peer was not expected to send until now
+        if plan.remote_rtcp != self._plan.remote_rtcp:
+            self._rtcp_source = None
+        self._plan = plan
+        self._receiver.update(plan)
+        self._sender.update(plan)
+
+    @property
+    def uplink_encoding(self) -> Encoding:
+        """The encoding of the uplink."""
+        return self._receiver.encoding
+
+    @property
+    def destination(self) -> Address:
+        """Where RTP goes: to the latched source, or as described."""
+        return self._receiver.latch.destination
+
+    @property
+    def rtcp_destination(self) -> Address:
+        """Where RTCP goes: with the RTP if multiplexed, to where the peer's comes from, or as described."""
+        if self._plan.rtcp_mux:
+            return self.destination
+        if self._settings.symmetric and self._rtcp_source is not None:
+            return self._rtcp_source
+        return self._plan.remote_rtcp
+
+    @property
+    def rtt_ms(self) -> float | None:
+        """Round-trip time, if RTCP has told it."""
+        rtt = self._reporter.rtt
+        return None if rtt is None else rtt * 1000.0
+
+    def counters(self) -> Counters:
+        """A snapshot of all counters."""
+        receiver, sender, reorder, clock = self._receiver, self._sender, self._receiver.reorder, self._receiver.clock
+        return Counters(
+            received=receiver.received,
+            lost=receiver.lost_before + receiver.stats.total_lost,
+            late=reorder.late,
+            duplicate=reorder.duplicates,
+            concealed_ms=clock.concealed_samples / _SAMPLES_PER_MS,
+            comfort_ms=clock.comfort_samples / _SAMPLES_PER_MS,
+            trimmed_ms=clock.trimmed_samples / _SAMPLES_PER_MS,
+            refused=receiver.latch.refused + self._rtcp_refused,
+            malformed=receiver.malformed + self._rtcp_malformed,
+            unexpected=receiver.unexpected,
+            sent=sender.packets,
+            skipped_ms=sender.skipped_ms,
+            underruns=self.playout.underruns,
+            jitter_ms=receiver.stats.jitter_ms,
+            rtt_ms=self.rtt_ms,
+            remote_fraction_lost=self._reporter.remote_fraction_lost,
+        )

@@ -1,0 +1,185 @@
+"""The time of the uplink: one contiguous stream that is as long as the call is old.
+
+A model hears time by the audio it is sent, so audio, concealment and comfort together must keep pace with the wall.
+Positions count samples handed out, `ahead` is how far the position is in front of the wall. The rule:
+
+1. Audio passes as it comes. After it, `ahead` is about zero, less the jitter.
+2. A leg that is silent past its deadline, or announced silence, gets comfort in whole frames up to the wall.
+3. A jump of the timestamps is filled (concealment for lost packets, comfort for a pause of the sender), but never
+   beyond the wall (a frame beyond for lost packets, whose place is certain): what stood in already is not filled twice.
+4. Audio that comes late, after comfort stood in for it, passes too. Then the stream is ahead, at most by `max_ahead`;
+   audio beyond that is dropped. While it is more than a frame ahead, quiet frames are dropped: that pays it back.
+5. A stream that stays more than a frame behind for a second (the sender's clock is slow, the path got longer) gets a
+   frame of comfort beside a quiet one.
+"""
+
+from collections import deque
+
+from mediacodecs import g711
+from mediacodecs.g711 import Encoding
+from mediacodecs.signal.plc import Concealment
+from mediaserver.rtp.comfort_noise import ComfortNoise
+from mediaserver.rtp.plan import CLOCK_RATE
+
+_HISTORY = 8  # payloads a concealment may look back on
+_LOUD = 300  # of 32768, -41 dB: a sample that is not background
+_BEHIND_PACKETS = 50
+_LONGEST_COMFORT = CLOCK_RATE
+
+
+def _loudness_table(encoding: Encoding) -> bytes:
+    return bytes(abs(int(sample)) > _LOUD for sample in g711.CODECS[encoding].decode(bytes(range(256))))
+
+
+_LOUDNESS: dict[Encoding, bytes] = {"PCMU": _loudness_table("PCMU"), "PCMA": _loudness_table("PCMA")}
+
+
+class UplinkClock:
+    """Hands out the uplink of one call in `encoding`; `frame` is the samples of one frame of comfort.
+
+    What cannot be passed on at once, and all that follows it, is put into `backlog` in order.
+    """
+
+    __slots__ = (
+        "_behind",
+        "_codec",
+        "_history",
+        "_loudness",
+        "_max_ahead",
+        "_origin",
+        "_patience",
+        "_position",
+        "_timestamp",
+        "backlog",
+        "comfort",
+        "comfort_samples",
+        "concealed_samples",
+        "deadline",
+        "frame",
+        "silent",
+        "trimmed_samples",
+    )
+
+    def __init__(self, encoding: Encoding, *, frame: int, now: float, patience: float, max_ahead: int) -> None:
+        self._codec = g711.CODECS[encoding]
+        self._loudness = _LOUDNESS[encoding]
+        self._history: deque[bytes] = deque(maxlen=_HISTORY)
+        self._origin = now
+        self._position = 0
+        self._timestamp: int | None = None
+        self._patience = patience
+        self._max_ahead = max_ahead
+        self._behind = 0
+        self.frame = frame
+        self.comfort = ComfortNoise(encoding)
+        self.backlog: list[bytes] = []
+        self.silent = False
+        """Comfort stands in for the caller."""
+        self.deadline = now
+        """When `overdue` has something to do, unless audio comes before."""
+        self.comfort_samples = 0
+        self.concealed_samples = 0
+        self.trimmed_samples = 0
+
+    def begin(self, now: float) -> None:
+        """Time begins now, unless audio has begun it already: a session may have been made long before the answer."""
+        if self._position == 0:
+            self._origin = now
+            self.deadline = now + self._patience
+
+    def ahead(self, now: float) -> float:
+        """Samples by which the stream is in front of the wall."""
+        return self._position - (now - self._origin) * CLOCK_RATE
+
+    def audio(self, timestamp: int, payload: bytes, now: float) -> bytes | None:
+        """Take the next payload, in order, with its unwrapped timestamp. The payload, or None: see `backlog`."""
+        size = len(payload)
+        position = self._position + size
+        if (
+            timestamp == self._timestamp
+            and not self.silent
+            and -size <= position - (now - self._origin) * CLOCK_RATE <= size
+        ):
+            self._position = position
+            self._timestamp = timestamp + size
+            self._behind = 0
+            self._history.append(payload)
+            self.deadline = now + self._patience
+            return payload
+        self._reconcile(timestamp, payload, now, lost=False)
+        return None
+
+    def audio_after_loss(self, timestamp: int, payload: bytes, now: float) -> None:
+        """The same for a payload in front of which packets were given up; all goes into `backlog`."""
+        self._reconcile(timestamp, payload, now, lost=True)
+
+    def restart(self) -> None:
+        """The next payload has timestamps of its own (another SSRC)."""
+        self._timestamp = None
+
+    def announced_silence(self, level: int, now: float) -> None:
+        """The peer said that it sends nothing for a while (RFC 3389), with noise at `level` -dBov."""
+        self.comfort.told(level)
+        if not self.silent and self._position:
+            self.silent = True
+            self.deadline = now
+
+    def overdue(self, now: float, jitter_s: float) -> None:
+        """Stand in up to the wall if the leg is silent past its deadline; a little longer where the jitter is large."""
+        if not self.silent:
+            longest = len(self._history[-1]) if self._history else self.frame
+            needed = min(2 * longest / CLOCK_RATE + 3.0 * jitter_s, 0.2) - self._patience
+            if now < self.deadline + needed:
+                return
+            self.silent = True
+        frames = int(0.5 - self.ahead(now)) // self.frame
+        if frames > 0:
+            self._stand_in(min(frames * self.frame, _LONGEST_COMFORT))
+        self.deadline = self._origin + (self._position + self.frame) / CLOCK_RATE
+
+    def _reconcile(self, timestamp: int, payload: bytes, now: float, *, lost: bool) -> None:
+        size = len(payload)
+        if self._position == 0:
+            self._origin = now - size / CLOCK_RATE
+        ahead = self.ahead(now) + size
+        if self._timestamp is not None and timestamp > self._timestamp:
+            room = size - ahead if lost and not self.silent else -ahead
+            missing = int(min(timestamp - self._timestamp, room))
+            if missing > 0:
+                ahead += missing
+                if lost:
+                    payload = self._conceal(missing, payload)
+                else:
+                    self._stand_in(missing)
+        self._timestamp = timestamp + size
+        self.silent = False
+        self.deadline = now + self._patience
+        if ahead > size and (ahead > self._max_ahead or self._is_quiet(payload)):
+            self.trimmed_samples += size
+            return
+        self._behind = self._behind + 1 if ahead < -size else 0
+        if self._behind > _BEHIND_PACKETS and self._is_quiet(payload):
+            self._stand_in(size)
+        self._emit(payload)
+
+    def _is_quiet(self, payload: bytes) -> bool:
+        return payload.translate(self._loudness).count(1) * 20 <= len(payload)
+
+    def _conceal(self, samples: int, payload: bytes) -> bytes:
+        # Payloads are kept undecoded and a concealment is made for each hole: holes are rare, packets are not.
+        codec = self._codec
+        concealment = Concealment(CLOCK_RATE)
+        for heard in self._history:
+            concealment.good(codec.decode(heard))
+        self.concealed_samples += samples
+        self._emit(codec.encode(concealment.conceal(samples)))
+        return codec.encode(concealment.recover(codec.decode(payload)))
+
+    def _stand_in(self, samples: int) -> None:
+        self.comfort_samples += samples
+        self._emit(self.comfort.take(samples))
+
+    def _emit(self, payload: bytes) -> None:
+        self._position += len(payload)
+        self._history.append(payload)
+        self.backlog.append(payload)
