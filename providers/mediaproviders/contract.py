@@ -212,7 +212,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Reconnected:
-    """The connection was lost and replaced; configuration and history are with the new one. Items in flight are void."""
+    """The connection was lost and replaced; the new one has configuration and history. Items in flight are void."""
 
     reason: str
 
@@ -282,6 +282,12 @@ class Provider(Protocol):
     @property
     def traits(self) -> Traits:
         """What it can do."""
+
+    async def start(self) -> None:
+        """Load what takes long, so that the first caller does not wait for it. Raises ProviderError."""
+
+    async def close(self) -> None:
+        """Release what `start` or the sessions hold; safe without either."""
 
     def connect(self, brief: Brief) -> AbstractAsyncContextManager[Conversation]:
         """Open a session; entering completes when it is configured and ready to speak. Raises ProviderError."""

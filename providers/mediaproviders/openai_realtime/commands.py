@@ -1,0 +1,75 @@
+"""Client events as the bytes of one WebSocket message each."""
+
+from binascii import b2a_base64
+from typing import Final
+
+import orjson
+
+ANSWER: Final = "answer"
+GREETING: Final = "greeting"
+"""The `event_id` of a response.create says what was asked; an error about it carries the id back."""
+
+_APPEND: Final = b'{"type":"input_audio_buffer.append","audio":"'
+_END: Final = b'"}'
+
+
+def append_audio(chunk: bytes) -> bytes:
+    """Caller audio. Put together by hand: this is sent many times a second."""
+    return _APPEND + b2a_base64(chunk, newline=False) + _END
+
+
+def update_session(session: dict[str, object]) -> bytes:
+    """Configure the session."""
+    return orjson.dumps({"type": "session.update", "session": session})
+
+
+def create_answer() -> bytes:
+    """Ask for a response to the conversation so far."""
+    return orjson.dumps({"type": "response.create", "event_id": ANSWER})
+
+
+def create_greeting(instructions: str, greeting: str, *, has_tools: bool) -> bytes:
+    """Ask for a response that is the greeting, word for word.
+
+    Instructions of a response replace the session's, so these are repeated for the voice and the manner they describe.
+    """
+    directive = (
+        "The call has just been answered and you speak first. Say the following greeting word for word, then stop and "
+        f"wait for the caller. Add nothing to it:\n{greeting}"
+    )
+    response: dict[str, object] = {"instructions": f"{instructions}\n\n{directive}" if instructions else directive}
+    if has_tools:
+        response["tool_choice"] = "none"
+    return orjson.dumps({"type": "response.create", "event_id": GREETING, "response": response})
+
+
+def cancel_response(response: str) -> bytes:
+    """Stop a response in progress."""
+    return orjson.dumps({"type": "response.cancel", "response_id": response})
+
+
+def truncate_item(item: str, heard_ms: int) -> bytes:
+    """Cut an agent item to its first `heard_ms` milliseconds."""
+    return orjson.dumps(
+        {"type": "conversation.item.truncate", "item_id": item, "content_index": 0, "audio_end_ms": heard_ms}
+    )
+
+
+def add_message(role: str, text: str) -> bytes:
+    """Put a text message into the conversation; `role` is user, assistant or system."""
+    part = "output_text" if role == "assistant" else "input_text"
+    return _item({"type": "message", "role": role, "content": [{"type": part, "text": text}]})
+
+
+def add_call(call: str, name: str, arguments: str) -> bytes:
+    """Put a tool call of an earlier connection into the conversation."""
+    return _item({"type": "function_call", "call_id": call, "name": name, "arguments": arguments})
+
+
+def add_call_output(call: str, output: str) -> bytes:
+    """Put the result of a tool call into the conversation."""
+    return _item({"type": "function_call_output", "call_id": call, "output": output})
+
+
+def _item(item: dict[str, object]) -> bytes:
+    return orjson.dumps({"type": "conversation.item.create", "item": item})

@@ -1,0 +1,154 @@
+"""What was said in a conversation, and of the agent's words those that were heard; told again to a new connection."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from mediaproviders.contract import AudioFormat, Said, ToolCall
+from mediaproviders.openai_realtime import commands
+
+INAUDIBLE: Final = "(The caller's words were lost.)"
+"""Stands for a last turn that was lost before it was transcribed, so that the model can ask for it again."""
+
+_ROLES: Final = {"caller": "user", "agent": "assistant", "system": "system"}
+
+
+@dataclass(slots=True)
+class _Spoken:
+    speaker: Literal["caller", "agent", "system"]
+    text: str = ""
+    received: int = 0
+    """Bytes of audio that came for it."""
+    cut: bool = False
+    """Cut to what was heard: nothing may be added."""
+    finished: bool = False
+
+
+@dataclass(slots=True)
+class _Called:
+    call: ToolCall
+    output: str | None = None
+
+
+class History:
+    """The items of a conversation in the order they began."""
+
+    def __init__(self, said: Iterable[Said], audio: AudioFormat) -> None:
+        self._bytes_per_ms = audio.bytes_per_ms
+        self._items: dict[str, _Spoken | _Called] = {}
+        for told in said:
+            self._add(_Spoken(told.speaker, told.text, finished=True))
+
+    def caller_turn(self, item: str) -> None:
+        """A turn of the caller was closed; its words may come later."""
+        self._items.setdefault(item, _Spoken("caller", finished=True))
+
+    def caller_words(self, item: str, text: str) -> None:
+        """The transcript of a turn."""
+        self.caller_turn(item)
+        spoken = self._items[item]
+        if isinstance(spoken, _Spoken):
+            spoken.text = text
+
+    def typed(self, text: str) -> None:
+        """The caller wrote something."""
+        self._add(_Spoken("caller", text, finished=True))
+
+    def agent_audio(self, item: str, size: int) -> bool:
+        """`size` bytes came for `item`. False: it has been cut, and they are void."""
+        spoken = self._agent(item)
+        if spoken is None or spoken.cut:
+            return False
+        spoken.received += size
+        return True
+
+    def agent_words(self, item: str, text: str, *, final: bool) -> bool:
+        """A piece of the transcript of `item`, or the whole. False: it has been cut, and they are void."""
+        spoken = self._agent(item)
+        if spoken is None or spoken.cut:
+            return False
+        spoken.text = text if final else spoken.text + text
+        return True
+
+    def agent_finished(self) -> None:
+        """The response is over: what it said is said."""
+        for spoken in reversed(self._items.values()):
+            if isinstance(spoken, _Spoken):
+                if spoken.finished and spoken.speaker == "agent":
+                    return
+                spoken.finished = True
+
+    def truncate(self, item: str, heard_ms: int) -> int | None:
+        """Cut `item` to what was heard. Returns the ms to tell the provider, or None if there is nothing to cut."""
+        spoken = self._items.get(item)
+        if not isinstance(spoken, _Spoken) or spoken.speaker != "agent":
+            return None
+        received_ms = spoken.received // self._bytes_per_ms
+        if spoken.cut and heard_ms >= received_ms:
+            return None
+        heard_ms = max(0, min(heard_ms, received_ms))
+        spoken.text = cut_text(spoken.text, heard_ms, received_ms)
+        spoken.received = heard_ms * self._bytes_per_ms
+        spoken.cut = True
+        return heard_ms
+
+    def called(self, call: ToolCall) -> bool:
+        """The model called a tool. False: it is known already."""
+        key = f"call {call.call}"
+        if key in self._items:
+            return False
+        self._items[key] = _Called(call)
+        return True
+
+    def answered(self, call: str, output: str) -> None:
+        """The result of a tool call."""
+        called = self._items.get(f"call {call}")
+        if isinstance(called, _Called):
+            called.output = output
+
+    def forget_unfinished(self) -> None:
+        """Drop what the agent was in the middle of saying: it will be said anew."""
+        unfinished = [
+            item
+            for item, spoken in self._items.items()
+            if isinstance(spoken, _Spoken) and spoken.speaker == "agent" and not (spoken.finished or spoken.cut)
+        ]
+        for item in unfinished:
+            del self._items[item]
+
+    def replay(self) -> list[bytes]:
+        """The commands that tell a new session what was said."""
+        told: list[bytes] = []
+        last = next(reversed(self._items), None)
+        for key, item in self._items.items():
+            if isinstance(item, _Called):
+                told.append(commands.add_call(item.call.call, item.call.name, item.call.arguments))
+                if item.output is not None:
+                    told.append(commands.add_call_output(item.call.call, item.output))
+                continue
+            text = item.text.strip()
+            if not text and item.speaker == "caller" and key == last:
+                text = INAUDIBLE
+            if text:
+                told.append(commands.add_message(_ROLES[item.speaker], text))
+        return told
+
+    def _agent(self, item: str) -> _Spoken | None:
+        spoken = self._items.get(item)
+        if spoken is None:
+            spoken = self._items[item] = _Spoken("agent")
+        return spoken if isinstance(spoken, _Spoken) and spoken.speaker == "agent" else None
+
+    def _add(self, spoken: _Spoken) -> None:
+        # A space never starts an id of the provider's.
+        self._items[f" {len(self._items)}"] = spoken
+
+
+def cut_text(text: str, heard_ms: int, received_ms: int) -> str:
+    """The part of `text` that was spoken in the first `heard_ms` of `received_ms`, to whole words."""
+    if heard_ms >= received_ms:
+        return text if received_ms else ""
+    end = len(text) * heard_ms // received_ms
+    if end < len(text) and not text[end].isspace():
+        end = max(text.rfind(" ", 0, end), 0)
+    return text[:end].rstrip()
