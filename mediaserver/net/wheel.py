@@ -1,0 +1,114 @@
+"""The clock of the media: one 5 ms wheel per process, its legs spread over the slots of their ptime.
+
+A wakeup costs more than the work done in it, so all legs share one timer; slots without a leg are not woken for.
+Deadlines are absolute: a late turn of the wheel does not move the next one.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+SLOT_MS = 5
+
+type Turn = Callable[[float], None]
+"""Called once per period with the time in seconds (monotonic)."""
+
+
+class Spoke:
+    """A leg's place on the wheel: every `period` slots, at `phase`."""
+
+    __slots__ = ("period", "phase", "turn")
+
+    def __init__(self, period: int, phase: int, turn: Turn) -> None:
+        self.period = period
+        self.phase = phase
+        self.turn = turn
+
+
+class Wheel:
+    """Turns registered legs at their ptime, `slot` seconds apart, on the running event loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, clock: Callable[[], float] = time.monotonic) -> None:
+        self._loop = loop
+        self._clock = clock
+        self._rings: dict[int, list[list[Turn]]] = {}
+        self._origin = clock()
+        self._slot = 0  # the last slot turned
+        self._timer: asyncio.TimerHandle | None = None
+        self.worst_late_ms = 0.0
+        self._failures: list[Exception] = []
+
+    def add(self, ptime_ms: int, turn: Turn) -> Spoke:
+        """Have `turn` called every `ptime_ms` (a multiple of 5), in the emptiest slot of that period."""
+        period = ptime_ms // SLOT_MS
+        ring = self._rings.setdefault(period, [[] for _ in range(period)])
+        phase = min(range(period), key=lambda at: len(ring[at]))
+        ring[phase].append(turn)
+        if self._timer is None:
+            self._slot = self._current(self._clock())
+        else:
+            self._timer.cancel()
+        self._arm()
+        return Spoke(period, phase, turn)
+
+    def remove(self, spoke: Spoke) -> None:
+        """Stop calling; safe from within a turn."""
+        ring = self._rings[spoke.period]
+        ring[spoke.phase] = [turn for turn in ring[spoke.phase] if turn is not spoke.turn]
+        if not any(ring):
+            del self._rings[spoke.period]
+
+    def take_failures(self) -> list[Exception]:
+        """What turns have raised since the last call."""
+        failures, self._failures = self._failures, []
+        return failures
+
+    def close(self) -> None:
+        """Stop for good."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._rings.clear()
+
+    def _current(self, now: float) -> int:
+        # The microsecond is for rounding: a deadline that has come must not look as if it had not.
+        return int((now - self._origin + 1e-6) * 1000 / SLOT_MS)
+
+    def _deadline(self, slot: int) -> float:
+        return self._origin + slot * SLOT_MS / 1000
+
+    def _next_slot(self) -> int | None:
+        for slot in range(self._slot + 1, self._slot + 1 + max(self._rings, default=0)):
+            for period, ring in self._rings.items():
+                if ring[slot % period]:
+                    return slot
+        return None
+
+    def _arm(self) -> None:
+        slot = self._next_slot()
+        if slot is None:
+            self._timer = None
+            return
+        delay = self._deadline(slot) - self._clock()
+        self._timer = self._loop.call_later(max(delay, 0.0), self._turn)
+
+    def _turn(self) -> None:
+        now = self._clock()
+        current = self._current(now)
+        if current <= self._slot:  # the loop's own clock is coarser than ours: the timer came early
+            self._arm()
+            return
+        late_ms = (now - self._deadline(self._slot + 1)) * 1000
+        if late_ms > self.worst_late_ms:
+            self.worst_late_ms = late_ms
+        # After a stall each leg is turned once per slot it missed, up to one whole period: a leg keeps its own
+        # absolute schedule and catches up by itself.
+        for slot in range(max(self._slot + 1, current - max(self._rings, default=1) + 1), current + 1):
+            for period, ring in tuple(self._rings.items()):
+                for turn in ring[slot % period]:
+                    try:
+                        turn(now)
+                    except Exception as failure:  # one leg's bug must not stop every other call's clock
+                        self._failures.append(failure)
+        self._slot = current
+        self._arm()

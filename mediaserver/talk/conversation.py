@@ -1,0 +1,370 @@
+"""The conversation of one call: the model's events drive playout and floor; the floor drives the model.
+
+One task per call runs :meth:`Talk.run`. Everything else is called on the same loop by the leg, the detector and the
+engine, and returns at once.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from mediaproviders.contract import (
+    AgentTranscript,
+    Audio,
+    AudioDone,
+    Brief,
+    CallerTranscript,
+    Conversation,
+    Event,
+    Fault,
+    Interrupted,
+    Provider,
+    ProviderError,
+    Reconnected,
+    ResponseDone,
+    ResponseStarted,
+    SpeechStarted,
+    SpeechStopped,
+    ToolCall,
+    TurnCommitted,
+    Usage,
+)
+from mediaserver.rtp.playout import ItemEnded, ItemStarted, Playout
+from mediaserver.talk.heard import heard_ms
+from mediaserver.talk.latency import Stopwatch
+from mediaserver.talk.leg import Leg
+from mediaserver.talk.orders import Agent, HangUp, Lost, Ready, Report
+from mediaserver.talk.spoken import Record, Spoken
+from mediaserver.talk.tools import END_CALL, Toolbox
+from mediaserver.talk.turn import Action, Floor, Turn
+
+FAULT_ITEM = "fault"
+_DRAIN_S = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class TalkSettings:
+    """What a conversation needs to know of the server's configuration."""
+
+    receiver_buffer_ms: float = 40.0
+    stall_timeout_s: float = 12.0
+
+
+class Talk:
+    """One call's conversation."""
+
+    def __init__(
+        self,
+        call: str,
+        agent: Agent,
+        provider: Provider,
+        toolbox: Toolbox,
+        leg: Leg,
+        report: Callable[[Report], None],
+        fault_audio: bytes,
+        settings: TalkSettings,
+    ) -> None:
+        self.call = call
+        self.agent = agent
+        self.turn = Turn()
+        self._provider = provider
+        self.toolbox = toolbox
+        self._leg = leg
+        self._report = report
+        self._fault_audio = fault_audio
+        self._settings = settings
+        self._log = structlog.get_logger().bind(call=call)
+        self._session: Conversation | None = None
+        self._playout: Playout | None = None
+        self._record = Record()
+        self._stopwatch = Stopwatch()
+        self._tasks: asyncio.TaskGroup | None = None
+        self._drained = asyncio.Event()
+        self._answerable = asyncio.Event()
+        self._ending: str | None = None
+        self._greeted = False
+        self._idle = asyncio.Event()  # the model is not answering
+        self._idle.set()
+        self._doubtful = False
+        self._due_since: float | None = None
+        self.usage = {"input_tokens": 0, "output_tokens": 0}
+
+    # --- its life -----------------------------------------------------------------------------------------------------
+
+    async def run(self, brief: Brief) -> None:
+        """Open the session and converse until cancelled, or until the model is lost."""
+        try:
+            async with self._provider.connect(brief) as session, asyncio.TaskGroup() as tasks:
+                self._session, self._tasks = session, tasks
+                self._report(Ready(self.call))
+                async for event in session:
+                    self._happened(event, time.monotonic())
+                raise ProviderError("the model ended the session", code="session-ended", retryable=False)
+        except* ProviderError as group:
+            error = _first(group)
+            self._log.warning("provider.lost", code=error.code, message=str(error))
+            await self._apologise()
+            self._report(Lost(self.call, error.code, str(error)))
+
+    def media(self, playout: Playout) -> None:
+        """The stream has begun: the caller can be heard and spoken to."""
+        self._playout = playout
+        self._answerable.set()
+        if self._leg.uplink is not None and self._session is not None:
+            self._leg.uplink.sink = self._session.send_audio
+
+    def greet(self) -> None:
+        """The call is answered."""
+        if not self._greeted and self._session is not None:
+            self._greeted = True
+            self._session.greet()
+
+    def counters(self) -> dict[str, float]:
+        """What the conversation counted, by name."""
+        dropped_ms = self._session.dropped_ms if self._session is not None else 0.0
+        return {**self.usage, "uplink_dropped_ms": dropped_ms}
+
+    def watch(self, now: float) -> None:
+        """Once a second: an answer that is due and does not come means the model is lost."""
+        self._act(self.turn.tick(now), now, "local")
+        playout = self._playout
+        if self._due_since is None or playout is None or playout.queued_ms > 0:
+            return
+        if now - self._due_since > self._settings.stall_timeout_s and self._tasks is not None:
+            self._due_since = None
+            self._tasks.create_task(self._stalled())
+
+    async def _stalled(self) -> None:
+        raise ProviderError(f"no answer within {self._settings.stall_timeout_s:g} s", code="stalled", retryable=True)
+
+    async def _apologise(self) -> None:
+        """Never dead air: the caller hears that something went wrong before the line is cut."""
+        if self._leg.uplink is not None:
+            self._leg.uplink.sink = None
+        self._session = self._tasks = None
+        playout = self._playout
+        if playout is None:
+            return
+        playout.flush()
+        playout.push(FAULT_ITEM, self._fault_audio)
+        playout.finish(FAULT_ITEM)
+        self._leg.speak_now(time.monotonic())
+        await self._until_drained()
+
+    async def _until_drained(self) -> None:
+        playout = self._playout
+        if playout is None or playout.queued_ms <= 0:
+            return
+        self._drained.clear()
+        try:
+            async with asyncio.timeout(playout.queued_ms / 1000 + _DRAIN_S):
+                await self._drained.wait()
+        except TimeoutError:  # a leg on hold plays nothing
+            pass
+
+    # --- what the model does ---------------------------------------------------------------------------------------
+
+    def _happened(self, event: Event, now: float) -> None:
+        match event:
+            case Audio(item=item, data=audio):
+                self._audio(item, audio, now)
+            case AudioDone(item=item):
+                if self._playout is not None:
+                    self._playout.finish(item)
+            case ResponseStarted():
+                self._idle.clear()
+                self._due_since = now
+                self._act(self.turn.answer(), now, "provider")
+            case ResponseDone(status=status, reason=reason):
+                self._response_done(status, reason)
+            case SpeechStarted():
+                self._speech_started(now)
+            case SpeechStopped():
+                pass
+            case Interrupted():
+                self._act(self.turn.provider_interrupts(), now, "provider")
+            case TurnCommitted():
+                self._turn_committed(now)
+            case ToolCall(call=call, name=name, arguments=arguments):
+                self._due_since = None
+                self._tool_call(call, name, arguments)
+            case _:
+                self._said(event)
+
+    def _said(self, event: Event) -> None:
+        match event:
+            case CallerTranscript(item=item, text=text, final=True):
+                self._log.info("transcript", speaker="caller", item=item, text=text.strip())
+            case AgentTranscript(item=item, text=text, final=final):
+                if (spoken := self._record.text(item, text, final)) is not None:
+                    self._write_down(spoken)
+            case Usage():
+                self.usage["input_tokens"] += event.input_tokens
+                self.usage["output_tokens"] += event.output_tokens
+            case Fault(code=code, message=message):
+                self._log.warning("provider.fault", code=code, message=message)
+            case Reconnected(reason=reason):
+                self._idle.set()
+                self._log.warning("provider.reconnected", reason=reason)
+            case _:
+                pass
+
+    def _audio(self, item: str, audio: bytes, now: float) -> None:
+        playout = self._playout
+        if playout is None:
+            return
+        self._stopwatch.audio(now)
+        self._due_since = now
+        playout.push(item, audio)
+        self._leg.speak_now(now)
+
+    def _response_done(self, status: str, reason: str | None) -> None:
+        self._idle.set()
+        self._due_since = None
+        if status in ("failed", "incomplete"):
+            self._log.warning("provider.response", status=status, reason=reason)
+
+    def _speech_started(self, now: float) -> None:
+        if self.agent.interruption == "provider":
+            self._act(self.turn.provider_interrupts(), now, "provider")
+        else:
+            # Whether this is the caller taking the floor is for our own detector to say.
+            self._doubtful = self.turn.floor in (Floor.AGENT, Floor.CONTESTED)
+
+    def _turn_committed(self, now: float) -> None:
+        uplink = self._leg.uplink
+        self._stopwatch.committed(now, uplink.last_voice if uplink is not None else now)
+        self._due_since = now
+        if self.agent.interruption == "local":
+            if self._doubtful:
+                self._doubtful = False
+                self._due_since = None
+                self._stopwatch.void()
+                self._log.info("turn.ignored", floor=self.turn.floor.name.lower())
+            elif self._session is not None:
+                self._session.create_response()
+
+    def _tool_call(self, call: str, name: str, arguments: str) -> None:
+        if self._tasks is None:
+            return
+        if name == END_CALL.name and self.toolbox.ends_calls:
+            if self._ending is None:
+                self._ending = "agent"
+                self._tasks.create_task(self._hang_up())
+            return
+        self._tasks.create_task(self._run_tool(call, name, arguments))
+
+    async def _run_tool(self, call: str, name: str, arguments: str) -> None:
+        began = time.monotonic()
+        output = await self.toolbox.run(name, arguments, self.agent.tool_timeout_s)
+        self._log.info("tool", name=name, ms=round((time.monotonic() - began) * 1000, 1))
+        if self._session is not None:
+            self._due_since = time.monotonic()
+            self._session.send_tool_result(call, output)
+
+    async def _hang_up(self) -> None:
+        """The model asked for the end of the call; its last words go out first."""
+        await self._idle.wait()
+        await self._until_drained()
+        self._report(HangUp(self.call, "the agent ended the call"))
+
+    # --- what the caller does, and what is played --------------------------------------------------------------------
+
+    def hint(self, now: float) -> None:
+        """The gate heard an onset."""
+        self._act(self.turn.hint(now), now, "local")
+
+    def judged(self, now: float, ms: float, speech: bool) -> None:
+        """The detector judged `ms` of the caller's audio."""
+        self._act(self.turn.voice(now, ms, speech), now, "local")
+
+    def played(self, events: list[ItemStarted | ItemEnded], now: float) -> None:
+        """Playout has begun or ended items."""
+        for event in events:
+            match event:
+                case ItemStarted():
+                    self._act(self.turn.agent_begins(), now, "local")
+                    if (latency := self._stopwatch.played(now)) is not None:
+                        self._log.info(
+                            "turn",
+                            turn=latency.turn,
+                            total_ms=round(latency.total_ms, 1),
+                            endpoint_ms=round(latency.endpoint_ms, 1),
+                            think_ms=round(latency.think_ms, 1),
+                            playout_ms=round(latency.playout_ms, 1),
+                        )
+                case ItemEnded(item=item):
+                    if (spoken := self._record.played(item)) is not None:
+                        self._write_down(spoken)
+        if self._playout is not None and self._playout.queued_ms <= 0:
+            self._quiet(now)
+
+    def _quiet(self, now: float) -> None:
+        self._drained.set()
+        uplink = self._leg.uplink
+        if self._doubtful and uplink is not None and now - uplink.last_voice < 0.3:
+            self._doubtful = False  # the agent is done and the caller still speaks: a turn after all
+        self._act(self.turn.agent_ends(), now, "local")
+
+    def _act(self, action: Action | None, now: float, decided_by: str) -> None:
+        if action is None or self._playout is None:
+            return
+        if action is Action.DUCK:
+            self._playout.duck()
+            self._log.debug("duck")
+        elif action is Action.RESUME:
+            self._playout.resume()
+            self._doubtful = True
+            self._log.info("resume")
+        else:
+            self._interrupt(self._playout, now, decided_by)
+
+    def _interrupt(self, playout: Playout, now: float, decided_by: str) -> None:
+        """The caller has the floor: nothing more is played, and the model learns what was heard."""
+        self._doubtful = False
+        self._stopwatch.void()
+        session, leg = self._session, self._leg
+        rtt_ms = leg.session.rtt_ms if leg.session is not None else None
+        if session is not None and self.agent.interruption == "local":
+            session.cancel()
+        for cut in playout.flush():
+            heard = heard_ms(cut.played_ms, cut.received_ms, rtt_ms, self._settings.receiver_buffer_ms)
+            if session is not None:
+                session.truncate(cut.item, heard)
+            spoken = self._record.cut(cut.item, heard, cut.received_ms)
+            if cut.played_ms > 0:
+                voice_began = leg.uplink.voice_began if leg.uplink is not None else now
+                self._log.info(
+                    "barge_in",
+                    item=cut.item,
+                    heard_ms=heard,
+                    stop_ms=round((now - voice_began) * 1000, 1),
+                    decided_by=decided_by,
+                )
+                self._write_down(spoken)
+        self._drained.set()
+
+    def _write_down(self, spoken: Spoken) -> None:
+        if spoken.heard_share is None:
+            self._log.info("transcript", speaker="agent", item=spoken.item, text=spoken.text.strip())
+        else:
+            self._log.info(
+                "transcript",
+                speaker="agent",
+                item=spoken.item,
+                text=spoken.text.strip(),
+                interrupted=True,
+                heard_text=spoken.heard_text,
+            )
+
+
+def _first(group: BaseExceptionGroup[ProviderError]) -> ProviderError:
+    for error in group.exceptions:
+        if isinstance(error, ProviderError):
+            return error
+        if isinstance(error, BaseExceptionGroup):
+            return _first(error)
+    raise group

@@ -1,0 +1,156 @@
+"""One media leg: its sockets and its place on the wheel, around a pure session.
+
+This is the whole path of a packet in our hands: socket → session → uplink, and playout → session → socket.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Literal
+
+from mediaserver.net.rtp_port import Address, PortRange, RtpPort
+from mediaserver.net.wheel import Spoke, Wheel
+from mediaserver.rtp.plan import StreamPlan
+from mediaserver.rtp.playout import ItemEnded, ItemStarted
+from mediaserver.rtp.session import MediaSession
+from mediaserver.sdp.plan import MediaPlan
+from mediaserver.talk.uplink import Uplink
+
+type Played = Callable[[list[ItemStarted | ItemEnded], float], None]
+"""Told what playout began and ended, with the time."""
+
+
+def law(encoding: str) -> Literal["PCMU", "PCMA"]:
+    """The G.711 law by its SDP name."""
+    return "PCMA" if encoding == "PCMA" else "PCMU"
+
+
+def stream_plan(plan: MediaPlan) -> StreamPlan:
+    """What an RTP session needs of a media plan."""
+    return StreamPlan(
+        send_payload_type=plan.send.payload_type,
+        send_encoding=law(plan.send.encoding),
+        receive={form.payload_type: law(form.encoding) for form in plan.receive},
+        ptime_ms=plan.ptime_ms,
+        sends=plan.direction.sends,
+        receives=plan.direction.receives,
+        remote_rtp=plan.remote_rtp,
+        remote_rtcp=plan.remote_rtcp,
+        event_send=plan.event_send,
+        event_receive=plan.event_receive,
+        comfort_noise_send=plan.comfort_noise_send,
+        comfort_noise_receive=plan.comfort_noise_receive,
+        rtcp_mux=plan.rtcp_mux,
+    )
+
+
+class Leg:
+    """A session on real sockets. `uplink` gets the caller's audio; `playout` is what the caller gets."""
+
+    def __init__(self, ports: PortRange, port: RtpPort, wheel: Wheel) -> None:
+        self._ports = ports
+        self._port = port
+        self._wheel = wheel
+        self._spoke: Spoke | None = None
+        self._period_ms = 0
+        self._rtcp_mux = False
+        self._played: Played | None = None
+        self.session: MediaSession | None = None
+        self.uplink: Uplink | None = None
+
+    @property
+    def port(self) -> int:
+        """Our RTP port; RTCP is the next one."""
+        return self._port.number
+
+    def begin(self, session: MediaSession, uplink: Uplink, plan: StreamPlan, played: Played) -> None:
+        """Open the stream in both directions."""
+        self.session, self.uplink, self._played = session, uplink, played
+        self._port.listen(self._rtp_arrived, self._rtcp_arrived)
+        self._follow(plan)
+
+    def change(self, plan: StreamPlan, now: float) -> None:
+        """A new description was agreed."""
+        if self.session is not None:
+            self.session.update(plan, now)
+            self._follow(plan)
+
+    def _follow(self, plan: StreamPlan) -> None:
+        self._rtcp_mux = plan.rtcp_mux
+        if plan.ptime_ms == self._period_ms:
+            return
+        if self._spoke is not None:
+            self._wheel.remove(self._spoke)
+        self._period_ms = plan.ptime_ms
+        self._spoke = self._wheel.add(plan.ptime_ms, self._turn)
+
+    def speak_now(self, now: float) -> None:
+        """Discontinuous downlink: a talkspurt need not wait for its slot."""
+        if self.session is not None:
+            self.session.speak_now(now, self._send)
+
+    def housekeeping(self, now: float) -> None:
+        """Once a second: RTCP when it is due."""
+        session = self.session
+        if session is not None and (report := session.rtcp_due(now)) is not None:
+            self._send_rtcp(report)
+
+    def close(self) -> None:
+        """Say goodbye (RTCP BYE) and release sockets and slot; safe to call twice."""
+        if self._spoke is not None:
+            self._wheel.remove(self._spoke)
+            self._spoke = None
+        if self.session is not None:
+            self._send_rtcp(self.session.goodbye(time.monotonic()))
+            self.session = None
+        if self._port.number:
+            self._ports.give_back(self._port)
+            self._port.number = 0
+
+    # --- hot: once per packet each way ----------------------------------------------------------------------------
+
+    def _rtp_arrived(self, packet: bytes, source: Address, now: float) -> None:
+        session, uplink = self.session, self.uplink
+        if session is None or uplink is None:
+            return
+        payload = session.rtp_received(packet, source, now)
+        if payload is not None:
+            uplink.take(payload, now)
+        if session.backlog:
+            for late in session.take_backlog():
+                uplink.take(late, now)
+
+    def _turn(self, now: float) -> None:
+        session, uplink = self.session, self.uplink
+        if session is None or uplink is None:
+            return
+        session.tick(now, self._send)
+        silence = session.overdue(now)
+        if silence is not None:
+            uplink.take(silence, now)
+        if session.backlog:
+            for late in session.take_backlog():
+                uplink.take(late, now)
+        playout = session.playout
+        playout.work()
+        if (events := playout.events()) and self._played is not None:
+            self._played(events, now)
+
+    def _send(self, packet: bytes) -> None:
+        session = self.session
+        if session is not None:
+            self._port.send_rtp(packet, session.destination)
+
+    # --- rare -------------------------------------------------------------------------------------------------------
+
+    def _rtcp_arrived(self, packet: bytes, source: Address, now: float) -> None:
+        if self.session is not None:
+            self.session.rtcp_received(packet, source, now)
+
+    def _send_rtcp(self, packet: bytes) -> None:
+        session = self.session
+        if session is None:
+            return
+        if self._rtcp_mux:
+            self._port.send_rtp(packet, session.rtcp_destination)
+        else:
+            self._port.send_rtcp(packet, session.rtcp_destination)

@@ -1,0 +1,125 @@
+"""What the call orders of the media plane and what it is told: plain values, which may cross to another process."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from mediaproviders.contract import Interruption
+from mediaserver.sdp.plan import MediaPlan
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """Who answers: the settings of one agent that a conversation needs."""
+
+    name: str
+    model: str
+    prompt: str
+    greeting: str | None = None
+    voice: str | None = None
+    interruption: Interruption = "provider"
+    max_output_tokens: int | None = None
+    tools: tuple[str, ...] = ()
+    """Async callables as "module:function"."""
+    tool_timeout_s: float = 10.0
+    fault_audio: str | None = None
+    """WAV file played when the model is lost; None: a tone."""
+    advanced: Mapping[str, object] = field(default_factory=dict)
+
+
+# --- orders: what the call wants ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Take a port pair for the call and get ready. Answered by the address for our session description."""
+
+    call: str
+    agent: Agent
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """Open the model's session. `encoding` is the G.711 law expected on the leg."""
+
+    call: str
+    encoding: Literal["PCMU", "PCMA"] = "PCMU"
+
+
+@dataclass(frozen=True, slots=True)
+class Describe:
+    """Media as now agreed: begins the stream, or changes it (re-INVITE)."""
+
+    call: str
+    plan: MediaPlan
+
+
+@dataclass(frozen=True, slots=True)
+class Greet:
+    """The caller can hear us: the agent may speak."""
+
+    call: str
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """The call is over; release everything."""
+
+    call: str
+
+
+type Order = Connect | Describe | Greet | Close
+
+
+# --- reports: what the call is told ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The model's session is configured: the call may be answered."""
+
+    call: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The model could not be reached, or was lost for good; what the caller is to hear of it has been played."""
+
+    call: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """The agent ended the conversation, and its last words have been played."""
+
+    call: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """Nothing has come from the caller for `seconds`."""
+
+    call: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Dialled:
+    """The caller pressed a key."""
+
+    call: str
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Everything is released. `counters` are the leg's, by name."""
+
+    call: str
+    counters: Mapping[str, float]
+
+
+type Report = Ready | Lost | HangUp | Silent | Dialled | Closed

@@ -1,0 +1,97 @@
+"""Functions the model may call: async Python callables, described to it from their signature and docstring."""
+
+import asyncio
+import importlib
+import inspect
+import json
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+
+from mediaproviders.contract import ToolSpec
+from mediaserver.errors import ConfigurationError
+
+END_CALL = ToolSpec(
+    "end_call",
+    "End the call. Say goodbye first; the line is cut when your last words have been heard.",
+    {"type": "object", "properties": {}, "additionalProperties": False},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A callable and how the model sees it."""
+
+    spec: ToolSpec
+    arguments: type[BaseModel]
+    function: Callable[..., Awaitable[object]]
+
+    async def run(self, arguments: str, timeout_s: float) -> str:
+        """Call it with a JSON object; the outcome, or what went wrong, as text for the model. Never raises."""
+        try:
+            given = self.arguments.model_validate_json(arguments or "{}")
+        except ValidationError as error:
+            faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+            return json.dumps({"error": f"bad arguments: {faults}"})
+        try:
+            async with asyncio.timeout(timeout_s):
+                outcome = await self.function(**{name: getattr(given, name) for name in type(given).model_fields})
+        except TimeoutError:
+            return json.dumps({"error": f"no result within {timeout_s:g} s"})
+        except Exception as error:  # a tool is the administrator's code: whatever it raises, the call goes on
+            return json.dumps({"error": f"{type(error).__name__}: {error}"})
+        return outcome if isinstance(outcome, str) else json.dumps(outcome, default=str)
+
+
+class Toolbox:
+    """The tools of one agent."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._tools: dict[str, Tool] = {}
+        self.ends_calls = False
+        faults = []
+        for name in names:
+            if name == END_CALL.name:
+                self.ends_calls = True
+                continue
+            try:
+                tool = _load(name)
+            except (ImportError, AttributeError, TypeError) as error:
+                faults.append(f"agent.tools {name!r}: {error}")
+            else:
+                self._tools[tool.spec.name] = tool
+        if faults:
+            raise ConfigurationError(faults)
+
+    @property
+    def specs(self) -> tuple[ToolSpec, ...]:
+        """As declared to the model."""
+        own = tuple(tool.spec for tool in self._tools.values())
+        return (*own, END_CALL) if self.ends_calls else own
+
+    async def run(self, name: str, arguments: str, timeout_s: float) -> str:
+        """The outcome of a call as text for the model, an error included."""
+        tool = self._tools.get(name)
+        if tool is None:
+            return json.dumps({"error": f"no tool named {name}; known: {', '.join(self._tools) or 'none'}"})
+        return await tool.run(arguments, timeout_s)
+
+
+def _load(name: str) -> Tool:
+    module, _, attribute = name.partition(":")
+    function = getattr(importlib.import_module(module), attribute)
+    if not inspect.iscoroutinefunction(function):
+        raise TypeError('must be an "async def" function')
+    fields: dict[str, Any] = {}
+    for parameter in inspect.signature(function, eval_str=True).parameters.values():
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
+            raise TypeError(f"parameter {parameter.name!r} must be an ordinary or keyword parameter")
+        kind = str if parameter.annotation is parameter.empty else parameter.annotation
+        fields[parameter.name] = (kind, ... if parameter.default is parameter.empty else parameter.default)
+    arguments = create_model(attribute, __config__=ConfigDict(extra="forbid"), **fields)
+    schema = arguments.model_json_schema()
+    schema.pop("title", None)
+    description = inspect.getdoc(function) or attribute.replace("_", " ")
+    return Tool(ToolSpec(attribute, description, schema), arguments, function)

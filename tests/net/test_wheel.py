@@ -1,0 +1,128 @@
+"""The wheel on a fake loop: time moves when the test says so."""
+
+from collections.abc import Callable
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mediaserver.net.wheel import Wheel
+
+
+class Handle:
+    def __init__(self) -> None:
+        self.cancelled = False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+class Loop:
+    """Just enough of an event loop: one clock, one list of timers."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.timers: list[tuple[float, Callable[[], None], Handle]] = []
+        self.wakeups = 0
+
+    def call_later(self, delay: float, then: Callable[[], None]) -> Handle:
+        handle = Handle()
+        self.timers.append((self.now + delay, then, handle))
+        return handle
+
+    def run(self, until: float, late: Callable[[], float] = lambda: 0.0) -> None:
+        while True:
+            self.timers = [timer for timer in self.timers if not timer[2].cancelled]
+            due = min(self.timers, default=None, key=lambda timer: timer[0])
+            if due is None or due[0] > until:
+                self.now = until
+                return
+            self.timers.remove(due)
+            self.now = max(self.now, due[0]) + late()
+            self.wakeups += 1
+            due[1]()
+
+
+def wheel_on(loop: Loop) -> Wheel:
+    return Wheel(loop, clock=lambda: loop.now)  # type: ignore[arg-type]
+
+
+def test_each_leg_turns_once_a_ptime_for_ever() -> None:
+    loop = Loop()
+    wheel = wheel_on(loop)
+    at: list[float] = []
+    wheel.add(20, at.append)
+    loop.run(110.0)
+    assert abs(len(at) - 500) <= 1
+    gaps = [round((b - a) * 1000, 3) for a, b in pairwise(at)]
+    assert set(gaps) == {20.0}
+
+
+def test_legs_spread_over_the_slots() -> None:
+    loop = Loop()
+    wheel = wheel_on(loop)
+    phases = [wheel.add(20, lambda now: None).phase for _ in range(8)]
+    assert sorted(phases) == [0, 0, 1, 1, 2, 2, 3, 3]
+
+
+def test_empty_slots_cost_no_wakeup() -> None:
+    loop = Loop()
+    wheel = wheel_on(loop)
+    wheel.add(20, lambda now: None)
+    loop.run(101.0)
+    assert loop.wakeups <= 51
+
+
+def test_no_leg_no_timer() -> None:
+    loop = Loop()
+    wheel = wheel_on(loop)
+    spoke = wheel.add(20, lambda now: None)
+    wheel.remove(spoke)
+    loop.run(101.0)
+    assert not loop.timers
+
+
+def test_a_leg_may_leave_in_its_own_turn_and_another_may_come() -> None:
+    loop = Loop()
+    wheel = wheel_on(loop)
+    turns: list[str] = []
+
+    def once(now: float) -> None:
+        turns.append("once")
+        wheel.remove(spoke)
+        wheel.add(10, lambda now: turns.append("then"))
+
+    spoke = wheel.add(20, once)
+    loop.run(100.2)
+    assert turns.count("once") == 1
+    assert turns.count("then") >= 17
+
+
+def test_one_leg_that_fails_stops_no_other() -> None:
+    loop = Loop()
+    wheel = wheel_on(loop)
+    turns: list[float] = []
+
+    def broken(now: float) -> None:
+        raise RuntimeError("a bug")
+
+    wheel.add(20, broken)
+    wheel.add(20, turns.append)
+    loop.run(101.0)
+    assert len(turns) >= 49
+    assert len(wheel.take_failures()) >= 49
+    assert not wheel.take_failures()
+
+
+@given(st.lists(st.floats(0, 0.03), max_size=50), st.sampled_from([10, 20, 30, 40, 50, 60]))
+def test_lateness_is_never_carried_on(lateness: list[float], ptime: int) -> None:
+    loop = Loop()
+    wheel = wheel_on(loop)
+    turns: list[float] = []
+    wheel.add(ptime, turns.append)
+    late = iter(lateness)
+    loop.run(104.0, late=lambda: next(late, 0.0))
+    punctual = [turn for turn in turns if turn > 103.0]
+    assert abs(len(punctual) - 1000 / ptime) <= 1
+    on_the_grid = [(turn - 100.0) * 1000 / 5 for turn in punctual]
+    assert all(abs(slot - round(slot)) < 1e-3 for slot in on_the_grid)
