@@ -1,0 +1,103 @@
+"""`mediaserver call`."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from mediaserver.errors import MediaServerError
+
+if TYPE_CHECKING:
+    from mediaserver.load.recording import Samples
+    from mediaserver.load.report import CallReport
+    from mediaserver.load.script import Step
+
+NOT_ANSWERED = 1
+WRONG = 2
+
+
+def call(
+    uri: Annotated[str, typer.Argument(help="Whom to call: sip:agent@host:port, ;transport=tcp for TCP.")],
+    play: Annotated[
+        list[Path] | None, typer.Option(help="WAV file to play; repeat to take turns.", exists=True)
+    ] = None,
+    say: Annotated[list[str] | None, typer.Option(help="Text to speak, after --play; repeatable.")] = None,
+    record: Annotated[Path | None, typer.Option(help="Stereo WAV to write: caller left, callee right.")] = None,
+    duration: Annotated[float, typer.Option(min=1, help="Longest call in seconds.")] = 60.0,
+    greeting: Annotated[bool, typer.Option(help="Wait for the callee to speak first.")] = True,
+    user: Annotated[str | None, typer.Option(help="Digest credentials as user:password.")] = None,
+    codec: Annotated[str, typer.Option(help="PCMU or PCMA.")] = "PCMU",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Call somebody over SIP and RTP: play recordings or speak text, take turns, record what is heard."""
+    import uvloop
+
+    from mediaserver.load.caller import Caller, CallerSettings
+    from mediaserver.load.recording import read_wav
+    from mediaserver.load.script import Play, Silence, WaitForAnswer
+
+    console = Console(highlight=False, soft_wrap=True)
+    if codec not in ("PCMU", "PCMA"):
+        raise typer.BadParameter("must be PCMU or PCMA", param_hint="--codec")
+    name, colon, password = (user or "").partition(":")
+    if user is not None and not colon:
+        raise typer.BadParameter("write user:password", param_hint="--user")
+    try:
+        turns = [Play(read_wav(path), path.name) for path in play or ()]
+    except (OSError, ValueError, EOFError) as error:
+        raise typer.BadParameter(str(error), param_hint="--play") from None
+    turns += [Play(_voice(text), text) for text in say or ()]
+    steps: list[Step] = [WaitForAnswer()] if greeting else []
+    for turn in turns:
+        steps += [turn, WaitForAnswer()]
+    steps.append(Silence(0.3 if turns or greeting else duration))
+    settings = CallerSettings(codecs=(codec,), credentials=(name, password) if user else None)
+    caller = Caller(
+        settings,
+        watch=(lambda what: None) if as_json else (lambda what: console.print(f"  {what}")),
+        said=(lambda label: None) if as_json else (lambda label: console.print(f"  > {label}")),
+    )
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            report = runner.run(caller.place(uri, steps, max_s=duration))
+    except (MediaServerError, OSError) as error:
+        Console(stderr=True, highlight=False).print(f"{uri}: {error}")
+        raise typer.Exit(WRONG) from None
+    _show(console, report, record, as_json)
+    if not report.answered:
+        raise typer.Exit(NOT_ANSWERED)
+
+
+def _voice(text: str) -> "Samples":
+    from mediaproviders.contract import ProviderError
+
+    try:
+        from mediaproviders.local.speak import synthesise
+
+        return synthesise(text, 8000)
+    except (ImportError, ProviderError) as error:
+        raise typer.BadParameter(
+            f"speaking needs a voice: pip install 'mediaserver[local]' ({error})", param_hint="--say"
+        ) from None
+
+
+def _show(console: Console, report: "CallReport", record: Path | None, as_json: bool) -> None:
+    if record is not None:
+        record.parent.mkdir(parents=True, exist_ok=True)
+        report.record(record)
+    if as_json:
+        print(json.dumps(report.to_json(), indent=2))
+        return
+    if not report.answered:
+        console.print(f"Not answered: {report.status or 'no response'} {report.reason}".rstrip())
+        return
+    shown = report.to_json()
+    console.print(
+        f"Ended by the {report.ended_by or 'network'} after {report.duration_s:.1f} s on {report.codec}:"
+        f" {shown['packets']} packets, {shown['missing']} missing, clock {shown['clock_ms']} ms off"
+    )
+    if record is not None:
+        console.print(f"Recorded to {record}")

@@ -1,0 +1,264 @@
+"""Settings: mediaserver.toml and the environment, checked as a whole; every fault is reported at once."""
+
+import difflib
+import ipaddress
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from mediaserver.errors import ConfigurationError
+
+DEFAULT_FILE = "mediaserver.toml"
+
+
+def _address(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise ValueError('write it as "host:port", as in "0.0.0.0:5060"')
+    return text
+
+
+def _network(text: str) -> str:
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError('write an address or a network, as in "192.0.2.0/24"') from None
+    return text
+
+
+def _ports(text: str) -> str:
+    first, dash, last = text.partition("-")
+    if not dash or not first.isdigit() or not last.isdigit() or not 1024 <= int(first) < int(last) <= 65535:
+        raise ValueError('write a range within 1024-65535, as in "20000-29999"')
+    return text
+
+
+def _tool(text: str) -> str:
+    module, colon, function = text.partition(":")
+    if text != "end_call" and (not colon or not module or not function.isidentifier()):
+        raise ValueError('write "package.module:function", or the built-in "end_call"')
+    return text
+
+
+type HostPort = Annotated[str, AfterValidator(_address)]
+type Network = Annotated[str, AfterValidator(_network)]
+
+
+def split_host(text: str) -> tuple[str, int]:
+    """Host and port of a checked "host:port"; IPv6 without its brackets."""
+    host, _, port = text.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+class Section(BaseModel):
+    """One table of the file; a key nobody knows is a fault."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Sip(Section):
+    """Where callers reach us, and who may."""
+
+    udp: HostPort | None = "0.0.0.0:5060"
+    """Address of the UDP socket; none to go without."""
+    tcp: HostPort | None = "0.0.0.0:5060"
+    """Address of the TCP socket; none to go without."""
+    advertise: str | None = None
+    """Host written into Contact and SDP when it is not the socket's own (NAT, containers)."""
+    allow: tuple[Network, ...] = ()
+    """Networks that may call; empty: everyone."""
+    users: dict[str, SecretStr] = {}
+    """Digest users and their passwords; empty: callers are not challenged."""
+    realm: str = "mediaserver"
+    """Digest realm."""
+    answer_deadline_s: float = Field(8.0, gt=0, le=120)
+    """Seconds the model's session may take; then 503."""
+    retry_after_s: int = Field(5, ge=0, le=3600)
+    """Retry-After of a 503, in seconds."""
+
+
+class Rtp(Section):
+    """Media sockets and their timing."""
+
+    address: str = "0.0.0.0"
+    """Local address of the media sockets."""
+    ports: Annotated[str, AfterValidator(_ports)] = "20000-29999"
+    """Range of UDP ports; a call takes two."""
+    ptime_ms: Literal[10, 20, 30, 40, 50, 60] = 20
+    """Packet length when the caller does not say."""
+    codecs: tuple[Literal["PCMU", "PCMA"], ...] = Field(("PCMU", "PCMA"), min_length=1)
+    """What is accepted, most wanted first."""
+    comfort_noise: bool = True
+    """Accept comfort noise (RFC 3389) when it is offered: silence is then left out."""
+    receiver_buffer_ms: int = Field(40, ge=0, le=500)
+    """Assumed delay of the caller's own jitter buffer, used to know what was heard."""
+    silence_timeout_s: float = Field(30.0, ge=1, le=3600)
+    """Seconds without a packet from the caller after which the call is ended."""
+
+
+class Limits(Section):
+    """What one server takes on."""
+
+    max_calls: int = Field(200, ge=1, le=10_000)
+    """Calls at once; the next gets 503 with Retry-After."""
+    max_call_s: float = Field(3600.0, gt=0, le=86_400)
+    """Longest call in seconds."""
+
+
+class AgentSettings(Section):
+    """Who answers."""
+
+    name: str = Field("assistant", min_length=1, max_length=64)
+    """For logs."""
+    model: str = "local"
+    """A name of the model catalog: "local", "gpt-realtime", …"""
+    prompt: str = "You are a friendly assistant on the telephone. Keep answers short."
+    """Instructions to the model."""
+    greeting: str | None = "Hello! How can I help you?"
+    """What the agent opens with; none: the caller speaks first."""
+    voice: str | None = None
+    """The provider's name of a voice; none: its default."""
+    interruption: Literal["provider", "local"] = "provider"
+    """Who decides that the caller interrupts."""
+    max_output_tokens: int | None = Field(None, ge=1, le=4096)
+    """Longest answer, in the provider's tokens; none: no limit of ours."""
+    tools: tuple[Annotated[str, AfterValidator(_tool)], ...] = ("end_call",)
+    """What the model may use: async callables as "package.module:function", and the built-in "end_call"."""
+    tool_timeout_s: float = Field(10.0, gt=0, le=300)
+    """Seconds a tool may take."""
+    stall_timeout_s: float = Field(12.0, ge=1, le=120)
+    """Seconds a due answer may fail to come before the model counts as lost."""
+    fault_audio: Path | None = None
+    """WAV file played to the caller when the model is lost; none: a tone."""
+    openai_realtime: dict[str, Any] = {}
+    """Advanced settings of OpenAI Realtime models."""
+
+
+class OpenAISettings(Section):
+    """Access to OpenAI, or to anything that speaks its protocol."""
+
+    api_key: SecretStr | None = None
+    """Also read from OPENAI_API_KEY."""
+    base_url: str | None = None
+    """Also read from OPENAI_BASE_URL; none: the public service."""
+    uplink_ms: Literal[20, 40, 60, 80, 100] = 20
+    """Milliseconds of caller audio in one message."""
+
+
+class LocalSettings(Section):
+    """The offline model."""
+
+    script: Path | None = None
+    """TOML file of intents; none: the built-in receptionist."""
+    workers: int = Field(1, ge=1, le=16)
+    """Processes that recognise and synthesise speech."""
+
+
+class Providers(Section):
+    """One table per provider."""
+
+    openai: OpenAISettings = OpenAISettings()
+    local: LocalSettings = LocalSettings()
+
+
+class Log(Section):
+    """What is written to standard output."""
+
+    format: Literal["json", "console"] = "console"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Settings(BaseSettings):
+    """All of it. The environment overrides the file: MEDIASERVER_SIP__UDP sets `sip.udp`."""
+
+    model_config = SettingsConfigDict(env_prefix="MEDIASERVER_", env_nested_delimiter="__", extra="forbid", frozen=True)
+
+    sip: Sip = Sip()
+    rtp: Rtp = Rtp()
+    limits: Limits = Limits()
+    agent: AgentSettings = AgentSettings()
+    providers: Providers = Providers()
+    log: Log = Log()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment before the file, which comes as arguments."""
+        return env_settings, init_settings
+
+    @model_validator(mode="after")
+    def _reachable(self) -> "Settings":
+        if self.sip.udp is None and self.sip.tcp is None:
+            raise ValueError("sip.udp and sip.tcp are both off: give at least one address")
+        return self
+
+
+def load(path: Path | None) -> Settings:
+    """Settings from `path` (none: mediaserver.toml if there is one) and the environment.
+
+    Raises ConfigurationError with one sentence per fault.
+    """
+    if path is None:
+        path = Path(DEFAULT_FILE) if Path(DEFAULT_FILE).exists() else None
+    written: dict[str, Any] = {}
+    if path is not None:
+        try:
+            written = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ConfigurationError([f"{path}: cannot be read ({error.strerror}); give an existing file"]) from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigurationError([f"{path}: is not TOML: {error}"]) from None
+    try:
+        return _with_conventional_environment(Settings(**written))
+    except ValidationError as error:
+        raise ConfigurationError([_sentence(fault) for fault in error.errors()]) from None
+
+
+def _with_conventional_environment(settings: Settings) -> Settings:
+    """Fill in what the providers' own tools read from the environment too."""
+    openai = settings.providers.openai
+    changes: dict[str, Any] = {}
+    if openai.api_key is None and os.environ.get("OPENAI_API_KEY"):
+        changes["api_key"] = SecretStr(os.environ["OPENAI_API_KEY"])
+    if openai.base_url is None and os.environ.get("OPENAI_BASE_URL"):
+        changes["base_url"] = os.environ["OPENAI_BASE_URL"]
+    if not changes:
+        return settings
+    providers = settings.providers.model_copy(update={"openai": openai.model_copy(update=changes)})
+    return settings.model_copy(update={"providers": providers})
+
+
+def _sentence(fault: Any) -> str:
+    """One fault as field, value and remedy."""
+    where = [str(part) for part in fault["loc"]]
+    field = ".".join(where) or "settings"
+    if fault["type"] == "extra_forbidden":
+        known = _fields_of(where[:-1])
+        near = difflib.get_close_matches(where[-1], known, 1)
+        remedy = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
+        return f"{field}: unknown setting; {remedy}"
+    shown = "" if isinstance(fault["input"], dict) else f" is {fault['input']!r}"
+    if "key" in field or "password" in field or "users" in field:
+        shown = ""
+    message = fault["msg"].removeprefix("Value error, ").replace("Input should be", "should be")
+    return f"{field}{shown}: {message}"
+
+
+def _fields_of(path: list[str]) -> list[str]:
+    model: type[BaseModel] = Settings
+    for name in path:
+        field = model.model_fields.get(name)
+        if field is None or not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)):
+            return []
+        model = field.annotation
+    return list(model.model_fields)
