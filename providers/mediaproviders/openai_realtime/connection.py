@@ -8,10 +8,10 @@ from ssl import SSLContext
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
-import websockets
 from openai import AsyncOpenAI
 from openai.resources.realtime.realtime import AsyncRealtimeConnection
 from websockets.asyncio.client import ClientConnection
+from websockets.protocol import State
 
 from mediaproviders.contract import ProviderError
 from mediaproviders.openai_realtime import commands, errors
@@ -57,7 +57,7 @@ class Wire(ClientConnection):
     def ready(self) -> bool:
         """Open, and not congested."""
         # A transport knows of a reset before the protocol is told; uvloop's raises when written to in between.
-        return not self._congested and self.state is websockets.State.OPEN and not self.transport.is_closing()
+        return not self._congested and self.state is State.OPEN and not self.transport.is_closing()
 
     def write(self, message: bytes) -> None:
         """Send one text message; only while :attr:`ready`."""
