@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mediaserver.sip.digest import DigestAuthenticator, answer
-from mediaserver.sip.events import Flow, IncomingCall
+from mediaserver.sip.events import Acknowledged, Flow, IncomingCall
 from mediaserver.sip.identity import EndpointSettings
 from mediaserver.sip.message import Response
 from support.sip_rig import SDP, TCP, UDP, Rig, request
@@ -222,6 +222,7 @@ FRAGMENTS = [
 @given(st.data())
 def test_whatever_comes_is_taken_without_an_exception(data: st.DataObject) -> None:
     rig = Rig()
+    connected: set[int] = set()
     for _ in range(data.draw(st.integers(1, 8))):
         message = bytearray(data.draw(st.sampled_from(FRAGMENTS)))
         for _ in range(data.draw(st.integers(0, 3))):
@@ -235,7 +236,11 @@ def test_whatever_comes_is_taken_without_an_exception(data: st.DataObject) -> No
                     rig.endpoint.answer(event.leg, SDP, rig.now)
                 else:
                     rig.endpoint.reject(event.leg, 486, rig.now)
+            elif isinstance(event, Acknowledged):
+                connected.add(event.leg)
         rig.advance(data.draw(st.sampled_from([0.0, 0.6, 40.0])))
+    for leg in connected:  # an ACK in the INVITE's own branch connects a call: it lasts until somebody hangs up
+        rig.endpoint.bye(leg, rig.now)
     rig.advance(200)
     assert rig.is_empty()
 
