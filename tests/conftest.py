@@ -1,8 +1,16 @@
 """Tests that need a system tool say so with ``@pytest.mark.tool("sipp")``."""
 
+import os
+
 import pytest
+from hypothesis import settings
 
 from support import tools
+
+# The same examples on every machine and every run; HYPOTHESIS_PROFILE=explore looks for new ones.
+settings.register_profile("repeatable", derandomize=True, deadline=None, print_blob=True)
+settings.register_profile("explore", deadline=None, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
