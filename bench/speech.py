@@ -1,0 +1,97 @@
+"""What a caller of the benchmark says: one cycle of real speech and silence, as mu-law frames of 20 ms."""
+
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from mediacodecs.g711 import PCMU
+from mediaproviders.emulators.openai.speech import floor_of, loudness
+from mediaserver.load.ear import is_loud
+from mediaserver.load.recording import RATE, Samples, read_wav
+
+FRAME = RATE // 50
+CYCLE_S = 11.0
+QUESTION_S, BARGE_IN_AT_S, BARGE_IN_S = 1.5, 4.9, 1.1
+"""A question, answered from about 2.2 s on for 4 s; two thirds into that a barge-in, which is answered too."""
+SILENCE_MS = 500
+"""Quiet audio after which the model's detector ends a turn; the protocol's default."""
+
+RECORDINGS = Path("/usr/share/pocketsphinx/test/data")
+"""Where Debian's pocketsphinx-testdata puts its readings."""
+PHRASES = (
+    ("librivox/sense_and_sensibility_01_austen_64kb-0880.wav", "Could you tell me when breakfast is served please"),
+    ("librivox/sense_and_sensibility_01_austen_64kb-0890.wav", "Wait, one more thing"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """Frames to send round and round, and the indices of those that latency is measured from.
+
+    `question_end` and `barge_in_end` are the last frames the model's detector counts as speech; the frame
+    `SILENCE_MS` after such a one is the one on whose arrival it ends the turn. `barge_in` is the first of the barge-in.
+    """
+
+    frames: tuple[bytes, ...]
+    question_end: int
+    barge_in: int
+    barge_in_end: int
+
+    @property
+    def marks(self) -> dict[int, str]:
+        """What to note the sending of, by index."""
+        wait = SILENCE_MS // 20
+        return {
+            self.question_end: "question_end",
+            self.question_end + wait: "question_decided",
+            self.barge_in: "barge_in",
+            self.barge_in_end: "barge_in_end",
+            self.barge_in_end + wait: "barge_in_decided",
+        }
+
+
+def make_cycle() -> Cycle:
+    """Real speech where it is installed, synthesised speech otherwise. Raises RuntimeError when there is neither."""
+    sound = np.zeros(round(CYCLE_S * RATE), dtype=np.int16)
+    question, barge_in = (voice(*phrase) for phrase in PHRASES)
+    _lay(sound, question[: round(QUESTION_S * RATE)], 0.0)
+    _lay(sound, barge_in[: round(BARGE_IN_S * RATE)], BARGE_IN_AT_S)
+    frames = tuple(PCMU.encode(frame) for frame in sound.reshape(-1, FRAME))
+    speech = [index for index, frame in enumerate(frames) if loudness(frame, "audio/pcmu") >= floor_of(0.5)]
+    border = round(BARGE_IN_AT_S * RATE) // FRAME
+    before, after = [i for i in speech if i < border], [i for i in speech if i >= border]
+    pauses = [b - a for part in (before, after) for a, b in pairwise(part)]
+    if max(pauses) * 20 >= SILENCE_MS:
+        raise RuntimeError("a pause in the speech would end the caller's turn: use other recordings")
+    return Cycle(frames, before[-1], after[0], after[-1])
+
+
+def _lay(sound: Samples, speech: Samples, at_s: float) -> None:
+    begin = round(at_s * RATE)
+    sound[begin : begin + len(speech)] = speech
+
+
+def voice(recording: str, text: str) -> Samples:
+    """One phrase at telephone rate, without the silence around it, its loudest sample at half of full scale."""
+    path = RECORDINGS / recording
+    samples = read_wav(path) if path.exists() else _synthesise(text)
+    frames = samples[: len(samples) // FRAME * FRAME].reshape(-1, FRAME)
+    peak = max(1, int(np.abs(samples.astype(np.int32)).max()))
+    scaled = (frames.astype(np.float64) * (16384 / peak)).astype(np.int16)
+    loud = [index for index, frame in enumerate(scaled) if is_loud(frame, threshold=800.0)]
+    return scaled[loud[0] : loud[-1] + 1].reshape(-1)
+
+
+def _synthesise(text: str) -> Samples:
+    program = shutil.which("espeak-ng") or shutil.which("espeak")
+    if program is None:
+        raise RuntimeError("no speech to send: apt-get install pocketsphinx-testdata or espeak-ng")
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "phrase.wav"
+        subprocess.run([program, "-w", str(path), text], check=True)
+        return read_wav(path)

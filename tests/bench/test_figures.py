@@ -1,0 +1,79 @@
+import json
+
+import numpy as np
+import pytest
+
+from bench.figures import CallLog, SessionLog, measure, read_timeline
+from bench.speech import CYCLE_S, SILENCE_MS, make_cycle
+
+
+def call(loud_from, loud_to, *, seconds=10.0, jitter=None):
+    """A caller's log: constant 20 ms packets from second 100 on, loud between two times."""
+    count = round(seconds * 50)
+    at = 100.0 + 0.02 * np.arange(count)
+    loud = (at >= loud_from - 1e-9) & (at < loud_to - 1e-9)
+    if jitter is not None:
+        at = at + jitter
+    return CallLog(at, np.arange(count) & 0xFFFF, 160 * np.arange(count), np.zeros(count, np.int64), loud)
+
+
+def test_the_added_path_is_uplink_and_downlink():
+    log = call(102.02, 106.0)
+    log.marks["question_end"], log.marks["question_decided"] = [101.0], [101.5]
+    session = SessionLog(speech_stopped=[101.502], first_deltas=[102.012])
+    media = measure({0: log}, [session])
+    assert media.uplink.p50 == pytest.approx(2.0)
+    assert media.downlink.p50 == pytest.approx(8.0)
+    assert media.added_path.p50 == pytest.approx(10.0)
+    assert (media.turns, media.unanswered, media.missing) == (1, 0, 0)
+
+
+def test_downlink_is_by_scheduled_playout_not_by_arrival():
+    jitter = np.zeros(500)
+    jitter[102] = -0.005  # the first loud packet comes 5 ms before its turn; it is not played any earlier for that
+    log = call(102.04, 106.0, jitter=jitter)
+    log.marks["question_end"], log.marks["question_decided"] = [101.0], [101.5]
+    media = measure({0: log}, [SessionLog(speech_stopped=[101.5], first_deltas=[102.022])])
+    assert media.downlink.p50 == pytest.approx(18.0)
+    assert media.lateness.max == pytest.approx(5.0)
+
+
+def test_barge_in_stop_is_the_last_loud_packet_after_the_event():
+    log = call(102.0, 104.06)
+    log.marks["barge_in"] = [103.98]
+    media = measure({0: log}, [SessionLog(speech_started=[104.025])])
+    assert media.barge_in_stop.p50 == pytest.approx(15.0)
+
+
+def test_a_barge_in_into_silence_is_not_counted():
+    log = call(101.0, 102.0)
+    log.marks["barge_in"] = [103.98]
+    assert measure({0: log}, [SessionLog(speech_started=[104.04])]).barge_in_stop.count == 0
+
+
+def test_an_unanswered_turn_is_counted():
+    log = call(109.0, 109.0)
+    log.marks["question_end"], log.marks["question_decided"] = [101.0], [101.5]
+    media = measure({0: log}, [SessionLog(speech_stopped=[101.5])])
+    assert (media.turns, media.unanswered) == (1, 1)
+
+
+def test_the_timeline_is_read_by_session_in_order(tmp_path):
+    path = tmp_path / "timeline.jsonl"
+    moments = [("b", "session", 1), ("a", "session", 2), ("b", "first_delta", 3), ("a", "speech_started", 4)]
+    path.write_text("".join(json.dumps({"session": s, "kind": k, "at": t}) + "\n" for s, k, t in moments))
+    first, second = read_timeline(path)
+    assert first.first_deltas == [3]
+    assert second.speech_started == [4]
+
+
+def test_the_cycle_holds_one_question_and_one_barge_in():
+    cycle = make_cycle()
+    assert len(cycle.frames) == CYCLE_S * 50
+    assert {len(frame) for frame in cycle.frames} == {160}
+    assert cycle.question_end * 20 + SILENCE_MS < cycle.barge_in * 20
+    assert 1.0 < cycle.question_end * 0.02 < 1.6
+    assert 0.7 < (cycle.barge_in_end - cycle.barge_in) * 0.02 < 1.2
+    assert set(cycle.marks.values()) == {
+        "question_end", "question_decided", "barge_in", "barge_in_end", "barge_in_decided",
+    }  # fmt: skip
