@@ -146,8 +146,8 @@ class Server:
         reception.drop_all()
         deadline = time.monotonic() + _DRAIN_S
         # A BYE deserves its answer, or some repetitions, before the socket is gone.
-        while self._endpoint.legs and time.monotonic() < deadline:
-            await asyncio.sleep(0.05)  # noqa: ASYNC110  # the endpoint is a pure core: it has no event to wait for
+        while self._endpoint.legs and time.monotonic() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)  # the endpoint is a pure core: it has no event to wait for
         await engine.close()
         await shell.close()
         await self._provider.close()

@@ -93,8 +93,14 @@ class PortRange:
         for _ in range(len(self._free)):
             number = self._free.popleft()
             try:
-                return RtpPort(loop, self._bind(number), self._bind(number + 1))
+                rtp = self._bind(number)
             except OSError:  # another program has it
+                self._free.append(number)
+                continue
+            try:
+                return RtpPort(loop, rtp, self._bind(number + 1))
+            except OSError:
+                rtp.close()
                 self._free.append(number)
         raise NoPortError(f"no free RTP port pair on {self._host}: widen rtp.ports")
 

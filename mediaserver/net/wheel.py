@@ -51,10 +51,28 @@ class Wheel:
         self._arm()
         return Spoke(period, phase, turn)
 
+    def slot_time(self, now: float) -> float:
+        """When the slot that `now` lies in began."""
+        return self._deadline(self._current(now))
+
+    def move(self, spoke: Spoke, now: float) -> Spoke:
+        """Give a leg the slot that `now` lies in: from then on it is turned a whole period apart.
+
+        Its first turn may come at once, if that slot has not been turned yet: a leg keeps its own schedule.
+        """
+        ring, phase = self._rings[spoke.period], self._current(now) % spoke.period
+        # New lists: the wheel may be going through the old ones.
+        ring[spoke.phase] = [turn for turn in ring[spoke.phase] if turn != spoke.turn]
+        ring[phase] = [*ring[phase], spoke.turn]
+        if self._timer is not None:
+            self._timer.cancel()
+        self._arm()
+        return Spoke(spoke.period, phase, spoke.turn)
+
     def remove(self, spoke: Spoke) -> None:
         """Stop calling; safe from within a turn."""
         ring = self._rings[spoke.period]
-        ring[spoke.phase] = [turn for turn in ring[spoke.phase] if turn is not spoke.turn]
+        ring[spoke.phase] = [turn for turn in ring[spoke.phase] if turn != spoke.turn]
         if not any(ring):
             del self._rings[spoke.period]
 

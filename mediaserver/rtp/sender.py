@@ -88,16 +88,22 @@ class Sender:
             self._due += self._ptime
             self._samples_due += self._samples
 
-    def speak_now(self, now: float, send: Send) -> None:
-        """Discontinuous mode: begin a talkspurt at once if there is one to begin, at the timestamp of `now`."""
+    def speak_now(self, now: float, send: Send, scheduled: float | None = None) -> bool:
+        """Discontinuous mode: begin a talkspurt at once if there is one to begin; True if it was begun.
+
+        `scheduled` is a time shortly before `now` from which the next ticks will come, ptime by ptime (None: `now`).
+        The talkspurt has its timestamps, so that only its first packet is late, by the difference.
+        """
         if self._continuous or self._talking or not self._sends or self._keys.busy or not self._playout.ready:
-            return
+            return False
         if self._origin is not None:
-            samples = round((now - self._origin) * CLOCK_RATE)
+            due = now if scheduled is None else scheduled
+            samples = round((due - self._origin) * CLOCK_RATE)
             if samples <= self._sent_until:
-                return  # the last talkspurt reaches up to the next tick: nothing to be gained
-            self._due, self._samples_due = now, samples
+                return False  # the last talkspurt reaches up to the next tick: nothing to be gained
+            self._due, self._samples_due = due, samples
         self.tick(now, send)
+        return True
 
     def _frames_due(self, now: float) -> int:
         if self._origin is None:

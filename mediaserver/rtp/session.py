@@ -123,9 +123,13 @@ class MediaSession:
         """Send the downlink packets due: one per ptime (constant mode), or those of a talkspurt (discontinuous)."""
         self._sender.tick(now, send)
 
-    def speak_now(self, now: float, send: Send) -> None:
-        """After filling the playout: in discontinuous mode a talkspurt leaves at once. Nothing in constant mode."""
-        self._sender.speak_now(now, send)
+    def speak_now(self, now: float, send: Send, scheduled: float | None = None) -> bool:
+        """After filling the playout: in discontinuous mode a talkspurt leaves at once. Nothing in constant mode.
+
+        True if one has begun: its next frames are due ptime by ptime after `scheduled` (None: `now`), which must not
+        be after `now`.
+        """
+        return self._sender.speak_now(now, send, scheduled)
 
     def rtcp_due(self, now: float) -> bytes | None:
         """The report that is due, if one is."""

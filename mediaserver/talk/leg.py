@@ -85,8 +85,12 @@ class Leg:
 
     def speak_now(self, now: float) -> None:
         """Discontinuous downlink: a talkspurt need not wait for its slot."""
-        if self.session is not None:
-            self.session.speak_now(now, self._send)
+        session, spoke = self.session, self._spoke
+        if session is None or spoke is None:
+            return
+        # Its following packets leave from a slot of the wheel, so that slot's time is the talkspurt's schedule.
+        if session.speak_now(now, self._send, self._wheel.slot_time(now)):
+            self._spoke = self._wheel.move(spoke, now)
 
     def housekeeping(self, now: float) -> None:
         """Once a second: RTCP when it is due."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -71,6 +72,22 @@ def test_empty_slots_cost_no_wakeup() -> None:
     wheel.add(20, lambda now: None)
     loop.run(101.0)
     assert loop.wakeups <= 51
+
+
+def test_a_leg_that_moves_is_turned_a_period_after_the_slot_it_moved_to() -> None:
+    loop = Loop()
+    wheel = wheel_on(loop)
+    turns: list[float] = []
+    spoke = wheel.add(20, turns.append)
+    loop.run(100.0 + 0.0333)
+    began = wheel.slot_time(loop.now)
+    assert began == 100.03
+    turns.clear()
+    wheel.move(spoke, loop.now)
+    loop.run(101.0)
+    following = [turn for turn in turns if turn > 100.0333]
+    assert following[0] == pytest.approx(began + 0.020)
+    assert len(following) == 48
 
 
 def test_no_leg_no_timer() -> None:

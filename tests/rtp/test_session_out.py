@@ -35,9 +35,9 @@ class Wire:
         session.tick(now, self)
         return [packet for _, packet in self.sent[before:]]
 
-    def speak(self, session: MediaSession, now: float) -> list[RtpPacket]:
+    def speak(self, session: MediaSession, now: float, scheduled: float | None = None) -> list[RtpPacket]:
         self.now, before = now, len(self.sent)
-        session.speak_now(now, self)
+        assert session.speak_now(now, self, scheduled) == (len(self.sent) > before)
         return [packet for _, packet in self.sent[before:]]
 
     def clock_error(self, start: float) -> list[float]:
@@ -281,6 +281,18 @@ def test_the_interval_of_reports_is_spread() -> None:
     assert subject.rtcp_due(3.74) is None
     assert subject.rtcp_due(3.75) is not None
     assert subject.rtcp_due(11.2) is None
+
+
+def test_a_talkspurt_on_a_slot_of_the_wheel_is_late_by_its_first_packet_only() -> None:
+    subject, wire = session(DISCONTINUOUS), Wire()
+    wire.tick(subject, 0.0)
+    subject.playout.push("a", b"".join(speech(6)))
+    assert len(wire.speak(subject, 0.0337, scheduled=0.030)) == 1
+    for turn in range(1, 6):
+        assert len(wire.tick(subject, 0.030 + 0.020 * turn)) == 1
+    ahead = wire.clock_error(0.0)[1:]
+    assert ahead[0] == pytest.approx(-0.0037, abs=1e-4)
+    assert ahead[1:] == pytest.approx([0.0] * 5, abs=1e-4)
 
 
 def test_a_duck_in_discontinuous_mode_is_silence_and_its_end_a_new_talkspurt() -> None:
