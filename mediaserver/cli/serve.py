@@ -1,6 +1,7 @@
 """`mediaserver serve`."""
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Annotated
 
