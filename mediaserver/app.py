@@ -91,7 +91,9 @@ class Server:
         self._endpoint = SipEndpoint(
             token=lambda: secrets.token_hex(8),
             settings=EndpointSettings(advertised_host=sip.advertise),
-            authenticator=DigestAuthenticator(sip.realm, users, secrets.token_bytes(32)) if users else None,
+            authenticator=DigestAuthenticator(sip.realm, users, secrets.token_bytes(32), algorithms=sip.digest)
+            if users
+            else None,
             admit=_admit(sip.allow),
         )
         self._log = structlog.get_logger()

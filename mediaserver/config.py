@@ -75,6 +75,8 @@ class Sip(Section):
     """Digest users and their passwords; empty: callers are not challenged."""
     realm: str = "mediaserver"
     """Digest realm."""
+    digest: tuple[Literal["MD5", "SHA-256", "SHA-512-256"], ...] = Field(("MD5",), min_length=1)
+    """Algorithms of the challenge. Many phones give up on a challenge that names any but MD5."""
     answer_deadline_s: float = Field(8.0, gt=0, le=120)
     """Seconds the model's session may take; then 503."""
     retry_after_s: int = Field(5, ge=0, le=3600)

@@ -10,7 +10,6 @@ from mediaserver.errors import RemoteProtocolError
 from mediaserver.sip.grammar import quote, unquote
 
 _PYTHON_NAMES = {"MD5": "md5", "SHA-256": "sha256", "SHA-512-256": "sha512_256"}
-_OFFERED = ("SHA-256", "MD5")
 _SCHEME = re.compile(r"[ \t]*Digest[ \t]+", re.IGNORECASE)
 _PAIR = re.compile(
     r"""[ \t]*(?P<name>[A-Za-z0-9\-_*]+)[ \t]*=[ \t]*(?P<value>"(?:[^"\\]|\\.)*"|[^",\s]+)[ \t]*(?:,|$)""", re.DOTALL
@@ -87,24 +86,33 @@ class DigestAuthenticator:
 
     Nonces are signed with `secret` and carry their own time, so none is stored before it was used with the right
     password; after that only the highest count used with it is, until it expires after `nonce_life_s` seconds.
+    `algorithms` (MD5, SHA-256, SHA-512-256) are offered in this order, and no other is accepted.
     """
 
-    def __init__(self, realm: str, users: Mapping[str, str], secret: bytes, nonce_life_s: float = 60) -> None:
+    def __init__(
+        self,
+        realm: str,
+        users: Mapping[str, str],
+        secret: bytes,
+        nonce_life_s: float = 60,
+        algorithms: Sequence[str] = ("SHA-256", "MD5"),
+    ) -> None:
         self._realm = realm
         self._users = users
         self._secret = secret
+        self._algorithms = tuple(algorithms)
         self._nonce_life_s = nonce_life_s
         self._issued = 0
         self._used: dict[str, tuple[int, float]] = {}
         self._prune_at = 64
 
     def challenge(self, now: float, stale: bool = False) -> list[str]:
-        """The values of WWW-Authenticate, best first: SHA-256, then MD5 for the devices that know nothing else."""
+        """The values of WWW-Authenticate, one per algorithm, in the order they were given (RFC 8760 2.4)."""
         nonce = self._nonce(now)
         suffix = ", stale=true" if stale else ""
         return [
             f'Digest realm={quote(self._realm)}, nonce="{nonce}", algorithm={algorithm}, qop="auth"{suffix}'
-            for algorithm in _OFFERED
+            for algorithm in self._algorithms
         ]
 
     def verify(self, request_method: str, authorization: str, now: float) -> Verdict:
@@ -129,7 +137,7 @@ class DigestAuthenticator:
     def _is_well_formed(self, credentials: Mapping[str, str]) -> bool:
         if not {"username", "realm", "nonce", "uri", "response"} <= credentials.keys():
             return False
-        if credentials["realm"] != self._realm or credentials.get("algorithm", "MD5").upper() not in _OFFERED:
+        if credentials["realm"] != self._realm or credentials.get("algorithm", "MD5").upper() not in self._algorithms:
             return False
         if "qop" not in credentials:
             # RFC 2069 clients count nothing: such a nonce serves for one request.

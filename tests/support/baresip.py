@@ -1,0 +1,117 @@
+"""baresip as the caller: one headless instance per call, which plays a WAV file and records both directions."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from mediaserver.load.recording import Samples, read_wav, write_wav
+
+_MODULES = ("g711.so", "aufile.so", "sndfile.so")
+_STOP_S = 5.0
+
+
+@dataclass
+class Baresip:
+    """A call of baresip's, in a folder of its own."""
+
+    process: asyncio.subprocess.Process
+    folder: Path
+
+    @property
+    def output(self) -> str:
+        """What it wrote so far."""
+        return (self.folder / "output").read_text(errors="replace")
+
+    async def hang_up(self) -> None:
+        """Send the BYE and leave; its recordings are complete then."""
+        if self.process.returncode is None:
+            self.process.send_signal(signal.SIGINT)
+            try:
+                await asyncio.wait_for(self.process.wait(), _STOP_S)
+            except TimeoutError:
+                self.process.kill()
+                raise
+
+    def recording(self, direction: str) -> Samples:
+        """What it decoded (`dec`) or encoded (`enc`), as its own sndfile module wrote it."""
+        (path,) = self.folder.glob(f"dump-*-{direction}.wav")
+        return read_wav(path)
+
+    @property
+    def heard(self) -> Samples:
+        return self.recording("dec")
+
+
+def padded(speech: Samples, before_s: float, after_s: float) -> Samples:
+    """Speech within silence: baresip hangs up by itself a second after the file's end."""
+    return np.concatenate(
+        [np.zeros(round(before_s * 8000), np.int16), speech, np.zeros(round(after_s * 8000), np.int16)]
+    )
+
+
+@asynccontextmanager
+async def calling(
+    folder: Path,
+    uri: str,
+    speaks: Samples,
+    *,
+    codec: str = "PCMU",
+    credentials: tuple[str, str] | None = None,
+    max_s: int = 60,
+) -> AsyncIterator[Baresip]:
+    """Dial `uri` and play `speaks` (8000 Hz) once answered. Ends by itself after `max_s`."""
+    account = f"<sip:caller@127.0.0.1>;regint=0;audio_codecs={codec}/8000/1"
+    if credentials is not None:
+        account += f";auth_user={credentials[0]};auth_pass={credentials[1]}"
+    with _prepare(folder, speaks, account) as output:
+        process = await asyncio.create_subprocess_exec(
+            "baresip", "-v", "-f", str(folder), "-e", f"/dial {uri}", "-t", str(max_s),
+            stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output, cwd=folder,
+            env=os.environ | {"HOME": str(folder)},
+        )  # fmt: skip
+    phone = Baresip(process, folder)
+    try:
+        yield phone
+    finally:
+        await phone.hang_up()
+
+
+def _prepare(folder: Path, speaks: Samples, account: str) -> IO[bytes]:
+    """What it reads, and the file for what it writes."""
+    folder.mkdir()
+    write_wav(folder / "speaks.wav", speaks)
+    (folder / "config").write_text(_config(folder))
+    (folder / "accounts").write_text(account + "\n")
+    (folder / "contacts").write_text("")
+    return (folder / "output").open("wb")
+
+
+def _config(folder: Path) -> str:
+    settings = {
+        "poll_method": "epoll",
+        "sip_listen": "127.0.0.1:0",
+        "net_interface": "127.0.0.1",
+        "call_max_calls": "1",
+        "audio_source": f"aufile,{folder}/speaks.wav",
+        "audio_player": "none",
+        "audio_alert": "none",
+        "ausrc_srate": "8000",
+        "ausrc_channels": "1",
+        # What it holds back is missing from the recording at the end: the smallest buffer it has.
+        "jitter_buffer_delay": "1-2",
+        "rtp_ports": "40000-49998",
+        "rtp_stats": "yes",
+        "snd_path": str(folder),
+        "module_path": "/usr/lib/baresip/modules",
+    }
+    lines = [f"{name} {value}" for name, value in settings.items()]
+    lines += [f"module {name}" for name in _MODULES]
+    lines += ["module_tmp account.so", "module_app menu.so"]
+    return "\n".join(lines) + "\n"
