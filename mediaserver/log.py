@@ -47,10 +47,16 @@ class BackgroundStream:
             return
         self._thread.join(2.0)
 
+    def _write(self, text: str) -> None:
+        try:
+            self._stream.write(text)
+        except UnicodeError:  # a peer's odd bytes in a name must not end the log
+            self._stream.write(text.encode("ascii", "backslashreplace").decode("ascii"))
+
     def _run(self) -> None:
         while (text := self._lines.get()) is not None:
             try:
-                self._stream.write(text)
+                self._write(text)
                 if self._lines.empty():
                     self._stream.flush()
             except (OSError, ValueError):  # the reader has gone; the calls go on

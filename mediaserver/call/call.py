@@ -215,6 +215,9 @@ class Call:
         self._finish(CallEnd(Result.REJECTED, reason, status))
 
     def _hang_up(self, end: CallEnd, message: str) -> None:
+        if self.state is State.RINGING:  # there is no dialog to end yet
+            self._reject(503, end.reason, message)
+            return
         if self.state is State.OVER:
             return
         self._log.info("call.hanging_up", reason=end.reason, message=message)

@@ -17,6 +17,9 @@ def serve(
     ] = None,
 ) -> None:
     """Answer calls until told to stop (Ctrl-C or SIGTERM: running calls are ended with a BYE)."""
+    # Before numpy is loaded: its matrix products here are small, and its threads would take the media loop's core.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
     import uvloop
 
     from mediaproviders.contract import ProviderError
@@ -33,6 +36,8 @@ def serve(
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(server.run())
     except OSError as error:
-        raise complain(ConfigurationError([f"sip: cannot listen: {error}"])) from None
+        # uvloop tells the reason for a UDP socket in the cause alone.
+        why = f": {error.__cause__.strerror}" if isinstance(error.__cause__, OSError) else ""
+        raise complain(ConfigurationError([f"sip: cannot listen: {error}{why}"])) from None
     except ProviderError as error:
         raise complain(ConfigurationError([f"agent.model is {settings.agent.model!r}: {error}"])) from None

@@ -12,14 +12,11 @@ from dataclasses import dataclass
 import structlog
 
 from mediaproviders.contract import (
-    AgentTranscript,
     Audio,
     AudioDone,
     Brief,
-    CallerTranscript,
     Conversation,
     Event,
-    Fault,
     Interrupted,
     Provider,
     ProviderError,
@@ -30,19 +27,22 @@ from mediaproviders.contract import (
     SpeechStopped,
     ToolCall,
     TurnCommitted,
-    Usage,
 )
 from mediaserver.rtp.playout import ItemEnded, ItemStarted, Playout
+from mediaserver.talk import fault_audio
+from mediaserver.talk.due import AnswerDue
 from mediaserver.talk.heard import heard_ms
 from mediaserver.talk.latency import Stopwatch
 from mediaserver.talk.leg import Leg
+from mediaserver.talk.minutes import Minutes
 from mediaserver.talk.orders import Agent, HangUp, Lost, Ready, Report
-from mediaserver.talk.spoken import Record, Spoken
 from mediaserver.talk.tools import END_CALL, Toolbox
 from mediaserver.talk.turn import Action, Floor, Turn
 
 FAULT_ITEM = "fault"
 _DRAIN_S = 15.0
+_OVERLAP_S = 0.3
+"""Who speaks while the agent says its last syllable is taking a turn, not coughing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +64,9 @@ class Talk:
         toolbox: Toolbox,
         leg: Leg,
         report: Callable[[Report], None],
-        fault_audio: bytes,
+        sorry: bytes,
         settings: TalkSettings,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.call = call
         self.agent = agent
@@ -74,45 +75,45 @@ class Talk:
         self.toolbox = toolbox
         self._leg = leg
         self._report = report
-        self._fault_audio = fault_audio
+        self._sorry = sorry
         self._settings = settings
+        self._clock = clock
         self._log = structlog.get_logger().bind(call=call)
         self._session: Conversation | None = None
         self._playout: Playout | None = None
-        self._record = Record()
+        self._minutes = Minutes(self._log)
         self._stopwatch = Stopwatch()
         self._tasks: asyncio.TaskGroup | None = None
         self._drained = asyncio.Event()
-        self._answerable = asyncio.Event()
         self._ending: str | None = None
         self._greeted = False
         self._idle = asyncio.Event()  # the model is not answering
         self._idle.set()
         self._doubtful = False
-        self._due_since: float | None = None
-        self.usage = {"input_tokens": 0, "output_tokens": 0}
+        self._quiet_since = 0.0
+        self._due = AnswerDue(settings.stall_timeout_s)
+        self._unfinished: dict[str, None] = {}
 
     # --- its life -----------------------------------------------------------------------------------------------------
 
     async def run(self, brief: Brief) -> None:
         """Open the session and converse until cancelled, or until the model is lost."""
+        error: ProviderError | None = None
         try:
             async with self._provider.connect(brief) as session, asyncio.TaskGroup() as tasks:
                 self._session, self._tasks = session, tasks
                 self._report(Ready(self.call))
                 async for event in session:
-                    self._happened(event, time.monotonic())
+                    self._happened(event, self._clock())
                 raise ProviderError("the model ended the session", code="session-ended", retryable=False)
         except* ProviderError as group:
             error = _first(group)
-            self._log.warning("provider.lost", code=error.code, message=str(error))
-            await self._apologise()
-            self._report(Lost(self.call, error.code, str(error)))
+        if error is not None:  # not within `except*`, which would wrap a cancellation in a group
+            await self._lost(error, brief)
 
     def media(self, playout: Playout) -> None:
         """The stream has begun: the caller can be heard and spoken to."""
         self._playout = playout
-        self._answerable.set()
         if self._leg.uplink is not None and self._session is not None:
             self._leg.uplink.sink = self._session.send_audio
 
@@ -120,38 +121,49 @@ class Talk:
         """The call is answered."""
         if not self._greeted and self._session is not None:
             self._greeted = True
+            if not self._idle.is_set():
+                return  # the caller spoke first and is being answered
+            if self.agent.greeting is not None and self._provider.traits.greeting != "none":
+                self._due.expect(self._clock())
             self._session.greet()
 
     def counters(self) -> dict[str, float]:
         """What the conversation counted, by name."""
         dropped_ms = self._session.dropped_ms if self._session is not None else 0.0
-        return {**self.usage, "uplink_dropped_ms": dropped_ms}
+        return {**self._minutes.usage, "uplink_dropped_ms": dropped_ms}
 
     def watch(self, now: float) -> None:
         """Once a second: an answer that is due and does not come means the model is lost."""
         self._act(self.turn.tick(now), now, "local")
         playout = self._playout
-        if self._due_since is None or playout is None or playout.queued_ms > 0:
+        if playout is None or self._tasks is None:
             return
-        if now - self._due_since > self._settings.stall_timeout_s and self._tasks is not None:
-            self._due_since = None
+        if self._due.overdue(now, playing=playout.queued_ms > 0):
             self._tasks.create_task(self._stalled())
 
     async def _stalled(self) -> None:
         raise ProviderError(f"no answer within {self._settings.stall_timeout_s:g} s", code="stalled", retryable=True)
 
-    async def _apologise(self) -> None:
-        """Never dead air: the caller hears that something went wrong before the line is cut."""
+    async def _lost(self, error: ProviderError, brief: Brief) -> None:
         if self._leg.uplink is not None:
             self._leg.uplink.sink = None
         self._session = self._tasks = None
+        self._log.warning("provider.lost", code=error.code, message=str(error))
+        if self._ending is not None:  # it has said goodbye: there is nothing to be sorry for
+            await self._last_words()
+            return
+        await self._apologise(brief)
+        self._report(Lost(self.call, error.code, str(error)))
+
+    async def _apologise(self, brief: Brief) -> None:
+        """Never dead air: the caller hears that something went wrong before the line is cut."""
         playout = self._playout
         if playout is None:
             return
         playout.flush()
-        playout.push(FAULT_ITEM, self._fault_audio)
+        playout.push(FAULT_ITEM, fault_audio.in_format(self._sorry, brief.output_format))
         playout.finish(FAULT_ITEM)
-        self._leg.speak_now(time.monotonic())
+        self._leg.speak_now(self._clock())
         await self._until_drained()
 
     async def _until_drained(self) -> None:
@@ -163,7 +175,8 @@ class Talk:
             async with asyncio.timeout(playout.queued_ms / 1000 + _DRAIN_S):
                 await self._drained.wait()
         except TimeoutError:  # a leg on hold plays nothing
-            pass
+            return
+        await asyncio.sleep(self._settings.receiver_buffer_ms / 1000)  # sent is not yet heard
 
     # --- what the model does ---------------------------------------------------------------------------------------
 
@@ -172,80 +185,86 @@ class Talk:
             case Audio(item=item, data=audio):
                 self._audio(item, audio, now)
             case AudioDone(item=item):
-                if self._playout is not None:
-                    self._playout.finish(item)
+                self._finish(item)
             case ResponseStarted():
                 self._idle.clear()
-                self._due_since = now
+                self._due.begun(now)
                 self._act(self.turn.answer(), now, "provider")
             case ResponseDone(status=status, reason=reason):
-                self._response_done(status, reason)
+                self._response_done(status, reason, now)
             case SpeechStarted():
                 self._speech_started(now)
             case SpeechStopped():
-                pass
+                self._due.caller(speaks=False)
             case Interrupted():
                 self._act(self.turn.provider_interrupts(), now, "provider")
             case TurnCommitted():
                 self._turn_committed(now)
             case ToolCall(call=call, name=name, arguments=arguments):
-                self._due_since = None
                 self._tool_call(call, name, arguments)
-            case _:
-                self._said(event)
-
-    def _said(self, event: Event) -> None:
-        match event:
-            case CallerTranscript(item=item, text=text, final=True):
-                self._log.info("transcript", speaker="caller", item=item, text=text.strip())
-            case AgentTranscript(item=item, text=text, final=final):
-                if (spoken := self._record.text(item, text, final)) is not None:
-                    self._write_down(spoken)
-            case Usage():
-                self.usage["input_tokens"] += event.input_tokens
-                self.usage["output_tokens"] += event.output_tokens
-            case Fault(code=code, message=message):
-                self._log.warning("provider.fault", code=code, message=message)
             case Reconnected(reason=reason):
-                self._idle.set()
-                self._log.warning("provider.reconnected", reason=reason)
+                self._reconnected(reason, now)
             case _:
-                pass
+                self._minutes.take(event)
 
     def _audio(self, item: str, audio: bytes, now: float) -> None:
         playout = self._playout
         if playout is None:
             return
         self._stopwatch.audio(now)
-        self._due_since = now
+        self._due.expect(now)
+        self._unfinished[item] = None
         playout.push(item, audio)
         self._leg.speak_now(now)
 
-    def _response_done(self, status: str, reason: str | None) -> None:
+    def _finish(self, *items: str) -> None:
+        for item in items:
+            self._unfinished.pop(item, None)
+            if self._playout is not None:
+                self._playout.finish(item)
+
+    def _reconnected(self, reason: str, now: float) -> None:
         self._idle.set()
-        self._due_since = None
+        self._due.caller(speaks=False)
+        if self._due.waiting:
+            self._due.expect(now)
+        self._finish(*self._unfinished)
+        self._log.warning("provider.reconnected", reason=reason)
+
+    def _response_done(self, status: str, reason: str | None, now: float) -> None:
+        self._idle.set()
+        self._due.ended(now)
+        self._finish(*self._unfinished)  # one that failed does not say so of its items
         if status in ("failed", "incomplete"):
             self._log.warning("provider.response", status=status, reason=reason)
 
     def _speech_started(self, now: float) -> None:
+        self._due.caller(speaks=True)
         if self.agent.interruption == "provider":
             self._act(self.turn.provider_interrupts(), now, "provider")
-        else:
-            # Whether this is the caller taking the floor is for our own detector to say.
-            self._doubtful = self.turn.floor in (Floor.AGENT, Floor.CONTESTED)
+            return
+        # Whether the caller takes the floor from the agent is for our own detector to say.
+        self._doubtful = self.turn.floor in (Floor.AGENT, Floor.CONTESTED)
+        if not self._doubtful and self._playout is not None and self._due.waiting:
+            self._interrupt(self._playout, now, "local")  # the turn goes on: an answer to half of it is void
 
     def _turn_committed(self, now: float) -> None:
         uplink = self._leg.uplink
-        self._stopwatch.committed(now, uplink.last_voice if uplink is not None else now)
-        self._due_since = now
+        last_voice = uplink.last_voice if uplink is not None else now
+        self._due.caller(speaks=False)
         if self.agent.interruption == "local":
-            if self._doubtful:
-                self._doubtful = False
-                self._due_since = None
-                self._stopwatch.void()
+            if self._ignorable(last_voice):
                 self._log.info("turn.ignored", floor=self.turn.floor.name.lower())
-            elif self._session is not None:
+                return
+            if self._session is not None:
                 self._session.create_response()
+        self._stopwatch.committed(now, last_voice)
+        self._due.expect(now)
+
+    def _ignorable(self, last_voice: float) -> bool:
+        """The turn was a noise while the agent spoke, not one that goes on after the agent's end."""
+        doubtful, self._doubtful = self._doubtful, False
+        return doubtful and (self.turn.floor is not Floor.OPEN or last_voice < self._quiet_since - _OVERLAP_S)
 
     def _tool_call(self, call: str, name: str, arguments: str) -> None:
         if self._tasks is None:
@@ -255,19 +274,23 @@ class Talk:
                 self._ending = "agent"
                 self._tasks.create_task(self._hang_up())
             return
+        self._due.tool_called()
         self._tasks.create_task(self._run_tool(call, name, arguments))
 
     async def _run_tool(self, call: str, name: str, arguments: str) -> None:
-        began = time.monotonic()
+        began = self._clock()
         output = await self.toolbox.run(name, arguments, self.agent.tool_timeout_s)
-        self._log.info("tool", name=name, ms=round((time.monotonic() - began) * 1000, 1))
+        self._log.info("tool", name=name, ms=round((self._clock() - began) * 1000, 1))
+        self._due.tool_returned(self._clock())
         if self._session is not None:
-            self._due_since = time.monotonic()
             self._session.send_tool_result(call, output)
 
     async def _hang_up(self) -> None:
         """The model asked for the end of the call; its last words go out first."""
         await self._idle.wait()
+        await self._last_words()
+
+    async def _last_words(self) -> None:
         await self._until_drained()
         self._report(HangUp(self.call, "the agent ended the call"))
 
@@ -297,16 +320,14 @@ class Talk:
                             playout_ms=round(latency.playout_ms, 1),
                         )
                 case ItemEnded(item=item):
-                    if (spoken := self._record.played(item)) is not None:
-                        self._write_down(spoken)
-        if self._playout is not None and self._playout.queued_ms <= 0:
+                    self._minutes.played(item)
+        # An item that ran dry but is not finished goes on in a moment: the agent still has the floor.
+        if self._playout is not None and self._playout.current is None:
             self._quiet(now)
 
     def _quiet(self, now: float) -> None:
         self._drained.set()
-        uplink = self._leg.uplink
-        if self._doubtful and uplink is not None and now - uplink.last_voice < 0.3:
-            self._doubtful = False  # the agent is done and the caller still speaks: a turn after all
+        self._quiet_since = now
         self._act(self.turn.agent_ends(), now, "local")
 
     def _act(self, action: Action | None, now: float, decided_by: str) -> None:
@@ -326,6 +347,8 @@ class Talk:
         """The caller has the floor: nothing more is played, and the model learns what was heard."""
         self._doubtful = False
         self._stopwatch.void()
+        self._due.forget()
+        self._unfinished.clear()
         session, leg = self._session, self._leg
         rtt_ms = leg.session.rtt_ms if leg.session is not None else None
         if session is not None and self.agent.interruption == "local":
@@ -334,7 +357,6 @@ class Talk:
             heard = heard_ms(cut.played_ms, cut.received_ms, rtt_ms, self._settings.receiver_buffer_ms)
             if session is not None:
                 session.truncate(cut.item, heard)
-            spoken = self._record.cut(cut.item, heard, cut.received_ms)
             if cut.played_ms > 0:
                 voice_began = leg.uplink.voice_began if leg.uplink is not None else now
                 self._log.info(
@@ -344,21 +366,8 @@ class Talk:
                     stop_ms=round((now - voice_began) * 1000, 1),
                     decided_by=decided_by,
                 )
-                self._write_down(spoken)
+            self._minutes.cut(cut.item, heard, cut.received_ms, audible=cut.played_ms > 0)
         self._drained.set()
-
-    def _write_down(self, spoken: Spoken) -> None:
-        if spoken.heard_share is None:
-            self._log.info("transcript", speaker="agent", item=spoken.item, text=spoken.text.strip())
-        else:
-            self._log.info(
-                "transcript",
-                speaker="agent",
-                item=spoken.item,
-                text=spoken.text.strip(),
-                interrupted=True,
-                heard_text=spoken.heard_text,
-            )
 
 
 def _first(group: BaseExceptionGroup[ProviderError]) -> ProviderError:

@@ -144,6 +144,8 @@ class Engine:
         if tasks:
             await asyncio.wait(tasks, timeout=5.0)
         self._wheel.close()
+        if (pool := self._pool) is not None:
+            self._log.info("detector", open_share=round(pool.open_share, 4), windows=pool.windows, runs=pool.runs)
 
     # --- a call's media ---------------------------------------------------------------------------------------------
 
@@ -221,6 +223,8 @@ class Engine:
         if seat.detector is not None:
             self._listening.pop(seat.detector, None)
             seat.detector.close()
+        if seat.leg.session is not None:
+            self._tell(call, seat)  # a key pressed just before the end
         counters = self._counters(seat)
         seat.leg.close()
         if not self._listening and self._detecting is not None:

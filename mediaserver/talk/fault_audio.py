@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from mediacodecs.g711 import PCMU
-from mediacodecs.pcm import Pcm
+from mediacodecs.g711 import PCMU, ULAW_TO_ALAW
+from mediacodecs.pcm import Pcm, to_bytes
 from mediacodecs.signal.resample import Resampler
 from mediacodecs.signal.tones import error_tone
+from mediaproviders.contract import AudioFormat
 from mediaserver.errors import ConfigurationError
 
 RATE = 8000
@@ -18,6 +19,19 @@ LONGEST_S = 30
 def load(path: str | None) -> bytes:
     """Mu-law at 8 kHz of a mono 16-bit WAV at `path`, or of a tone. Raises ConfigurationError."""
     return PCMU.encode(error_tone(RATE) if path is None else _read(Path(path)))
+
+
+def in_format(recording: bytes, wanted: AudioFormat) -> bytes:
+    """What `load` gave, as audio of a provider's output format."""
+    if wanted.encoding == "pcmu":
+        return recording
+    if wanted.encoding == "pcma":
+        return recording.translate(ULAW_TO_ALAW)
+    pcm = PCMU.decode(recording)
+    if wanted.rate == RATE:
+        return to_bytes(pcm)
+    resampler = Resampler(RATE, wanted.rate)
+    return to_bytes(np.concatenate([resampler.process(pcm), resampler.flush()]))
 
 
 def _read(path: Path) -> Pcm:

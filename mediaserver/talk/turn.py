@@ -59,6 +59,8 @@ TABLE: dict[Floor, Row] = {
         Input.PROVIDER_INTERRUPTS: (Floor.CALLER, Action.INTERRUPT),
     },
     Floor.CONTESTED: {
+        # It had said everything: what was heard is a turn like any other, and the next answer is not to be held back.
+        Input.AGENT_ENDS: (Floor.OPEN, Action.RESUME),
         Input.CONFIRMED: (Floor.CALLER, Action.INTERRUPT),
         Input.NOTHING: (Floor.AGENT, Action.RESUME),
         Input.PROVIDER_INTERRUPTS: (Floor.CALLER, Action.INTERRUPT),

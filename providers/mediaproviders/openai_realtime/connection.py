@@ -1,6 +1,7 @@
 """The socket of a session: opened by the SDK, configured before anyone uses it, written to without waiting."""
 
 import asyncio
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -63,6 +64,13 @@ class Wire(ClientConnection):
         """Send one text message; only while :attr:`ready`."""
         self.protocol.send_text(message)
         self.send_data()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The TCP connection stands."""
+        super().connection_made(transport)
+        # The system's own send buffer grows to megabytes: minutes of audio that would all be heard late.
+        if hasattr(socket, "TCP_NOTSENT_LOWAT") and (sock := transport.get_extra_info("socket")) is not None:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, WRITE_BYTES)
 
     def pause_writing(self) -> None:
         """The peer reads slower than we write."""

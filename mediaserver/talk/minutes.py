@@ -1,0 +1,47 @@
+"""The minutes of a conversation, in the log: who said what, and what it cost."""
+
+from structlog.typing import FilteringBoundLogger
+
+from mediaproviders.contract import AgentTranscript, CallerTranscript, Event, Fault, Usage
+from mediaserver.talk.spoken import Record, Spoken
+
+
+class Minutes:
+    """Writes lines to `log`, one for each thing said, when it is settled."""
+
+    def __init__(self, log: FilteringBoundLogger) -> None:
+        self._log = log
+        self._record = Record()
+        self.usage = {"input_tokens": 0, "output_tokens": 0}
+        """Tokens so far."""
+
+    def take(self, event: Event) -> None:
+        """Note an event that is only for the record; any other is left alone."""
+        match event:
+            case CallerTranscript(item=item, text=text, final=True):
+                self._log.info("transcript", speaker="caller", item=item, text=text.strip())
+            case AgentTranscript(item=item, text=text, final=final):
+                if (spoken := self._record.text(item, text, final)) is not None:
+                    self._write(spoken)
+            case Usage():
+                self.usage["input_tokens"] += event.input_tokens
+                self.usage["output_tokens"] += event.output_tokens
+            case Fault(code=code, message=message):
+                self._log.warning("provider.fault", code=code, message=message)
+            case _:
+                pass
+
+    def played(self, item: str) -> None:
+        """The caller has heard all of `item`."""
+        if (spoken := self._record.played(item)) is not None:
+            self._write(spoken)
+
+    def cut(self, item: str, heard_ms: float, received_ms: float, *, audible: bool) -> None:
+        """The caller has heard a part of `item`; what was not even begun (`audible` false) was never said."""
+        spoken = self._record.cut(item, heard_ms, received_ms)
+        if audible:
+            self._write(spoken)
+
+    def _write(self, spoken: Spoken) -> None:
+        cut = {} if spoken.heard_share is None else {"interrupted": True, "heard_text": spoken.heard_text}
+        self._log.info("transcript", speaker="agent", item=spoken.item, text=spoken.text.strip(), **cut)

@@ -1,0 +1,158 @@
+"""A reception between a telephone network and a media plane that do what the test says, in virtual time."""
+
+from collections.abc import Sequence
+
+from mediaserver.call.call import Call, CallSettings
+from mediaserver.call.reception import Reception
+from mediaserver.errors import LocalProtocolError
+from mediaserver.sip.events import Acknowledged, Cancelled, Ended, Flow, IncomingCall, Reinvited
+from mediaserver.sip.message import Request, parse
+from mediaserver.talk.orders import Agent, Close, Closed, Describe, HangUp, Lost, Open, Order, Ready, Report, Silent
+from support.sip_messages import request
+
+AGENT = Agent("a", "model", "prompt")
+FLOW = Flow("udp", ("198.51.100.7", 5060), ("192.0.2.1", 5060))
+PORT = 20_000
+
+
+def sdp(formats: str = "0 8", *, direction: str = "sendrecv", port: int = 4000, profile: str = "RTP/AVP") -> bytes:
+    """A caller's description."""
+    return (
+        "v=0\r\no=- 1 1 IN IP4 198.51.100.7\r\ns=-\r\nc=IN IP4 198.51.100.7\r\nt=0 0\r\n"
+        f"m=audio {port} {profile} {formats}\r\na={direction}\r\n"
+    ).encode()
+
+
+def invite() -> Request:
+    message = parse(request({"CSeq": "1 INVITE"}, line="INVITE sip:desk@example.net SIP/2.0"))
+    assert isinstance(message, Request)
+    return message
+
+
+class Network:
+    """Signalling that knows which command fits the state of a leg, as the real one does."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[object, ...]] = []
+        self.legs: dict[int, str] = {}
+
+    def names(self) -> list[object]:
+        return [command[0] for command in self.sent]
+
+    def provisional(self, leg: int, status: int) -> None:
+        self._in(leg, "ringing")
+        self.sent.append((status,))
+
+    def answer(self, leg: int, sdp: bytes) -> None:
+        self._in(leg, "ringing")
+        self.legs[leg] = "answered"
+        self.sent.append((200, sdp))
+
+    def reject(self, leg: int, status: int, headers: Sequence[tuple[str, str]] = ()) -> None:
+        self._in(leg, "ringing")
+        self.legs[leg] = "gone"
+        self.sent.append((status, *headers))
+
+    def answer_reinvite(self, leg: int, sdp: bytes) -> None:
+        self._in(leg, "answered")
+        self.sent.append(("reinvite", 200, sdp))
+
+    def reject_reinvite(self, leg: int, status: int) -> None:
+        self._in(leg, "answered")
+        self.sent.append(("reinvite", status))
+
+    def bye(self, leg: int, reason: str) -> None:
+        self._in(leg, "answered")
+        self.legs[leg] = "gone"
+        self.sent.append(("BYE", reason))
+
+    def _in(self, leg: int, state: str) -> None:
+        if self.legs[leg] != state:
+            raise LocalProtocolError(f"leg {leg} is {self.legs[leg]}, not {state}")
+
+
+class MediaPlane:
+    """Takes orders; answers Close at once, as the real one does."""
+
+    def __init__(self) -> None:
+        self.opened: list[Open] = []
+        self.orders: list[Order] = []
+        self.refuses: Exception | None = None
+        self.report = lambda report: None
+
+    def names(self) -> list[str]:
+        return [type(order).__name__ for order in self.orders]
+
+    def open(self, order: Open) -> int:
+        if self.refuses is not None:
+            raise self.refuses
+        self.opened.append(order)
+        return PORT + 2 * len(self.opened) - 2
+
+    def order(self, order: Order) -> None:
+        self.orders.append(order)
+        if isinstance(order, Close):
+            self.report(Closed(order.call, {"sent": 7, "jitter_ms": 1.26}))
+
+    @property
+    def plans(self) -> list[Describe]:
+        return [order for order in self.orders if isinstance(order, Describe)]
+
+
+class Exchange:
+    """The whole; `call` is the last one that came."""
+
+    def __init__(self, max_calls: int = 10, **settings: object) -> None:
+        self.network, self.plane = Network(), MediaPlane()
+        call_settings = CallSettings(AGENT, **settings)  # type: ignore[arg-type]
+        self.reception = Reception(call_settings, max_calls, self.network, self.plane, lambda peer: "192.0.2.1")
+        self.plane.report = self.reception.media
+        self.legs = 0
+
+    @property
+    def call(self) -> Call | None:
+        return self.reception._by_leg.get(self.legs)
+
+    @property
+    def id(self) -> str:
+        return self.plane.opened[-1].call
+
+    def invited(self, offer: bytes | None) -> None:
+        self.legs += 1
+        self.network.legs[self.legs] = "ringing"
+        self.reception.sip(IncomingCall(self.legs, invite(), FLOW, offer))
+
+    def acknowledged(self, answer: bytes | None = None) -> None:
+        self.reception.sip(Acknowledged(self.legs, answer))
+
+    def reinvited(self, offer: bytes | None) -> None:
+        self.reception.sip(Reinvited(self.legs, offer))
+
+    def cancelled(self) -> None:
+        self.network.legs[self.legs] = "gone"
+        self.reception.sip(Cancelled(self.legs))
+
+    def ended(self, *, by_peer: bool = True, reason: str = "") -> None:
+        self.network.legs[self.legs] = "gone"
+        self.reception.sip(Ended(self.legs, by_peer=by_peer, status=None, reason=reason))
+
+    def reports(self, kind: type[Report], *fields: object) -> None:
+        self.reception.media(kind(self.id, *fields))  # type: ignore[arg-type]
+
+    def ready(self) -> None:
+        self.reports(Ready)
+
+    def lost(self) -> None:
+        self.reports(Lost, "gone", "the connection broke")
+
+    def hang_up(self) -> None:
+        self.reports(HangUp, "the agent ended the call")
+
+    def silent(self) -> None:
+        self.reports(Silent, 30.0)
+
+    def talking(self) -> None:
+        """A call that is answered and acknowledged."""
+        self.invited(sdp())
+        self.ready()
+        self.acknowledged()

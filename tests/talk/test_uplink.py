@@ -1,0 +1,111 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mediacodecs.g711 import PCMA, PCMU
+from mediacodecs.pcm import Pcm, from_bytes
+from mediaproviders import contract
+from mediaserver.talk.uplink import Uplink
+
+TONE = np.array([round(9000 * math.sin(2 * math.pi * 440 * n / 8000)) for n in range(8000)], np.int16)
+LOUD, QUIET = PCMU.encode(TONE[:160]), b"\xff" * 160
+
+
+class Gate:
+    """A detector whose gate says what the test says."""
+
+    def __init__(self, *verdicts: bool) -> None:
+        self.verdicts = list(verdicts)
+        self.blocks: list[Pcm] = []
+
+    def push(self, pcm: Pcm, now: float) -> bool:
+        self.blocks.append(pcm.copy())
+        return self.verdicts.pop(0) if self.verdicts else False
+
+
+def through(encoding: str, wanted: contract.AudioFormat, *payloads: bytes) -> list[bytes]:
+    uplink = Uplink(encoding, wanted)  # type: ignore[arg-type]
+    out: list[bytes] = []
+    uplink.sink = out.append
+    for place, payload in enumerate(payloads):
+        uplink.take(payload, 10 + place * 0.02)
+    return out
+
+
+@pytest.mark.parametrize(("encoding", "wanted"), [("PCMU", contract.PCMU), ("PCMA", contract.PCMA)])
+def test_what_the_model_takes_passes_untouched(encoding: str, wanted: contract.AudioFormat) -> None:
+    (out,) = through(encoding, wanted, LOUD)
+    assert out is LOUD
+
+
+@given(st.binary(min_size=1, max_size=320))
+def test_the_other_law_means_the_same_sound(payload: bytes) -> None:
+    (alaw,) = through("PCMU", contract.PCMA, payload)
+    assert alaw == PCMA.encode(PCMU.decode(payload))
+    (ulaw,) = through("PCMA", contract.PCMU, payload)
+    assert ulaw == PCMU.encode(PCMA.decode(payload))
+
+
+def test_pcm_at_the_legs_rate_is_the_decoded_payload() -> None:
+    (out,) = through("PCMA", contract.PCM16_8K, PCMA.encode(TONE[:160]))
+    assert from_bytes(out).tolist() == PCMA.decode(PCMA.encode(TONE[:160])).tolist()
+
+
+@pytest.mark.parametrize("wanted", [contract.PCM16_16K, contract.PCM16_24K])
+def test_pcm_at_another_rate_is_the_same_tone_and_as_long(wanted: contract.AudioFormat) -> None:
+    payloads = [PCMU.encode(TONE[at : at + 160]) for at in range(0, 8000, 160)]
+    pcm = from_bytes(b"".join(through("PCMU", wanted, *payloads)))
+    assert len(pcm) == pytest.approx(wanted.rate, abs=wanted.rate // 100)
+    spectrum = np.abs(np.fft.rfft(pcm.astype(float)))
+    assert np.argmax(spectrum) * wanted.rate / len(pcm) == pytest.approx(440, abs=5)
+
+
+def test_nothing_is_heard_before_the_model_listens() -> None:
+    uplink = Uplink("PCMU", contract.PCMU)
+    gate = Gate(True, True)
+    uplink.listen_in(gate, lambda now: pytest.fail("no hint"))
+    uplink.take(LOUD, 10.0)
+    assert uplink.last_voice == 0.0 and not gate.blocks
+
+
+def test_when_the_caller_was_loud_and_since_when() -> None:
+    uplink = Uplink("PCMU", contract.PCMU)
+    uplink.sink = lambda payload: None
+
+    def say(payload: bytes, first: float, packets: int) -> None:
+        for place in range(packets):
+            uplink.take(payload, first + place * 0.02)
+
+    say(QUIET, 10.0, 5)
+    assert uplink.last_voice == 0.0
+    say(LOUD, 11.0, 10)
+    say(QUIET, 11.2, 10)
+    assert (uplink.voice_began, uplink.last_voice) == (11.0, pytest.approx(11.18))
+    say(LOUD, 11.4, 10)  # a pause between words
+    assert (uplink.voice_began, uplink.last_voice) == (11.0, pytest.approx(11.58))
+    say(LOUD, 12.0, 1)
+    assert uplink.voice_began == 12.0
+
+
+@pytest.mark.parametrize(
+    ("gate", "loud", "hints"),
+    [
+        pytest.param((True,), (True,), [], id="a click"),
+        pytest.param((True, True, True, True), (True,) * 4, [10.02], id="one onset"),
+        pytest.param((True, False, True, False), (True,) * 4, [], id="scattered"),
+        pytest.param((True, True, False, True, True), (True,) * 5, [10.02, 10.08], id="two onsets"),
+        pytest.param((True, True, True), (False,) * 3, [], id="the gate errs on a quiet line"),
+    ],
+)
+def test_an_onset_is_two_packets_in_a_row(gate: tuple[bool, ...], loud: tuple[bool, ...], hints: list[float]) -> None:
+    uplink, told = Uplink("PCMU", contract.PCMU), []
+    uplink.sink = lambda payload: None
+    detector = Gate(*gate)
+    uplink.listen_in(detector, told.append)
+    for place, is_loud in enumerate(loud):
+        uplink.take(LOUD if is_loud else QUIET, 10 + place * 0.02)
+    assert told == pytest.approx(hints)
+    assert detector.blocks[0].tolist() == PCMU.decode(LOUD if loud[0] else QUIET).tolist()

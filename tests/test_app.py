@@ -1,0 +1,149 @@
+"""What a server refuses to be built from, and in which words."""
+
+from pathlib import Path
+
+import pytest
+
+from mediaproviders import catalog
+from mediaserver import app
+from mediaserver.app import Server
+from mediaserver.config import AgentSettings, Settings, load
+from mediaserver.errors import ConfigurationError
+from support.scripted_model import ScriptedProvider
+
+
+@pytest.fixture(autouse=True)
+def nothing_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def scripted(monkeypatch: pytest.MonkeyPatch) -> ScriptedProvider:
+    """The provider of every model."""
+    provider = ScriptedProvider()
+    monkeypatch.setattr(catalog, "build", lambda name, access: provider)
+    return provider
+
+
+def faults(tmp_path: Path, text: str) -> list[str]:
+    path = tmp_path / "mediaserver.toml"
+    path.write_text(text)
+    settings = load(path)
+    with pytest.raises(ConfigurationError) as caught:
+        Server(settings)
+    return caught.value.faults
+
+
+KEY = '[providers.openai]\napi_key = "sk-secret"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param('[agent]\nmodel = "gpt-realtme"', ["agent.model", "gpt-realtme", "did you mean gpt-realtime?"]),
+        pytest.param('[agent]\nmodel = "zzz"', ["agent.model", "zzz", "known are"]),
+        pytest.param('[agent]\nmodel = "gpt-realtime"', ["providers.openai.api_key", "OPENAI_API_KEY"]),
+        pytest.param(
+            KEY + '[agent]\nmodel = "gpt-realtime"\n[agent.openai_realtime]\nspeeed = 1.5',
+            ["openai_realtime", "speeed", "speed"],
+        ),
+    ],
+)
+def test_a_model_that_cannot_be_used(tmp_path: Path, text: str, expected: list[str]) -> None:
+    (fault,) = faults(tmp_path, text)
+    assert [part for part in expected if part not in fault] == []
+    assert "sk-secret" not in fault
+
+
+def test_all_that_is_wrong_with_a_model_at_once(tmp_path: Path) -> None:
+    told = faults(tmp_path, '[agent]\nmodel = "gpt-realtime"\n[agent.openai_realtime]\nspeeed = 1.5')
+    assert len(told) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('tools = ["no.such.module:tool"]', ["agent.tools", "no.such.module:tool"]),
+        ('tools = ["support.phone_tools:no_such_tool"]', ["agent.tools", "no_such_tool"]),
+        ('tools = ["json:dumps"]', ["agent.tools", "async def"]),
+        ('fault_audio = "missing.wav"', ["agent.fault_audio", "missing.wav"]),
+    ],
+)
+def test_an_agent_that_cannot_be_built(
+    tmp_path: Path, scripted: ScriptedProvider, text: str, expected: list[str]
+) -> None:
+    (fault,) = faults(tmp_path, "[agent]\n" + text)
+    assert [part for part in expected if part not in fault] == []
+
+
+def test_local_interruption_needs_a_model_that_can_be_resumed(
+    tmp_path: Path, scripted: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(agent=AgentSettings(interruption="local"))
+    Server(settings)
+    stubborn = ScriptedProvider(reversible_interrupt=False)
+    monkeypatch.setattr(catalog, "build", lambda name, access: stubborn)
+    (fault,) = faults(tmp_path, '[agent]\ninterruption = "local"')
+    assert "agent.interruption" in fault and "'provider'" in fault
+
+
+def test_what_the_settings_say_is_what_the_parts_get(tmp_path: Path, scripted: ScriptedProvider) -> None:
+    path = tmp_path / "mediaserver.toml"
+    path.write_text(
+        """
+        [agent]
+        name = "desk"
+        model = "gpt-4o-realtime"
+        stall_timeout_s = 7
+        [agent.openai_realtime]
+        speed = 1.1
+        [providers.openai]
+        api_key = "sk-secret"
+        [sip]
+        answer_deadline_s = 3
+        retry_after_s = 11
+        [rtp]
+        codecs = ["PCMA"]
+        ptime_ms = 30
+        receiver_buffer_ms = 25
+        silence_timeout_s = 9
+        [limits]
+        max_call_s = 60
+        """
+    )
+    settings = load(path)
+    agent = app._agent(settings)
+    assert (agent.name, agent.model) == ("desk", "gpt-4o-realtime-preview")
+    assert agent.advanced == {"openai_realtime": {"speed": 1.1}}
+    engine = app._engine_settings(settings)
+    assert engine.media.media_lost_after_s == 9
+    assert (engine.talk.receiver_buffer_ms, engine.talk.stall_timeout_s) == (25, 7)
+    call = app._call_settings(settings, agent)
+    assert (call.answer_deadline_s, call.max_call_s, call.retry_after_s) == (3, 60, 11)
+    assert (call.capabilities.codecs, call.capabilities.default_ptime) == (("PCMA",), 30)
+
+
+@pytest.mark.parametrize(
+    ("allow", "host", "admitted"),
+    [
+        ((), "203.0.113.9", True),
+        (("192.0.2.0/24",), "192.0.2.77", True),
+        (("192.0.2.0/24",), "203.0.113.9", False),
+        (("192.0.2.0/24", "203.0.113.9"), "203.0.113.9", True),
+        (("192.0.2.0/24",), "2001:db8::1", False),
+        (("fe80::/10",), "fe80::1%eth0", True),
+        (("192.0.2.1/24",), "192.0.2.2", True),
+    ],
+)
+def test_who_may_call(allow: tuple[str, ...], host: str, admitted: bool) -> None:
+    assert app._admit(allow)(host) is admitted
+
+
+def test_the_address_a_caller_reaches_us_by(scripted: ScriptedProvider) -> None:
+    def address(**tables: object) -> str:
+        return Server(Settings(**tables))._address_towards("127.0.0.1")  # type: ignore[arg-type]
+
+    assert address() == "127.0.0.1"
+    assert address(rtp={"address": "192.0.2.5"}) == "192.0.2.5"
+    assert address(sip={"advertise": "198.51.100.1"}, rtp={"address": "192.0.2.5"}) == "198.51.100.1"
