@@ -143,7 +143,7 @@ class Server:
             await self._stop(reception, engine, shell)
 
     async def _stop(self, reception: Reception, engine: Engine, shell: SipShell) -> None:
-        self._log.info("stopping", calls=len(reception))
+        self._log.info("stopping", calls=len(reception), refused=reception.refused)
         reception.drain()
         reception.drop_all()
         deadline = time.monotonic() + _DRAIN_S

@@ -223,7 +223,14 @@ def load(path: Path | None) -> Settings:
     try:
         return _with_conventional_environment(Settings(**written))
     except ValidationError as error:
-        raise ConfigurationError([_sentence(fault) for fault in error.errors()]) from None
+        raise ConfigurationError(_sentences(error)) from None
+
+
+def _sentences(error: ValidationError) -> list[str]:
+    faults = error.errors()
+    # A list whose only item is wrong is then "too short" as well: nobody should look for a second fault.
+    wrong_items = {fault["loc"][:-1] for fault in faults if fault["loc"]}
+    return [_sentence(fault) for fault in faults if fault["type"] != "too_short" or fault["loc"] not in wrong_items]
 
 
 def _with_conventional_environment(settings: Settings) -> Settings:

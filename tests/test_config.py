@@ -38,6 +38,11 @@ def test_all_faults_at_once_with_field_value_and_remedy(tmp_path: Path) -> None:
     assert "limits.max_calls is 0" in text
 
 
+def test_one_wrong_item_is_one_fault(tmp_path: Path) -> None:
+    (fault,) = faults_of(tmp_path, '[rtp]\ncodecs = ["G729"]')
+    assert fault.startswith("rtp.codecs.0 is 'G729'")
+
+
 def test_secrets_are_not_repeated(tmp_path: Path) -> None:
     assert "hunter2" not in str(faults_of(tmp_path, '[sip.users]\nalice = ["hunter2"]'))
 

@@ -29,9 +29,9 @@ from mediaproviders.contract import (
     TurnCommitted,
 )
 from mediaserver.rtp.playout import ItemEnded, ItemStarted, Playout
-from mediaserver.talk import fault_audio
 from mediaserver.talk.due import AnswerDue
 from mediaserver.talk.heard import heard_ms
+from mediaserver.talk.last_words import LastWords
 from mediaserver.talk.latency import Stopwatch
 from mediaserver.talk.leg import Leg
 from mediaserver.talk.minutes import Minutes
@@ -39,8 +39,6 @@ from mediaserver.talk.orders import Agent, HangUp, Lost, Ready, Report
 from mediaserver.talk.tools import END_CALL, Toolbox
 from mediaserver.talk.turn import Action, Floor, Turn
 
-FAULT_ITEM = "fault"
-_DRAIN_S = 15.0
 _OVERLAP_S = 0.3
 """Who speaks while the agent says its last syllable is taking a turn, not coughing."""
 
@@ -84,8 +82,8 @@ class Talk:
         self._minutes = Minutes(self._log)
         self._stopwatch = Stopwatch()
         self._tasks: asyncio.TaskGroup | None = None
-        self._drained = asyncio.Event()
-        self._ending: str | None = None
+        self._last_words = LastWords(leg, settings.receiver_buffer_ms / 1000, clock)
+        self._ending = False
         self._greeted = False
         self._idle = asyncio.Event()  # the model is not answering
         self._idle.set()
@@ -148,35 +146,13 @@ class Talk:
         if self._leg.uplink is not None:
             self._leg.uplink.sink = None
         self._session = self._tasks = None
+        self._idle.set()
         self._log.warning("provider.lost", code=error.code, message=str(error))
-        if self._ending is not None:  # it has said goodbye: there is nothing to be sorry for
-            await self._last_words()
-            return
-        await self._apologise(brief)
-        self._report(Lost(self.call, error.code, str(error)))
-
-    async def _apologise(self, brief: Brief) -> None:
-        """Never dead air: the caller hears that something went wrong before the line is cut."""
-        playout = self._playout
-        if playout is None:
-            return
-        playout.flush()
-        playout.push(FAULT_ITEM, fault_audio.in_format(self._sorry, brief.output_format))
-        playout.finish(FAULT_ITEM)
-        self._leg.speak_now(self._clock())
-        await self._until_drained()
-
-    async def _until_drained(self) -> None:
-        playout = self._playout
-        if playout is None or playout.queued_ms <= 0:
-            return
-        self._drained.clear()
-        try:
-            async with asyncio.timeout(playout.queued_ms / 1000 + _DRAIN_S):
-                await self._drained.wait()
-        except TimeoutError:  # a leg on hold plays nothing
-            return
-        await asyncio.sleep(self._settings.receiver_buffer_ms / 1000)  # sent is not yet heard
+        if self._ending:  # it has said goodbye: there is nothing to be sorry for
+            await self._hang_up()
+        else:
+            await self._last_words.sorry(self._sorry, brief.output_format)
+            self._report(Lost(self.call, error.code, str(error)))
 
     # --- what the model does ---------------------------------------------------------------------------------------
 
@@ -270,8 +246,8 @@ class Talk:
         if self._tasks is None:
             return
         if name == END_CALL.name and self.toolbox.ends_calls:
-            if self._ending is None:
-                self._ending = "agent"
+            if not self._ending:
+                self._ending = True
                 self._tasks.create_task(self._hang_up())
             return
         self._due.tool_called()
@@ -288,10 +264,7 @@ class Talk:
     async def _hang_up(self) -> None:
         """The model asked for the end of the call; its last words go out first."""
         await self._idle.wait()
-        await self._last_words()
-
-    async def _last_words(self) -> None:
-        await self._until_drained()
+        await self._last_words.heard()
         self._report(HangUp(self.call, "the agent ended the call"))
 
     # --- what the caller does, and what is played --------------------------------------------------------------------
@@ -326,7 +299,7 @@ class Talk:
             self._quiet(now)
 
     def _quiet(self, now: float) -> None:
-        self._drained.set()
+        self._last_words.played()
         self._quiet_since = now
         self._act(self.turn.agent_ends(), now, "local")
 
@@ -367,7 +340,7 @@ class Talk:
                     decided_by=decided_by,
                 )
             self._minutes.cut(cut.item, heard, cut.received_ms, audible=cut.played_ms > 0)
-        self._drained.set()
+        self._last_words.played()
 
 
 def _first(group: BaseExceptionGroup[ProviderError]) -> ProviderError:

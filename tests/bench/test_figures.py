@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bench.figures import CallLog, SessionLog, measure, read_timeline
-from bench.speech import CYCLE_S, SILENCE_MS, make_cycle
+from bench.speech import CYCLE_S, SHORT_ANSWER_MS, SHORT_CYCLE_S, SILENCE_MS, make_cycle, make_short_cycle
 
 
 def call(loud_from, loud_to, *, seconds=10.0, jitter=None):
@@ -17,14 +17,15 @@ def call(loud_from, loud_to, *, seconds=10.0, jitter=None):
     return CallLog(at, np.arange(count) & 0xFFFF, 160 * np.arange(count), np.zeros(count, np.int64), loud)
 
 
-def test_the_added_path_is_uplink_and_downlink():
+def test_the_added_path_is_uplink_decision_and_downlink():
     log = call(102.02, 106.0)
     log.marks["question_end"], log.marks["question_decided"] = [101.0], [101.5]
-    session = SessionLog(speech_stopped=[101.502], first_deltas=[102.012])
+    session = SessionLog(speech_stopped=[101.502], responses=[101.505], first_deltas=[102.012])
     media = measure({0: log}, [session])
     assert media.uplink.p50 == pytest.approx(2.0)
+    assert media.decision.p50 == pytest.approx(3.0)
     assert media.downlink.p50 == pytest.approx(8.0)
-    assert media.added_path.p50 == pytest.approx(10.0)
+    assert media.added_path.p50 == pytest.approx(13.0)
     assert (media.turns, media.unanswered, media.missing) == (1, 0, 0)
 
 
@@ -43,12 +44,32 @@ def test_barge_in_stop_is_the_last_loud_packet_after_the_event():
     log.marks["barge_in"] = [103.98]
     media = measure({0: log}, [SessionLog(speech_started=[104.025])])
     assert media.barge_in_stop.p50 == pytest.approx(15.0)
+    assert media.barge_in_stop_from_onset.p50 == pytest.approx(60.0)
+
+
+def test_where_the_server_decides_only_the_callers_voice_counts():
+    log = call(102.0, 104.06)
+    log.marks["barge_in"] = [103.98]
+    media = measure({0: log}, [SessionLog(speech_started=[104.025])], provider_decides=False)
+    assert media.barge_in_stop.count == 0
+    assert media.barge_in_stop_from_onset.p50 == pytest.approx(60.0)
+
+
+def test_an_agent_that_does_not_stop_is_seen_and_the_next_answer_is_not_taken_for_it():
+    deaf = call(102.0, 110.0)
+    deaf.marks["barge_in"] = [103.98]
+    assert measure({0: deaf}, [SessionLog()]).barge_in_stop_from_onset.p50 > 1500
+    answered = call(102.0, 104.06)
+    answered.loud |= answered.at > 105.7
+    answered.marks["barge_in"] = [103.98]
+    assert measure({0: answered}, [SessionLog()]).barge_in_stop_from_onset.p50 == pytest.approx(60.0)
 
 
 def test_a_barge_in_into_silence_is_not_counted():
     log = call(101.0, 102.0)
     log.marks["barge_in"] = [103.98]
-    assert measure({0: log}, [SessionLog(speech_started=[104.04])]).barge_in_stop.count == 0
+    media = measure({0: log}, [SessionLog(speech_started=[104.04])])
+    assert media.barge_in_stop.count == media.barge_in_stop_from_onset.count == 0
 
 
 def test_an_unanswered_turn_is_counted():
@@ -58,13 +79,22 @@ def test_an_unanswered_turn_is_counted():
     assert (media.turns, media.unanswered) == (1, 1)
 
 
+def test_the_answer_to_the_next_short_turn_is_not_taken_for_this_ones():
+    log = call(102.8, 103.1)
+    log.marks["question_end"], log.marks["question_decided"] = [101.0], [101.3]
+    session = SessionLog(speech_stopped=[101.3, 102.6], first_deltas=[102.8])
+    assert measure({0: log}, [session], turn_s=1.5).unanswered == 1
+
+
 def test_the_timeline_is_read_by_session_in_order(tmp_path):
     path = tmp_path / "timeline.jsonl"
     moments = [("b", "session", 1), ("a", "session", 2), ("b", "first_delta", 3), ("a", "speech_started", 4)]
+    moments += [("a", "response_created", 5)]
     path.write_text("".join(json.dumps({"session": s, "kind": k, "at": t}) + "\n" for s, k, t in moments))
     first, second = read_timeline(path)
     assert first.first_deltas == [3]
     assert second.speech_started == [4]
+    assert second.responses == [5]
 
 
 def test_the_cycle_holds_one_question_and_one_barge_in():
@@ -77,3 +107,12 @@ def test_the_cycle_holds_one_question_and_one_barge_in():
     assert set(cycle.marks.values()) == {
         "question_end", "question_decided", "barge_in", "barge_in_end", "barge_in_decided",
     }  # fmt: skip
+
+
+def test_a_short_turn_leaves_room_for_its_answer():
+    cycle = make_short_cycle()
+    assert len(cycle.frames) == SHORT_CYCLE_S * 50
+    assert set(cycle.marks.values()) == {"question_end", "question_decided"}
+    assert 0.2 < cycle.question_end * 0.02 < 0.36
+    # 200 ms until the model speaks, and 100 ms to spare.
+    assert cycle.question_end * 20 + cycle.silence_ms + 200 + SHORT_ANSWER_MS + 100 < SHORT_CYCLE_S * 1000

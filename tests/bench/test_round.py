@@ -19,6 +19,7 @@ def test_two_calls_to_the_floor(tmp_path):
     assert abs(media.clock.max) < 100
     # 50 packets a second and call, all the time.
     assert media.packets >= 2 * 8.5 * 50
-    assert 0 < done.cpu < 200
+    assert 0 < done.usage.cpu < 200
     assert not math.isnan(media.lateness.p99)
-    assert 10 < done.rss_before < 500
+    assert 10 < done.usage.rss_cold <= done.usage.rss_before < 500
+    assert done.detection is None

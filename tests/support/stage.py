@@ -49,7 +49,7 @@ class Stage:
         self.loop = loop
         self.brief = Brief("model", "prompt", PCMU, source, greeting="Hello", interruption=interruption)
         self.uplink = Uplink("PCMU", PCMU)
-        leg = SimpleNamespace(uplink=self.uplink, session=None, speak_now=lambda now: None)
+        self.leg = SimpleNamespace(uplink=self.uplink, session=None, speak_now=lambda now: None)
         agent = Agent(
             "a", "model", "prompt", greeting="Hello", interruption=interruption, tool_timeout_s=tool_timeout_s
         )
@@ -58,7 +58,7 @@ class Stage:
             agent,
             self.provider,
             Toolbox(tools),
-            cast(Leg, leg),
+            cast(Leg, self.leg),
             self.reports.append,
             SORRY,
             TalkSettings(**({"receiver_buffer_ms": 0.0} | settings)),
@@ -75,6 +75,7 @@ class Stage:
     async def media(self) -> None:
         """The stream begins."""
         await settle()
+        self.leg.session = SimpleNamespace(playout=self.playout, rtt_ms=None)
         self.talk.media(self.playout)
         self._turning = self.loop.create_task(self._turn())
 
