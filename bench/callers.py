@@ -2,8 +2,8 @@
 The callers' process: many calls from one wheel, precomputed speech out, a log of every packet in.
 
 Driven by JSON lines on standard input: `place` sets the calls up one after the other, `start` begins the speech at a
-monotonic time, `finish` hangs up and writes the log. Arrival times are the kernel's, so that a busy caller does not
-make the server look late.
+monotonic time, `hang_up` ends them, so that more can be placed, `finish` does so too and writes the log. Arrival times
+are the kernel's, so that a busy caller does not make the server look late.
 """
 
 import argparse
@@ -21,7 +21,7 @@ import orjson
 import uvloop
 
 from bench.dialling import Dialler, Leg
-from bench.speech import Cycle, make_cycle
+from bench.speech import Cycle, make_cycle, make_short_cycle
 from mediacodecs.g711 import PCMU
 from mediaserver.load.ear import LOUD_RMS
 
@@ -30,6 +30,8 @@ STAMP = struct.Struct("@qq")
 SO_TIMESTAMPNS = 35
 """Linux: `SO_TIMESTAMPNS`, which Python's socket module does not name."""
 SILENCE = b"\xff" * 160
+WARM_UP_FRAMES = 45
+"""Speech of a call that is only to warm up: as large a share of its 4 s as speech has in a cycle."""
 SLOTS = 16
 SLOT_S = 0.02 / SLOTS
 
@@ -101,13 +103,17 @@ class Callers:
         self.slots: list[list[Line]] = [[] for _ in range(SLOTS)]
         self.lines: list[Line] = []
         self.start_at = float("inf")
+        self.frame = -1
+        """Of the speech; none before it starts."""
+        self.warming_up = False
         self.wall_minus_monotonic = time.time() - time.monotonic()
         self.own_lateness: list[float] = []
         """In seconds, of every turn of the wheel since the speech began: what may be the callers' own fault."""
 
-    async def place(self) -> None:
+    async def place(self, warm_up: bool) -> None:
         """Set up every call, one after the other, so that the model sees its sessions in this order."""
         options = self.options
+        self.warming_up = warm_up
         for number in range(options.first, options.first + options.count):
             line = Line(number, options.host, number * len(self.cycle.frames) // options.total)
             line.leg, line.remote = await self.dialler.place(line.port, options.comfort_noise)
@@ -121,23 +127,28 @@ class Callers:
         """One slot after the other, all in 20 ms; absolute deadlines."""
         began, turns = time.monotonic(), 0
         frames, marks, length = self.cycle.frames, self.marks, len(self.cycle.frames)
-        frame = -1  # of the speech; none before it starts
         while True:
             turns += 1
             due = began + turns * SLOT_S
             await asyncio.sleep(max(0.0, due - time.monotonic()))
             if due >= self.start_at:
-                frame += turns % SLOTS == 0
-                self.own_lateness.append(time.monotonic() - due)
+                self.frame += turns % SLOTS == 0
+                if not self.warming_up:
+                    self.own_lateness.append(time.monotonic() - due)
+            if self.warming_up:
+                payload = frames[self.frame] if 0 <= self.frame < WARM_UP_FRAMES else SILENCE
+                for line in self.slots[turns % SLOTS]:
+                    line.send(payload, None)
+                continue
             for line in self.slots[turns % SLOTS]:
-                at = frame - line.offset
+                at = self.frame - line.offset
                 if at < 0:
                     line.send(SILENCE, None)
                 else:
                     line.send(frames[at % length], marks.get(at % length))
 
-    async def finish(self) -> None:
-        """Hang up and write the log."""
+    async def hang_up(self) -> None:
+        """End every call."""
         lost = 0
         for line in self.lines:
             assert line.leg is not None
@@ -146,8 +157,21 @@ class Callers:
             except TimeoutError:
                 lost += 1
         self.slots = [[] for _ in range(SLOTS)]
+        self.start_at, self.frame = float("inf"), -1
         if lost:
             sys.stderr.write(f"{lost} BYE not answered\n")
+
+    def forget(self) -> None:
+        """Drop what the calls so far have heard, and their sockets."""
+        for line in self.lines:
+            self.loop.remove_reader(line.socket)
+            line.socket.close()
+            line.rtcp.close()
+        self.lines = []
+
+    async def finish(self) -> None:
+        """Hang up and write the log."""
+        await self.hang_up()
         drift = time.time() - time.monotonic() - self.wall_minus_monotonic
         if abs(drift) > 0.0005:
             sys.stderr.write(f"the wall clock was stepped by {drift * 1000:.1f} ms during the run\n")
@@ -190,8 +214,10 @@ async def main() -> None:
     parser.add_argument("--count", type=int, required=True)
     parser.add_argument("--total", type=int, required=True)
     parser.add_argument("--comfort-noise", action="store_true")
+    parser.add_argument("--short", action="store_true", help="many short turns")
     parser.add_argument("--log", required=True)
-    callers = Callers(parser.parse_args(), make_cycle())
+    options = parser.parse_args()
+    callers = Callers(options, make_short_cycle() if options.short else make_cycle())
     # The log only grows and has no cycles: looking through it would stall every call at once.
     gc.disable()
     wheel = asyncio.create_task(callers.turn_wheel())
@@ -201,9 +227,12 @@ async def main() -> None:
         order = orjson.loads(text)
         match order["do"]:
             case "place":
-                await callers.place()
+                await callers.place(order.get("warm_up", False))
             case "start":
                 callers.start_at = order["at"]
+            case "hang_up":
+                await callers.hang_up()
+                callers.forget()
             case "finish":
                 await callers.finish()
         sys.stdout.write(f'{{"done": "{order["do"]}"}}\n')

@@ -15,7 +15,6 @@ import uvloop
 from mediaproviders.emulators.openai import EmulatorSettings, OpenAIEmulator, Pace
 
 API_KEY = "sk-bench"
-ANSWER_MS = 4000
 PROMPT = Pace(first_audio_ms=200.0, deltas_ms=(150,), rate=5.0)
 BURST = Pace(first_audio_ms=200.0, deltas_ms=(150,), rate=math.inf)
 
@@ -26,6 +25,7 @@ async def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--timeline", type=Path, required=True)
     parser.add_argument("--burst", action="store_true", help="send a whole answer at once")
+    parser.add_argument("--answer-ms", type=int, default=4000)
     options = parser.parse_args()
     moments: list[dict[str, Any]] = []
 
@@ -37,7 +37,7 @@ async def main() -> None:
         port=options.port,
         accepted_key=API_KEY,
         pace=BURST if options.burst else PROMPT,
-        answer_ms=ANSWER_MS,
+        answer_ms=options.answer_ms,
         record=record,
         log_size=10,
     )

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from mediaserver.load.reference import Reception, Spread, judge
 
 TURN_S = 3.0
-"""An event later than this after its cause belongs to another turn."""
+"""An event later than this after its cause belongs to another turn, unless turns follow sooner."""
+BARGE_IN_S = 1.6
+"""From the beginning of a barge-in: the agent is silent by then, and does not answer before."""
 
 ANSWERED_S = 1.0
 """An answer begins sooner than this after the turn's end, on any program worth measuring."""
@@ -38,6 +40,8 @@ class SessionLog:
     speech_started: list[float] = field(default_factory=list)
     first_deltas: list[float] = field(default_factory=list)
     """When the first audio of each response was sent."""
+    responses: list[float] = field(default_factory=list)
+    """When each response was created: at once if the model decides, on the server's word if that does."""
     speech_stopped: list[float] = field(default_factory=list)
     """On the arrival of the message that made the silence after speech long enough."""
 
@@ -51,9 +55,14 @@ class Media:
     missing: int
     lateness: Spread
     uplink: Spread
+    decision: Spread
+    """From the model's end of turn to its response: a round trip when the server decides whether there is one."""
     downlink: Spread
     added_path: Spread
     barge_in_stop: Spread
+    """After the model's speech-start event; not measured where that event does not decide."""
+    barge_in_stop_from_onset: Spread
+    """After the sending of the caller's first loud packet."""
     clock: Spread
     """RTP clock ahead of the wall at the end, absolute, one value per call."""
     turns: int
@@ -86,14 +95,24 @@ def read_own_lateness(path: Path) -> NDArray[np.float64]:
 
 
 def measure(
-    calls: dict[int, CallLog], sessions: list[SessionLog], own_lateness: Sequence[NDArray[np.float64]] = ()
+    calls: dict[int, CallLog],
+    sessions: list[SessionLog],
+    own_lateness: Sequence[NDArray[np.float64]] = (),
+    turn_s: float = TURN_S,
+    provider_decides: bool = True,
 ) -> Media:
-    """All figures; the nth session belongs to the nth call, for calls are placed one after the other."""
+    """All figures; the nth session belongs to the nth call, for calls are placed one after the other.
+
+    `turn_s`: what happens later after its cause belongs to another turn. `provider_decides`: its speech-start event
+    is what stops the agent.
+    """
     receptions = {number: judge(call.at, call.sequence, call.timestamp) for number, call in calls.items()}
     uplink: list[float] = []
+    decision: list[float] = []
     downlink: list[float] = []
     added: list[float] = []
     stops: list[float] = []
+    onset_stops: list[float] = []
     questions = unanswered = 0
     for number, call in calls.items():
         session = sessions[number]
@@ -102,23 +121,30 @@ def measure(
                 if len(call.at) == 0 or decided + ANSWERED_S > call.at[-1]:
                     continue  # the call ended before the answer was due
                 questions += 1
-                up = _uplink(decided, session)
-                down = _downlink(sent, call, receptions[number], session)
+                up, wait = _uplink(decided, session), _decision(decided, session)
+                down = _downlink(sent, call, receptions[number], session, turn_s)
                 uplink += [] if up is None else [up]
+                decision += [] if wait is None else [wait]
                 downlink += [] if down is None else [down]
                 unanswered += down is None
-                if up is not None and down is not None:
-                    added.append(up + down)
-        stops += [stop for begun in call.marks["barge_in"] if (stop := _stop(begun, call, session)) is not None]
+                if up is not None and wait is not None and down is not None:
+                    added.append(up + wait + down)
+        for begun in call.marks["barge_in"]:
+            if provider_decides and (stop := _stop(begun, call, session)) is not None:
+                stops.append(stop)
+            if (stop := _stop_from_onset(begun, call)) is not None:
+                onset_stops.append(stop)
     return Media(
         calls=len(calls),
         packets=sum(reception.packets for reception in receptions.values()),
         missing=sum(reception.missing for reception in receptions.values()),
         lateness=Spread.of(np.concatenate([r.lateness_ms for r in receptions.values()]) if receptions else []),
         uplink=Spread.of(uplink),
+        decision=Spread.of(decision),
         downlink=Spread.of(downlink),
         added_path=Spread.of(added),
         barge_in_stop=Spread.of(stops),
+        barge_in_stop_from_onset=Spread.of(onset_stops),
         clock=Spread.of([abs(reception.clock_ms) for reception in receptions.values()]),
         turns=questions,
         unanswered=unanswered,
@@ -128,26 +154,33 @@ def measure(
 
 def _uplink(decided: float, session: SessionLog) -> float | None:
     """From the sending of the packet that completes the silence to the model's speech-stop on its arrival."""
-    stopped = _after(session.speech_stopped, decided)
-    return None if stopped is None or stopped - decided > 1.0 else (stopped - decided) * 1000
+    stopped = _after(session.speech_stopped, decided, 1.0)
+    return None if stopped is None else (stopped - decided) * 1000
 
 
-def _downlink(sent: float, call: CallLog, reception: Reception, session: SessionLog) -> float | None:
+def _decision(decided: float, session: SessionLog) -> float | None:
+    """From the model's speech-stop to the creation of its response."""
+    stopped = _after(session.speech_stopped, decided, 1.0)
+    response = None if stopped is None else _after(session.responses, stopped, 1.0)
+    return None if stopped is None or response is None else (response - stopped) * 1000
+
+
+def _downlink(sent: float, call: CallLog, reception: Reception, session: SessionLog, turn_s: float) -> float | None:
     """From the model's first delta of the answer to the scheduled playout of its first loud packet."""
-    delta = _after(session.first_deltas, sent)
+    delta = _after(session.first_deltas, sent, turn_s)
     if delta is None:
         return None
     first = int(np.searchsorted(call.at, delta))
     loud = np.flatnonzero(call.loud[first:])
-    if len(loud) == 0 or call.at[first + loud[0]] - delta > TURN_S:
+    if len(loud) == 0 or call.at[first + loud[0]] - delta > turn_s:
         return None
     return float(reception.playout[first + loud[0]] - delta) * 1000
 
 
 def _stop(begun: float, call: CallLog, session: SessionLog) -> float | None:
     """From the model's speech-start event to the last loud packet before the silence that follows it."""
-    event = _after(session.speech_started, begun)
-    if event is None or event - begun > 1.0:
+    event = _after(session.speech_started, begun, 1.0)
+    if event is None:
         return None
     near = np.flatnonzero(call.loud & (call.at > event - 1.0) & (call.at < event + 0.9))
     if len(near) == 0:
@@ -155,9 +188,19 @@ def _stop(begun: float, call: CallLog, session: SessionLog) -> float | None:
     return float(call.at[near[-1]] - event) * 1000
 
 
-def _after(times: list[float], begin: float) -> float | None:
+def _stop_from_onset(begun: float, call: CallLog) -> float | None:
+    """From the sending of the barge-in's first loud packet to the agent's last: what the caller goes through."""
+    if not np.any(call.loud & (call.at > begun - 0.3) & (call.at <= begun)):
+        return None  # the agent had nothing to be interrupted in
+    if len(call.at) == 0 or call.at[-1] < begun + BARGE_IN_S:
+        return None  # hung up in the middle of it
+    loud = np.flatnonzero(call.loud & (call.at < begun + BARGE_IN_S))
+    return float(call.at[loud[-1]] - begun) * 1000
+
+
+def _after(times: list[float], begin: float, within: float) -> float | None:
     index = bisect_left(times, begin)
-    return times[index] if index < len(times) and times[index] - begin < TURN_S else None
+    return times[index] if index < len(times) and times[index] - begin < within else None
 
 
 def read_timeline(path: Path) -> list[SessionLog]:
@@ -171,6 +214,8 @@ def read_timeline(path: Path) -> list[SessionLog]:
                 session.speech_started.append(moment["at"])
             case "speech_stopped":
                 session.speech_stopped.append(moment["at"])
+            case "response_created":
+                session.responses.append(moment["at"])
             case "first_delta":
                 session.first_deltas.append(moment["at"])
     return list(sessions.values())

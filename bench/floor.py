@@ -22,6 +22,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 SILENCE = b"\xff" * 160
 HEADER = struct.Struct("!BBHII")
+DETECTION: dict[str, str | bool | int] = {"type": "server_vad", "create_response": True, "interrupt_response": True}
 SESSION = {
     "type": "session.update",
     "session": {
@@ -29,10 +30,7 @@ SESSION = {
         "output_modalities": ["audio"],
         "instructions": "You are a friendly assistant on the telephone.",
         "audio": {
-            "input": {
-                "format": {"type": "audio/pcmu"},
-                "turn_detection": {"type": "server_vad", "create_response": True, "interrupt_response": True},
-            },
+            "input": {"format": {"type": "audio/pcmu"}, "turn_detection": DETECTION},
             "output": {"format": {"type": "audio/pcmu"}},
         },
     },
@@ -209,7 +207,9 @@ async def main() -> None:
     parser.add_argument("--port", type=int, default=5060)
     parser.add_argument("--url", required=True, help="WebSocket URL of the model, with its query")
     parser.add_argument("--key", default="floor")
+    parser.add_argument("--silence-ms", type=int, default=500, help="after which the model ends a turn")
     options = parser.parse_args()
+    DETECTION["silence_duration_ms"] = options.silence_ms
     gc.collect()
     gc.freeze()
     floor = Floor(options.address, options.port, options.url, options.key)

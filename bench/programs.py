@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.modes import Scenario
+
 ADDRESS = "127.0.0.1"
 ROOT = Path(__file__).parents[1]
 """Where `python -m bench` is found: the programs run as modules of the checkout."""
@@ -35,7 +37,8 @@ name = "bench"
 model = "{model}"
 prompt = "You are a friendly assistant on the telephone."
 greeting = ""
-interruption = "provider"
+interruption = "{interruption}"
+openai_realtime = {{ turn_detection = {{ silence_duration_ms = {silence_ms} }} }}
 
 [providers.openai]
 api_key = "{key}"
@@ -145,42 +148,38 @@ def free_port(kind: socket.SocketKind = socket.SOCK_DGRAM) -> int:
         return int(probe.getsockname()[1])
 
 
-def start_emulator(port: int, timeline: Path, burst: bool, directory: Path, core: int | None) -> Program:
+def start_emulator(port: int, timeline: Path, scenario: Scenario, directory: Path, core: int | None) -> Program:
     """The model's stand-in, in a process of its own."""
     arguments = ["-m", "bench.emulator", "--port", str(port), "--timeline", str(timeline)]
-    program = Program("emulator", arguments + ["--burst"] * burst, directory, core)
-    program.wait_for('"ready"', 30)
-    return program
+    arguments += ["--answer-ms", str(scenario.answer_ms)]
+    return Program("emulator", arguments + ["--burst"] * scenario.burst, directory, core)
 
 
-def start_server(sip: int, provider: int, comfort_noise: bool, directory: Path, core: int | None) -> Program:
+def start_server(sip: int, provider: int, scenario: Scenario, directory: Path, core: int | None) -> Program:
     """The server under test."""
     settings = directory / "server.toml"
     settings.write_text(
         SERVER_SETTINGS.format(
             address=ADDRESS, sip=sip, provider=provider, key=API_KEY, model=MODEL,
-            comfort_noise="true" if comfort_noise else "false",
+            comfort_noise="true" if scenario.comfort_noise else "false",
+            interruption=scenario.interruption, silence_ms=scenario.silence_ms,
         )
     )  # fmt: skip
-    program = Program("server", ["-m", "mediaserver", "serve", "--config", str(settings)], directory, core)
-    program.wait_for('"ready"', 60)
-    return program
+    return Program("server", ["-m", "mediaserver", "serve", "--config", str(settings)], directory, core)
 
 
-def start_floor(sip: int, provider: int, directory: Path, core: int | None) -> Program:
+def start_floor(sip: int, provider: int, scenario: Scenario, directory: Path, core: int | None) -> Program:
     """The floor."""
     url = f"ws://{ADDRESS}:{provider}/v1/realtime?model={MODEL}"
-    program = Program(
-        "floor", ["-m", "bench.floor", "--port", str(sip), "--url", url, "--key", API_KEY], directory, core
-    )
-    program.wait_for('"ready"', 30)
-    return program
+    arguments = ["-m", "bench.floor", "--port", str(sip), "--url", url, "--key", API_KEY]
+    return Program("floor", [*arguments, "--silence-ms", str(scenario.silence_ms)], directory, core)
 
 
 def start_callers(
-    sip: int, first: int, count: int, total: int, comfort_noise: bool, log: Path, core: int | None
+    sip: int, first: int, count: int, total: int, scenario: Scenario, log: Path, core: int | None
 ) -> Program:
     """A process that makes `count` of `total` calls."""
     arguments = ["-m", "bench.callers", "--port", str(sip), "--log", str(log)]
     arguments += ["--first", str(first), "--count", str(count), "--total", str(total)]
-    return Program(f"callers{first}", arguments + ["--comfort-noise"] * comfort_noise, log.parent, core)
+    arguments += ["--comfort-noise"] * scenario.comfort_noise + ["--short"] * scenario.short
+    return Program(f"callers{first}", arguments, log.parent, core)

@@ -20,6 +20,8 @@ QUESTION_S, BARGE_IN_AT_S, BARGE_IN_S = 1.5, 4.9, 1.1
 """A question, answered from about 2.2 s on for 4 s; two thirds into that a barge-in, which is answered too."""
 SILENCE_MS = 500
 """Quiet audio after which the model's detector ends a turn; the protocol's default."""
+SHORT_CYCLE_S, SHORT_SPEECH_S, SHORT_SILENCE_MS, SHORT_ANSWER_MS = 1.6, 0.35, 300, 300
+"""Short turns: the answer is over about 1.2 s after the caller began."""
 
 RECORDINGS = Path("/usr/share/pocketsphinx/test/data")
 """Where Debian's pocketsphinx-testdata puts its readings."""
@@ -34,25 +36,33 @@ class Cycle:
     """Frames to send round and round, and the indices of those that latency is measured from.
 
     `question_end` and `barge_in_end` are the last frames the model's detector counts as speech; the frame
-    `SILENCE_MS` after such a one is the one on whose arrival it ends the turn. `barge_in` is the first of the barge-in.
+    `silence_ms` after such a one is the one on whose arrival it ends the turn. `barge_in` is the first of the barge-in.
     """
 
     frames: tuple[bytes, ...]
     question_end: int
-    barge_in: int
-    barge_in_end: int
+    barge_in: int | None = None
+    barge_in_end: int | None = None
+    silence_ms: int = SILENCE_MS
 
     @property
     def marks(self) -> dict[int, str]:
         """What to note the sending of, by index."""
-        wait = SILENCE_MS // 20
-        return {
-            self.question_end: "question_end",
-            self.question_end + wait: "question_decided",
-            self.barge_in: "barge_in",
-            self.barge_in_end: "barge_in_end",
-            self.barge_in_end + wait: "barge_in_decided",
-        }
+        wait = self.silence_ms // 20
+        marks = {self.question_end: "question_end", self.question_end + wait: "question_decided"}
+        if self.barge_in is not None and self.barge_in_end is not None:
+            marks[self.barge_in] = "barge_in"
+            marks[self.barge_in_end] = "barge_in_end"
+            marks[self.barge_in_end + wait] = "barge_in_decided"
+        return marks
+
+
+def make_short_cycle() -> Cycle:
+    """One short question and the time for a short answer. Raises RuntimeError when there is no speech to send."""
+    sound = np.zeros(round(SHORT_CYCLE_S * RATE), dtype=np.int16)
+    _lay(sound, voice(*PHRASES[1])[: round(SHORT_SPEECH_S * RATE)], 0.0)
+    frames, speech = _frames(sound)
+    return Cycle(frames, speech[-1], silence_ms=SHORT_SILENCE_MS)
 
 
 def make_cycle() -> Cycle:
@@ -61,14 +71,19 @@ def make_cycle() -> Cycle:
     question, barge_in = (voice(*phrase) for phrase in PHRASES)
     _lay(sound, question[: round(QUESTION_S * RATE)], 0.0)
     _lay(sound, barge_in[: round(BARGE_IN_S * RATE)], BARGE_IN_AT_S)
-    frames = tuple(PCMU.encode(frame) for frame in sound.reshape(-1, FRAME))
-    speech = [index for index, frame in enumerate(frames) if loudness(frame, "audio/pcmu") >= floor_of(0.5)]
+    frames, speech = _frames(sound)
     border = round(BARGE_IN_AT_S * RATE) // FRAME
     before, after = [i for i in speech if i < border], [i for i in speech if i >= border]
     pauses = [b - a for part in (before, after) for a, b in pairwise(part)]
     if max(pauses) * 20 >= SILENCE_MS:
         raise RuntimeError("a pause in the speech would end the caller's turn: use other recordings")
     return Cycle(frames, before[-1], after[0], after[-1])
+
+
+def _frames(sound: Samples) -> tuple[tuple[bytes, ...], list[int]]:
+    """Encoded, and the indices of those that the model's detector counts as speech."""
+    frames = tuple(PCMU.encode(frame) for frame in sound.reshape(-1, FRAME))
+    return frames, [index for index, frame in enumerate(frames) if loudness(frame, "audio/pcmu") >= floor_of(0.5)]
 
 
 def _lay(sound: Samples, speech: Samples, at_s: float) -> None:

@@ -66,7 +66,9 @@ def test_the_example_holds_the_defaults() -> None:
 def test_systemd_understands_the_unit(tmp_path: Path) -> None:
     # The unit's program is not installed here: verify a copy that names one that is.
     unit = tmp_path / "mediaserver.service"
-    unit.write_text((DEPLOY / "mediaserver.service").read_text().replace("/opt/mediaserver/bin/mediaserver", "/bin/true"))
+    unit.write_text(
+        (DEPLOY / "mediaserver.service").read_text().replace("/opt/mediaserver/bin/mediaserver", "/bin/true")
+    )
     verdict = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", str(unit)], capture_output=True, text=True, check=False
     )

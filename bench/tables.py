@@ -1,0 +1,186 @@
+"""Medians over rounds, as tables for people: one a mode on the terminal, one of all modes in Markdown."""
+
+import math
+import statistics
+from collections.abc import Callable, Sequence
+
+from rich.table import Table
+
+from bench.modes import SCENARIOS, Mode
+from bench.rounds import ProgramName, Round
+
+type Figure = Callable[[Round], float | None]
+
+
+def _detector_on(each: Round) -> float | None:
+    return None if each.detection is None else 100 * each.detection.open_share
+
+
+MESSAGE_MS = 20
+"""Caller audio in one message to the model, in both programs."""
+
+ROWS: tuple[tuple[str, Figure], ...] = (
+    ("CPU, ms per call-second", lambda r: r.usage.cpu),
+    ("  its child processes", lambda r: r.usage.cpu_children),
+    ("added path p50, ms", lambda r: r.media.added_path.p50),
+    ("added path p99, ms", lambda r: r.media.added_path.p99),
+    ("  uplink p50", lambda r: r.media.uplink.p50),
+    ("  uplink p99", lambda r: r.media.uplink.p99),
+    ("  decision p50", lambda r: r.media.decision.p50),
+    ("  decision p99", lambda r: r.media.decision.p99),
+    ("  downlink p50", lambda r: r.media.downlink.p50),
+    ("  downlink p99", lambda r: r.media.downlink.p99),
+    ("lateness p50, ms", lambda r: r.media.lateness.p50),
+    ("lateness p99, ms", lambda r: r.media.lateness.p99),
+    ("lateness max, ms", lambda r: r.media.lateness.max),
+    ("barge-in stop after model's event p50, ms", lambda r: r.media.barge_in_stop.p50),
+    ("barge-in stop after model's event p95, ms", lambda r: r.media.barge_in_stop.p95),
+    ("barge-in stop after caller's packet p50, ms", lambda r: r.media.barge_in_stop_from_onset.p50),
+    ("barge-in stop after caller's packet p95, ms", lambda r: r.media.barge_in_stop_from_onset.p95),
+    ("own detector on, % of caller audio", _detector_on),
+    ("RTP clock against wall, worst, ms", lambda r: r.media.clock.max),
+    ("missing sequence numbers", lambda r: r.media.missing),
+    ("underruns", lambda r: r.underruns),
+    ("turns", lambda r: r.media.turns),
+    ("  unanswered", lambda r: r.media.unanswered),
+    ("callers' own clock late, p99, ms", lambda r: r.media.callers_late.p99),
+    ("  max", lambda r: r.media.callers_late.max),
+    ("memory of the cold process, MB", lambda r: r.usage.rss_cold),
+    ("  warmed up, before the calls", lambda r: r.usage.rss_before),
+    ("  during", lambda r: r.usage.rss_during),
+    ("  after hang-ups", lambda r: r.usage.rss_after),
+)
+
+MAIN_ROWS: tuple[tuple[str, Figure], ...] = (
+    ("CPU, ms per call-second", lambda r: r.usage.cpu),
+    ("added path p50, ms", lambda r: r.media.added_path.p50),
+    ("added path p99, ms", lambda r: r.media.added_path.p99),
+    ("packet lateness p99, ms", lambda r: r.media.lateness.p99),
+    ("barge-in stop p95 after the model's event, ms", lambda r: r.media.barge_in_stop.p95),
+    ("barge-in stop p95 after the caller's first packet, ms", lambda r: r.media.barge_in_stop_from_onset.p95),
+    ("own detector on, % of caller audio", _detector_on),
+    ("RTP clock against wall, worst call, ms", lambda r: r.media.clock.max),
+    ("missing packets", lambda r: r.media.missing),
+    ("underruns", lambda r: r.underruns),
+    ("turns (unanswered)", lambda r: r.media.turns),
+    ("memory before → during → after calls, MB", lambda r: r.usage.rss_before),
+)
+
+
+def median(rounds: Sequence[Round], figure: Figure) -> float | None:
+    """The median over rounds of one figure; None when no round has it."""
+    values = [value for each in rounds if (value := figure(each)) is not None and not math.isnan(value)]
+    return statistics.median(values) if values else None
+
+
+def select(rounds: Sequence[Round], mode: Mode, program: ProgramName) -> list[Round]:
+    """The rounds of one program in one mode, or for the floor in one that is the same to it."""
+    found = [each for each in rounds if each.mode == mode and each.program == program]
+    same = SCENARIOS[mode].same_floor
+    return select(rounds, same, program) if not found and program == "floor" and same else found
+
+
+def table(mode: Mode, server: Sequence[Round], floor: Sequence[Round]) -> Table:
+    """Server beside floor."""
+    some = [*server, *floor]
+    load = some[0].load
+    count = max(len(server), len(floor))
+    title = f"{mode}: {load.calls} calls of {load.seconds:.0f} s, median of {count} rounds"
+    grid = Table(title=title, title_justify="left")
+    grid.add_column("")
+    for name in ("server", "floor", "ratio"):
+        grid.add_column(name, justify="right")
+    for name, figure in ROWS:
+        grid.add_row(name, _shown(median(server, figure)), _shown(median(floor, figure)), _ratio(name, server, floor))
+    return grid
+
+
+def markdown(rounds: Sequence[Round], machine: str) -> str:
+    """The main figures, a column a mode; each cell is server / floor, and the ratio where it means something."""
+    modes = list(dict.fromkeys(each.mode for each in rounds))
+    loads: list[str] = []
+    heads: list[str] = []
+    for mode in modes:
+        some = [each for each in rounds if each.mode == mode]
+        load = some[0].load
+        count = max(len(select(rounds, mode, name)) for name in ("server", "floor"))
+        loads.append(f"{load.calls} calls of {load.seconds:.0f} s, {count} round{'s' * (count != 1)}")
+        heads.append(mode)
+    same = len(set(loads)) == 1
+    if not same:
+        heads = [f"{mode}<br>{load}" for mode, load in zip(heads, loads, strict=True)]
+    said = f"{loads[0]}, " if same else ""
+    lines = [
+        f"{said}one message per {MESSAGE_MS} ms packet; medians over rounds; {machine}. Cells: server / floor (ratio).",
+        "",
+        "| | " + " | ".join(heads) + " |",
+        "|---" + "|---:" * len(modes) + "|",
+    ]
+    for name, figure in MAIN_ROWS:
+        cells = [_cell(name, figure, select(rounds, mode, "server"), select(rounds, mode, "floor")) for mode in modes]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(name: str, figure: Figure, server: Sequence[Round], floor: Sequence[Round]) -> str:
+    shown = [_with_companions(name, each, _shown(median(each, figure))) for each in (server, floor)]
+    if shown == ["-", "-"]:
+        return "-"
+    ratio = _ratio(name, server, floor)
+    return " / ".join(shown) + (f" (**{ratio}**)" if ratio else "")
+
+
+def _with_companions(name: str, rounds: Sequence[Round], shown: str) -> str:
+    """Some figures only say something together."""
+    if not rounds:
+        return shown
+    if name.startswith("turns"):
+        return f"{shown} ({_shown(median(rounds, lambda r: r.media.unanswered))})"
+    if name.startswith("memory"):
+        later = (median(rounds, lambda r: r.usage.rss_during), median(rounds, lambda r: r.usage.rss_after))
+        return " → ".join(f"{value:.0f}" for value in (float(shown), *later) if value is not None)
+    return shown
+
+
+def _ratio(name: str, server: Sequence[Round], floor: Sequence[Round]) -> str:
+    if not name.startswith("CPU"):
+        return ""
+    ours, least = median(server, lambda r: r.usage.cpu), median(floor, lambda r: r.usage.cpu)
+    return f"{ours / least:.2f}" if ours and least else ""
+
+
+def _shown(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.0f}" if value == int(value) else f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}"
+
+
+def verdicts(mode: Mode, server: Sequence[Round], floor: Sequence[Round]) -> list[tuple[str, bool | None]]:
+    """The goals, each with whether it was reached (None: not measured)."""
+
+    def ours(figure: Figure) -> float | None:
+        return median(server, figure)
+
+    def holds(value: float | None, limit: float | None) -> bool | None:
+        return None if value is None or limit is None else value <= limit
+
+    floor_cpu, floor_late = median(floor, lambda r: r.usage.cpu), median(floor, lambda r: r.media.lateness.p99)
+    scenario = SCENARIOS[mode]
+    goals = [
+        ("CPU at most 1.6 times the floor's", holds(ours(lambda r: r.usage.cpu), floor_cpu and 1.6 * floor_cpu)),
+        (
+            "lateness p99 at most the floor's + 3 ms",
+            holds(ours(lambda r: r.media.lateness.p99), None if floor_late is None else floor_late + 3.0),
+        ),
+        ("no missing sequence number", holds(ours(lambda r: r.media.missing), 0)),
+        ("no underrun", holds(ours(lambda r: r.underruns), 0)),
+        ("RTP clock within 20 ms of the wall", holds(ours(lambda r: r.media.clock.max), 20.0)),
+        ("every turn answered", holds(ours(lambda r: r.media.unanswered), 0)),
+    ]
+    if not scenario.short:  # the wait for the next packet of a few calls is luck, and they are not barged in on
+        path = holds(ours(lambda r: r.media.added_path.p50), scenario.added_path_ms)
+        goals.append((f"added path p50 at most {scenario.added_path_ms:.0f} ms", path))
+    if not scenario.short and scenario.interruption == "provider":
+        stop = holds(ours(lambda r: r.media.barge_in_stop.p95), 20.0)
+        goals.append(("barge-in stop p95 at most 20 ms after the model's event", stop))
+    return goals
