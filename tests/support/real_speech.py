@@ -17,6 +17,5 @@ def _read(path: Path) -> tuple[Pcm, int]:
 
 def recordings(rate: int = 8000) -> list[Pcm]:
     """Sentences read aloud, at `rate` in Hz."""
-    assert SPEECH_FOLDER is not None
     paths = sorted((SPEECH_FOLDER / "librivox").glob("*.wav"))
     return [Resampler(own, rate).process(pcm) for pcm, own in map(_read, paths)]

@@ -4,21 +4,17 @@ import os
 import shutil
 from pathlib import Path
 
-_PLACES = {
-    "pocketsphinx-testdata": Path("/usr/share/pocketsphinx/test/data"),
-    # A console of its own is not wanted; the library packaged with Debian's baresip-core is.
-    "baresip": None,
-}
-
-SPEECH_FOLDER = _PLACES["pocketsphinx-testdata"]
+SPEECH_FOLDER = Path("/usr/share/pocketsphinx/test/data")
+"""Recorded sentences, of Debian's package pocketsphinx-testdata."""
 
 
 def present(tool: str) -> bool:
-    """Whether a program (or a package of recordings, or the right to `raw-sockets`) is on this machine."""
+    """Whether a program, the recordings (`pocketsphinx-testdata`), or the right to `raw-sockets` is there."""
     if tool == "raw-sockets":
         return os.geteuid() == 0
-    place = _PLACES.get(tool)
-    return place.exists() if place is not None else shutil.which(tool) is not None
+    if tool == "pocketsphinx-testdata":
+        return SPEECH_FOLDER.exists()
+    return shutil.which(tool) is not None
 
 
 def required() -> bool:
