@@ -1,6 +1,7 @@
 """Is the server alive? Asks it as a caller would: SIP OPTIONS over UDP; exit code 0 when it answers 200.
 
-Standard library only, so that it starts fast. Usage: healthcheck.py [host:port], default 127.0.0.1:5060.
+Standard library only, so that it starts fast. Usage: healthcheck.py [host:port]; default: where MEDIASERVER_SIP__UDP
+says, else 127.0.0.1:5060.
 """
 
 import os
@@ -36,5 +37,7 @@ def alive(host: str, port: int, timeout_s: float = 2.0) -> bool:
 
 
 if __name__ == "__main__":
-    host, _, port = (sys.argv[1] if len(sys.argv) > 1 else "127.0.0.1:5060").rpartition(":")
-    sys.exit(0 if alive(host.strip("[]"), int(port)) else 1)
+    served = os.environ.get("MEDIASERVER_SIP__UDP") or "0.0.0.0:5060"
+    host, _, port = (sys.argv[1] if len(sys.argv) > 1 else served).rpartition(":")
+    host = host.strip("[]")
+    sys.exit(0 if alive({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), int(port)) else 1)

@@ -14,7 +14,6 @@ import structlog
 
 from mediaproviders import catalog
 from mediaproviders.contract import Provider, ProviderError
-from mediaproviders.openai_realtime.configuration import validate as openai_faults
 from mediaserver.call.call import CallSettings
 from mediaserver.call.reception import Reception
 from mediaserver.config import Settings, split_host
@@ -32,6 +31,7 @@ from mediaserver.talk.engine import Engine, EngineSettings
 from mediaserver.talk.orders import Agent
 from mediaserver.talk.tools import Toolbox
 
+OPENAI_URL = "https://api.openai.com/v1"
 _DRAIN_S = 3.0
 
 
@@ -98,6 +98,16 @@ class Server:
         )
         self._log = structlog.get_logger()
 
+    def warnings(self) -> list[str]:
+        """What is allowed and yet likely not meant, one sentence each."""
+        sip, found = self._settings.sip, []
+        deprecated = catalog.find(self._settings.agent.model).deprecated
+        if deprecated is not None:
+            found.append(f"agent.model {self._settings.agent.model!r} {deprecated}")
+        if not sip.allow and not sip.users and any(map(_is_public, filter(None, (sip.udp, sip.tcp)))):
+            found.append("anyone who reaches the SIP port can call and cost you model time: set sip.allow or sip.users")
+        return found
+
     async def run(self) -> None:
         """Serve until SIGINT or SIGTERM. Raises OSError when an address cannot be used, ProviderError."""
         settings, loop = self._settings, asyncio.get_running_loop()
@@ -130,6 +140,8 @@ class Server:
         # What start-up made lives for ever: the collector need not look at it again in the middle of a call.
         gc.collect()
         gc.freeze()
+        for warning in self.warnings():
+            self._log.warning("settings", message=warning)
         self._log.info(
             "ready",
             sip_udp=_shown(shell.udp_address),
@@ -165,12 +177,16 @@ class Server:
 def _source_address(peer: str) -> str:
     """The local address the kernel would send from; connecting a datagram socket sends nothing."""
     family = socket.AF_INET6 if ":" in peer else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        try:
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
             probe.connect((peer, 9))
             return str(probe.getsockname()[0])
-        except OSError:
-            return "127.0.0.1"
+    except OSError:
+        return "127.0.0.1"
+
+
+def _is_public(address: str) -> bool:
+    return not ipaddress.ip_address(split_host(address)[0]).is_loopback
 
 
 def _shown(address: tuple[str, int] | None) -> str | None:
@@ -191,6 +207,8 @@ class _Admission:
         if not self._networks:
             return True
         address = ipaddress.ip_address(host.partition("%")[0])
+        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+            address = address.ipv4_mapped  # a socket for both families shows IPv4 peers so
         return any(address in network for network in self._networks)
 
 
@@ -221,13 +239,15 @@ def _provider(settings: Settings) -> Provider:
     openai, local = settings.providers.openai, settings.providers.local
     access: dict[str, object]
     if catalog.find(name).provider == "openai":
-        faults = openai_faults({"openai_realtime": settings.agent.openai_realtime})
+        from mediaproviders.openai_realtime.configuration import validate  # not loaded for a model of another's
+
+        faults = validate({"openai_realtime": settings.agent.openai_realtime})
         if openai.api_key is None:
             faults.append(f"providers.openai.api_key: model {name!r} needs one; set it there or as OPENAI_API_KEY")
         if faults or openai.api_key is None:
             raise ConfigurationError(faults)
         key = openai.api_key.get_secret_value()
-        access = {"api_key": key, "base_url": openai.base_url, "uplink_ms": openai.uplink_ms}
+        access = {"api_key": key, "base_url": openai.base_url or OPENAI_URL, "uplink_ms": openai.uplink_ms}
     else:
         access = {"script": local.script, "voice": settings.agent.voice, "workers": local.workers}
     try:

@@ -7,18 +7,35 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from mediaserver.errors import ConfigurationError
 
 DEFAULT_FILE = "mediaserver.toml"
+PREFIX = "MEDIASERVER_"
+NOT_SETTINGS = frozenset({"MEDIASERVER_REQUIRE_TOOLS", "MEDIASERVER_TORTURE"})
+"""Variables of that prefix that are for the tests."""
 
 
 def _address(text: str) -> str:
     host, _, port = text.rpartition(":")
-    if not host or not port.isdigit() or int(port) > 65535:
-        raise ValueError('write it as "host:port", as in "0.0.0.0:5060"')
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+        usable = port.isdigit() and int(port) <= 65535
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValueError('write it as "address:port" with an IP address, as in "0.0.0.0:5060" or "[::]:5060"')
     return text
 
 
@@ -44,6 +61,20 @@ def _tool(text: str) -> str:
     return text
 
 
+def _empty_is_none(value: object) -> object:
+    """TOML and the environment have no null: an empty text says "without"."""
+    return None if value == "" else value
+
+
+def _ip(text: str) -> str:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        raise ValueError('write an IP address, as in "203.0.113.7"') from None
+    return text
+
+
+type OrNone[T] = Annotated[T | None, BeforeValidator(_empty_is_none)]
 type HostPort = Annotated[str, AfterValidator(_address)]
 type Network = Annotated[str, AfterValidator(_network)]
 
@@ -63,12 +94,12 @@ class Section(BaseModel):
 class Sip(Section):
     """Where callers reach us, and who may."""
 
-    udp: HostPort | None = "0.0.0.0:5060"
-    """Address of the UDP socket; none to go without."""
-    tcp: HostPort | None = "0.0.0.0:5060"
-    """Address of the TCP socket; none to go without."""
-    advertise: str | None = None
-    """Host written into Contact and SDP when it is not the socket's own (NAT, containers)."""
+    udp: OrNone[HostPort] = "0.0.0.0:5060"
+    """Address of the UDP socket; empty to go without."""
+    tcp: OrNone[HostPort] = "0.0.0.0:5060"
+    """Address of the TCP socket; empty to go without."""
+    advertise: OrNone[Annotated[str, AfterValidator(_ip)]] = None
+    """IP address written into Contact and SDP when it is not the socket's own (NAT, containers)."""
     allow: tuple[Network, ...] = ()
     """Networks that may call; empty: everyone."""
     users: dict[str, SecretStr] = {}
@@ -86,7 +117,7 @@ class Sip(Section):
 class Rtp(Section):
     """Media sockets and their timing."""
 
-    address: str = "0.0.0.0"
+    address: Annotated[str, AfterValidator(_ip)] = "0.0.0.0"
     """Local address of the media sockets."""
     ports: Annotated[str, AfterValidator(_ports)] = "20000-29999"
     """Range of UDP ports; a call takes two."""
@@ -120,9 +151,9 @@ class AgentSettings(Section):
     """A name of the model catalog: "local", "gpt-realtime", …"""
     prompt: str = "You are a friendly assistant on the telephone. Keep answers short."
     """Instructions to the model."""
-    greeting: str | None = "Hello! How can I help you?"
-    """What the agent opens with; none: the caller speaks first."""
-    voice: str | None = None
+    greeting: OrNone[str] = "Hello! How can I help you?"
+    """What the agent opens with; empty: the caller speaks first."""
+    voice: OrNone[str] = None
     """The provider's name of a voice; none: its default."""
     interruption: Literal["provider", "local"] = "provider"
     """Who decides that the caller interrupts."""
@@ -134,8 +165,8 @@ class AgentSettings(Section):
     """Seconds a tool may take."""
     stall_timeout_s: float = Field(12.0, ge=1, le=120)
     """Seconds a due answer may fail to come before the model counts as lost."""
-    fault_audio: Path | None = None
-    """WAV file played to the caller when the model is lost; none: a tone."""
+    fault_audio: OrNone[Path] = None
+    """WAV file played to the caller when the model is lost; empty: a tone."""
     openai_realtime: dict[str, Any] = {}
     """Advanced settings of OpenAI Realtime models."""
 
@@ -143,10 +174,10 @@ class AgentSettings(Section):
 class OpenAISettings(Section):
     """Access to OpenAI, or to anything that speaks its protocol."""
 
-    api_key: SecretStr | None = None
+    api_key: OrNone[SecretStr] = None
     """Also read from OPENAI_API_KEY."""
-    base_url: str | None = None
-    """Also read from OPENAI_BASE_URL; none: the public service."""
+    base_url: OrNone[str] = None
+    """Also read from OPENAI_BASE_URL; empty: the public service."""
     uplink_ms: Literal[20, 40, 60, 80, 100] = 20
     """Milliseconds of caller audio in one message."""
 
@@ -154,8 +185,8 @@ class OpenAISettings(Section):
 class LocalSettings(Section):
     """The offline model."""
 
-    script: Path | None = None
-    """TOML file of intents; none: the built-in receptionist."""
+    script: OrNone[Path] = None
+    """TOML file of intents; empty: the built-in receptionist."""
     workers: int = Field(1, ge=1, le=16)
     """Processes that recognise and synthesise speech."""
 
@@ -177,7 +208,7 @@ class Log(Section):
 class Settings(BaseSettings):
     """All of it. The environment overrides the file: MEDIASERVER_SIP__UDP sets `sip.udp`."""
 
-    model_config = SettingsConfigDict(env_prefix="MEDIASERVER_", env_nested_delimiter="__", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True)
 
     sip: Sip = Sip()
     rtp: Rtp = Rtp()
@@ -220,10 +251,29 @@ def load(path: Path | None) -> Settings:
             raise ConfigurationError([f"{path}: cannot be read ({error.strerror}); give an existing file"]) from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigurationError([f"{path}: is not TOML: {error}"]) from None
+    faults = _unknown_variables()
     try:
-        return _with_conventional_environment(Settings(**written))
+        settings = Settings(**written)
     except ValidationError as error:
-        raise ConfigurationError(_sentences(error)) from None
+        raise ConfigurationError(faults + _sentences(error)) from None
+    except SettingsError as error:  # a list or a table that is not JSON; the cause quotes the value, so it is left out
+        why = 'lists and tables are written as JSON in the environment: ["192.0.2.0/24"]'
+        raise ConfigurationError([*faults, f"environment: {error}: {why}"]) from None
+    if faults:
+        raise ConfigurationError(faults)
+    return _with_conventional_environment(settings)
+
+
+def _unknown_variables() -> list[str]:
+    """MEDIASERVER_… variables of the environment that set nothing."""
+    faults = []
+    for name in os.environ:
+        table, _, rest = name.removeprefix(PREFIX).lower().partition("__")
+        if name.startswith(PREFIX) and name not in NOT_SETTINGS and (table not in Settings.model_fields or not rest):
+            near = difflib.get_close_matches(table, Settings.model_fields, 1)
+            hint = f"did you mean {PREFIX}{near[0].upper()}__…?" if near else "write MEDIASERVER_TABLE__SETTING"
+            faults.append(f"{name}: sets nothing; {hint}")
+    return faults
 
 
 def _sentences(error: ValidationError) -> list[str]:
@@ -257,7 +307,7 @@ def _sentence(fault: Any) -> str:
         remedy = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
         return f"{field}: unknown setting; {remedy}"
     shown = "" if isinstance(fault["input"], dict) else f" is {fault['input']!r}"
-    if "key" in field or "password" in field or "users" in field:
+    if field.startswith(("providers.", "sip.users")):  # it may be a secret that stands in the wrong place
         shown = ""
     message = fault["msg"].removeprefix("Value error, ").replace("Input should be", "should be")
     return f"{field}{shown}: {message}"

@@ -32,7 +32,7 @@ def test_all_faults_at_once_with_field_value_and_remedy(tmp_path: Path) -> None:
     )
     assert len(faults) == 6
     text = "\n".join(faults)
-    assert "sip.udp is '5060': write it as \"host:port\"" in text
+    assert "sip.udp is '5060': write it as \"address:port\"" in text
     assert "rtp.ptime_ms is 25" in text
     assert "agent.interuption: unknown setting; did you mean interruption?" in text
     assert "limits.max_calls is 0" in text
@@ -45,6 +45,7 @@ def test_one_wrong_item_is_one_fault(tmp_path: Path) -> None:
 
 def test_secrets_are_not_repeated(tmp_path: Path) -> None:
     assert "hunter2" not in str(faults_of(tmp_path, '[sip.users]\nalice = ["hunter2"]'))
+    assert "hunter2" not in str(faults_of(tmp_path, '[providers]\nopenai = "hunter2"'))
 
 
 def test_not_toml_and_not_there(tmp_path: Path) -> None:
@@ -54,9 +55,31 @@ def test_not_toml_and_not_there(tmp_path: Path) -> None:
 
 
 def test_no_transport_at_all(tmp_path: Path) -> None:
-    # TOML has no null: leaving a transport out is said by the environment or by an empty table elsewhere.
-    with pytest.raises(ConfigurationError):
+    with pytest.raises(ConfigurationError, match="sip.udp and sip.tcp are both off"):
         load_with(tmp_path, {"MEDIASERVER_SIP__UDP": "", "MEDIASERVER_SIP__TCP": ""})
+
+
+def test_empty_says_without(tmp_path: Path) -> None:
+    path = tmp_path / "m.toml"
+    path.write_text('[sip]\ntcp = ""\n[agent]\ngreeting = ""\n[providers.openai]\nbase_url = ""')
+    settings = load(path)
+    assert settings.sip.udp and settings.sip.tcp is None
+    assert settings.agent.greeting is None and settings.providers.openai.base_url is None
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "expected"),
+    [
+        ("MEDIASERVER_SIP__ALLOW", "192.0.2.0/24", "written as JSON"),
+        ("MEDIASERVER_LIMIT__MAX_CALLS", "5", "did you mean MEDIASERVER_LIMITS__…?"),
+        ("MEDIASERVER_SIP", "{}", "MEDIASERVER_SIP"),
+        ("MEDIASERVER_SIP__UDPP", "x", "sip.udpp: unknown setting; did you mean udp?"),
+    ],
+)
+def test_faults_of_the_environment_are_faults_too(tmp_path: Path, variable: str, value: str, expected: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load_with(tmp_path, {variable: value})
+    assert expected in str(caught.value)
 
 
 def load_with(tmp_path: Path, environment: dict[str, str]) -> object:

@@ -20,10 +20,13 @@ def check(
 
     settings = load_or_exit(config)
     try:
-        Server(settings)
+        server = Server(settings)
     except ConfigurationError as error:
         raise complain(error) from None
-    Console(markup=False, highlight=False).print(
+    console = Console(markup=False, highlight=False, soft_wrap=True)
+    for warning in server.warnings():
+        console.print(f"warning: {warning}")
+    console.print(
         f"ok: agent {settings.agent.name!r} on model {settings.agent.model!r},"
         f" SIP on {', '.join(filter(None, (settings.sip.udp, settings.sip.tcp)))}"
     )

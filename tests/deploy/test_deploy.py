@@ -53,7 +53,7 @@ def test_what_the_composition_sets_is_understood(monkeypatch: pytest.MonkeyPatch
         default = re.fullmatch(r"\$\{\w+:?-(.*)\}", value)
         monkeypatch.setenv(name, default[1] if default else value)
     settings = load(DEPLOY / "mediaserver.example.toml")
-    assert settings.agent.model == "gpt-realtime"
+    assert settings.agent.model == "gpt-realtime-2.1"
     assert settings.providers.openai.base_url == "http://127.0.0.1:8090/v1"
 
 
