@@ -15,8 +15,8 @@ import uvloop
 from mediaproviders.emulators.openai import EmulatorSettings, OpenAIEmulator, Pace
 
 API_KEY = "sk-bench"
-# The jitter is one packet's length: else an answer would meet the program's packet clock at the same phase in every turn
-# of a call, and the median over calls would be a matter of luck.
+# The jitter is one packet's length: else an answer would meet the program's packet clock at the same phase in every
+# turn of a call, and the median over calls would be a matter of luck.
 PROMPT = Pace(first_audio_ms=200.0, deltas_ms=(150,), rate=5.0, jitter_ms=20.0)
 BURST = Pace(first_audio_ms=200.0, deltas_ms=(150,), rate=math.inf, jitter_ms=20.0)
 

@@ -12,6 +12,7 @@ from functools import lru_cache
 
 import structlog
 
+from mediacodecs.signal.vad import DetectorPool, DetectorUnavailableError, SileroBatch
 from mediaproviders import catalog
 from mediaproviders.contract import Provider, ProviderError
 from mediaserver.call.call import CallSettings
@@ -88,6 +89,7 @@ class Server:
             )
         sip = settings.sip
         users = {name: password.get_secret_value() for name, password in sip.users.items()}
+        self._detectors = _detectors() if self._agent.interruption == "local" else None
         self._endpoint = SipEndpoint(
             token=lambda: secrets.token_hex(8),
             settings=EndpointSettings(advertised_host=sip.advertise),
@@ -119,6 +121,7 @@ class Server:
             lambda agent: self._provider,
             lambda report: reception.media(report),
             _engine_settings(settings),
+            self._detectors,
         )
         reception = Reception(
             _call_settings(settings, self._agent),
@@ -155,7 +158,13 @@ class Server:
             await self._stop(reception, engine, shell)
 
     async def _stop(self, reception: Reception, engine: Engine, shell: SipShell) -> None:
-        self._log.info("stopping", calls=len(reception), refused=reception.refused)
+        self._log.info(
+            "stopping",
+            calls=len(reception),
+            calls_refused=reception.refused,
+            sip_refused=self._endpoint.refused,
+            sip_malformed=self._endpoint.malformed,
+        )
         reception.drain()
         reception.drop_all()
         deadline = time.monotonic() + _DRAIN_S
@@ -254,6 +263,14 @@ def _provider(settings: Settings) -> Provider:
         return catalog.build(name, access)
     except (ValueError, ProviderError) as error:
         raise ConfigurationError([f"agent.model is {name!r}: {error}"]) from None
+
+
+def _detectors() -> DetectorPool:
+    """The detector of our own, loaded before the first call. Raises ConfigurationError."""
+    try:
+        return DetectorPool(SileroBatch())
+    except DetectorUnavailableError as error:
+        raise ConfigurationError([f"agent.interruption is 'local': {error}"]) from None
 
 
 def _engine_settings(settings: Settings) -> EngineSettings:

@@ -55,7 +55,7 @@ def test_not_toml_and_not_there(tmp_path: Path) -> None:
 
 
 def test_no_transport_at_all(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="sip.udp and sip.tcp are both off"):
+    with pytest.raises(ConfigurationError, match=r"sip\.udp and sip\.tcp are both off"):
         load_with(tmp_path, {"MEDIASERVER_SIP__UDP": "", "MEDIASERVER_SIP__TCP": ""})
 
 

@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
 import structlog
@@ -16,6 +16,8 @@ from mediaserver.errors import MediaServerError, RemoteProtocolError
 from mediaserver.sdp.negotiate import Capabilities, accept, answer, offer
 from mediaserver.sdp.plan import MediaPlan
 from mediaserver.talk.orders import Agent, Close, Connect, Describe, Greet, Open
+
+_INTERNAL_ERROR = CallEnd(Result.FAILED, "internal-error", cause=TEMPORARY_FAILURE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +42,22 @@ class State(Enum):
 
 
 class Call:
-    """One call. Its methods are called on the event loop: by SIP's events, the media plane's reports, and timers."""
+    """One call. It takes its steps on the event loop: at SIP's events, the media plane's reports, and timers.
+
+    `address` finds our address as the caller sees it. `over` is told when the call ends, `gone` when the media plane
+    has let go as well.
+    """
 
     def __init__(
         self,
         call: str,
         leg: int,
-        address: str,
+        address: Callable[[], str],
         settings: CallSettings,
         signalling: Signalling,
         media: Media,
         over: Callable[["Call"], None],
+        gone: Callable[["Call"], None],
     ) -> None:
         self.id = call
         self.leg = leg
@@ -61,7 +68,8 @@ class Call:
         self._signalling = signalling
         self._media = media
         self._over = over
-        self._local = (address, 0)
+        self._gone = gone
+        self._local = ("", 0)
         self._session_id = random.SystemRandom().getrandbits(62)
         self._version = 0
         self._answer: bytes | None = None
@@ -70,7 +78,17 @@ class Call:
         self._timers: list[asyncio.TimerHandle] = []
         self._began = time.monotonic()
         self._answered_at: float | None = None
+        self._released = False
         self._log = structlog.get_logger().bind(call=call)
+
+    def take[**P](self, step: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Take a step of this call. Whatever it raises ends the call, and only this one: nothing leaves here."""
+        try:
+            step(*args, **kwargs)
+        except Exception as fault:
+            self._log.error("call.failed", exc_info=fault)
+            if self.state is not State.OVER:
+                self._finish(replace(_INTERNAL_ERROR, sip_status=self._break_off()))
 
     # --- from SIP -----------------------------------------------------------------------------------------------------
 
@@ -78,7 +96,7 @@ class Call:
         """The INVITE: ring, and get the model ready."""
         settings = self._settings
         try:
-            self._local = (self._address, self._media.open(Open(self.id, settings.agent)))
+            self._local = (self._address(), self._media.open(Open(self.id, settings.agent)))
             if sdp is not None:
                 agreed = answer(sdp, settings.capabilities, self._local, self._session_id, self._version)
                 self._answer, self._plan = agreed.sdp, agreed.plan
@@ -177,8 +195,9 @@ class Call:
 
     def closed(self, counters: Mapping[str, float]) -> None:
         """The media plane has let go: the end of the call is complete."""
-        end = self.end
-        if end is None:
+        self._gone(self)
+        end, released, self._released = self.end, self._released, True
+        if end is None or released:
             return
         now = time.monotonic()
         self._log.info(
@@ -230,7 +249,27 @@ class Call:
         self.state, self.end = State.OVER, end
         self._clear_timers()
         self._over(self)
-        self._media.order(Close(self.id))
+        try:
+            self._media.order(Close(self.id))
+        except Exception as fault:
+            # The call must not be kept for a report that will not come.
+            self._log.error("call.failed", exc_info=fault)
+            self.closed({})
+
+    def _break_off(self) -> int | None:
+        """Tell the caller that the call broke: by a 500 while it rings, else by a BYE. The status, if it was one."""
+        try:
+            if self.state is not State.RINGING:
+                self._signalling.bye(self.leg, _INTERNAL_ERROR.reason_header)
+                return None
+        except Exception as fault:  # the 200 may be what broke: then it still rings there
+            self._log.error("call.failed", exc_info=fault)
+        try:
+            self._signalling.reject(self.leg, 500)
+        except Exception as fault:
+            self._log.error("call.failed", exc_info=fault)
+            return None
+        return 500
 
     # --- small ------------------------------------------------------------------------------------------------------
 
@@ -238,7 +277,7 @@ class Call:
         return offer(self._settings.capabilities, self._local, self._session_id, self._version)
 
     def _after(self, seconds: float, then: Callable[[], None]) -> None:
-        self._timers.append(asyncio.get_running_loop().call_later(seconds, then))
+        self._timers.append(asyncio.get_running_loop().call_later(seconds, self.take, then))
 
     def _clear_timers(self) -> None:
         timers, self._timers = self._timers, []

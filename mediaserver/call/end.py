@@ -33,5 +33,5 @@ class CallEnd:
         return f'Q.850;cause={self.cause};text="{self.reason}"'
 
 
-NORMAL, BEARER_LOST, TEMPORARY_FAILURE, RECOVERY_ON_TIMER, INTERWORKING = 16, 47, 41, 102, 127
+NORMAL, BEARER_LOST, TEMPORARY_FAILURE, RECOVERY_ON_TIMER = 16, 47, 41, 102
 """Q.850 causes in use."""

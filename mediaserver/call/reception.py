@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 
@@ -55,7 +56,7 @@ class Reception:
     def drop_all(self) -> None:
         """End every call now."""
         for call in tuple(self._by_leg.values()):
-            call.drop()
+            call.take(call.drop)
 
     def sip(self, event: Event) -> None:
         """An event of the SIP endpoint."""
@@ -67,13 +68,13 @@ class Reception:
             return
         match event:
             case Acknowledged(answer=answer):
-                call.acknowledged(answer)
+                call.take(call.acknowledged, answer)
             case Cancelled():
-                call.cancelled()
+                call.take(call.cancelled)
             case Reinvited(offer=offer):
-                call.reinvited(offer)
+                call.take(call.reinvited, offer)
             case Ended(by_peer=by_peer, reason=reason):
-                call.ended(by_peer, reason)
+                call.take(call.ended, by_peer, reason)
             case _:
                 pass
 
@@ -84,21 +85,19 @@ class Reception:
             return
         match report:
             case Ready():
-                call.ready()
+                call.take(call.ready)
             case Lost(code=code, message=message):
-                call.lost(code, message)
+                call.take(call.lost, code, message)
             case HangUp(reason=reason):
-                call.hang_up(reason)
+                call.take(call.hang_up, reason)
             case Silent(seconds=seconds):
-                call.silent(seconds)
+                call.take(call.silent, seconds)
             case Closed(counters=counters):
-                del self._by_id[report.call]
-                call.closed(counters)
+                call.take(call.closed, counters)
             case Dialled():
                 pass
 
     def _incoming(self, event: IncomingCall) -> None:
-        request = event.request
         if self._draining or len(self._by_leg) >= self._max_calls:
             self.refused += 1
             reason = "draining" if self._draining else "max-calls"
@@ -108,18 +107,25 @@ class Reception:
         call = Call(
             secrets.token_hex(6),
             event.leg,
-            self._address(event.flow.remote[0]),
+            partial(self._address, event.flow.remote[0]),
             self._settings,
             self._signalling,
             self._media,
             self._over,
+            self._gone,
         )
         self._by_leg[event.leg] = self._by_id[call.id] = call
-        self._log.info("call.incoming", call=call.id, **_who(request), source=event.flow.remote[0])
+        call.take(self._welcome, call, event)
+
+    def _welcome(self, call: Call, event: IncomingCall) -> None:
+        self._log.info("call.incoming", call=call.id, **_who(event.request), source=event.flow.remote[0])
         call.incoming(event.offer)
 
     def _over(self, call: Call) -> None:
         self._by_leg.pop(call.leg, None)
+
+    def _gone(self, call: Call) -> None:
+        self._by_id.pop(call.id, None)
 
 
 def _who(request: Request) -> dict[str, str]:

@@ -6,11 +6,13 @@ import time
 from collections.abc import Callable
 from ipaddress import ip_address
 
+import structlog
+
 from mediaserver.errors import LocalProtocolError
 from mediaserver.net.sip_tcp import TcpConnections, TcpLimits
 from mediaserver.net.sip_udp import Address, LocalAddress, SipDatagrams
 from mediaserver.sip.endpoint import SipEndpoint
-from mediaserver.sip.events import Event, Flow, Send
+from mediaserver.sip.events import Effect, Event, Flow, Send
 from mediaserver.sip.uri import SipUri
 
 _SIP_PORT = 5060
@@ -34,6 +36,7 @@ class SipShell:
         self._pumping = False
         self._timer: asyncio.TimerHandle | None = None
         self._armed_for = 0.0
+        self._log = structlog.get_logger()
         self.udp_address: Address | None = None
         """Where the UDP socket is bound; None without one."""
         self.tcp_address: Address | None = None
@@ -78,7 +81,8 @@ class SipShell:
             raise
 
     async def close(self) -> None:
-        """Close all sockets; calls that stand are not told."""
+        """Close all sockets, which takes as long as `TcpLimits.linger_s` at most; calls that stand are not told."""
+        self._endpoint = None
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -88,7 +92,6 @@ class SipShell:
             await self._tcp.close()
         if self._udp is not None:
             self._udp.close()
-        self._endpoint = None
 
     def pump(self) -> None:
         """Send what is to be sent, tell what is to be told, and set the timer anew."""
@@ -99,13 +102,11 @@ class SipShell:
         try:
             while effects := endpoint.effects():
                 for effect in effects:
-                    if isinstance(effect, Send):
-                        self._send(effect)
-                    else:
-                        self._tell(effect)
+                    self._carry_out(effect)
         finally:
             self._pumping = False
-        self._arm(endpoint.next_deadline())
+            if self._endpoint is not None:
+                self._arm(endpoint.next_deadline())
 
     async def resolve(self, target: SipUri) -> Flow:
         """The flow to call `target` by: its transport parameter, its address, port 5060 by default.
@@ -132,13 +133,16 @@ class SipShell:
             try:
                 self._endpoint.receive(data, flow, self.now())
             except Exception as fault:
-                self._report("SIP endpoint", fault)  # a bug of ours must not cost the socket all calls share
+                self._report("received", fault)  # a bug of ours must not cost the socket all calls share
             self.pump()
 
     def closed(self, flow: Flow, error: str | None) -> None:
         """A connection is gone or could not be opened."""
         if self._endpoint is not None:
-            self._endpoint.flow_closed(flow, error, self.now())
+            try:
+                self._endpoint.flow_closed(flow, error, self.now())
+            except Exception as fault:
+                self._report("closed", fault)
             self.pump()
 
     def needs(self, flow: Flow) -> bool:
@@ -162,11 +166,14 @@ class SipShell:
         elif self._tcp is not None:
             self._tcp.send(send.flow, send.data)
 
-    def _tell(self, event: Event) -> None:
+    def _carry_out(self, effect: Effect) -> None:
         try:
-            self._on_event(event)
-        except Exception as fault:
-            self._report(f"handler of {type(event).__name__}", fault)
+            if isinstance(effect, Send):
+                self._send(effect)
+            else:
+                self._on_event(effect)
+        except Exception as fault:  # the other effects are other calls' as well
+            self._report(type(effect).__name__, fault)
 
     def _arm(self, deadline: float | None) -> None:
         if deadline is None:
@@ -188,11 +195,11 @@ class SipShell:
             try:
                 self._endpoint.handle_timer(self.now())
             except Exception as fault:
-                self._report("SIP endpoint", fault)
+                self._report("timer", fault)
             self.pump()
 
-    def _report(self, where: str, fault: Exception) -> None:
-        asyncio.get_running_loop().call_exception_handler({"message": f"exception in {where}", "exception": fault})
+    def _report(self, at: str, fault: Exception) -> None:
+        self._log.error("sip.failed", at=at, exc_info=fault)
 
     async def _lookup(self, host: str, port: int) -> Address:
         try:

@@ -1,7 +1,7 @@
 """SIP over TCP: connections in and out, each a stream of messages (RFC 3261 18, RFC 5626 3.5.1)."""
 
 import asyncio
-import time
+import contextlib
 from dataclasses import dataclass
 from typing import Protocol, cast
 
@@ -23,6 +23,8 @@ class TcpLimits:
     buffered: int = 1 << 20
     waiting: int = 64
     """Messages that wait for one connection to be opened."""
+    linger_s: float = 2.0
+    """What a peer may take to read the rest on a connection we close."""
 
 
 class FlowUser(Protocol):
@@ -46,14 +48,16 @@ class SipConnection(asyncio.Protocol):
         self._parser = StreamParser()
         self._transport: asyncio.Transport | None = None
         self._idle: asyncio.TimerHandle | None = None
-        self._heard_at = time.monotonic()
+        self._linger: asyncio.TimerHandle | None = None
+        self._heard_at = asyncio.get_running_loop().time()
         self.flows: list[Flow] = [] if flow is None else [flow]
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the transport, or end it at once when there are too many."""
+        """Take the transport, or end it at once when there are too many or the peer has gone already."""
         # Not an isinstance check: uvloop has transport classes of its own.
         self._transport = cast(asyncio.Transport, transport)
-        if not self._table.register(self, transport.get_extra_info("peername")):
+        peer = _peer(transport)
+        if peer is None or not self._table.register(self, peer):
             self._transport.abort()
             return
         self._watch(self._table.limits.idle_s)
@@ -64,23 +68,24 @@ class SipConnection(asyncio.Protocol):
         try:
             messages = self._parser.feed(data)
         except RemoteProtocolError:
-            self.abort()
+            self.close()
             return
         if messages or self._parser.pings:
             # Bytes that complete nothing keep no connection alive.
-            self._heard_at = time.monotonic()
+            self._heard_at = asyncio.get_running_loop().time()
         for message in messages:
             self._table.user.received(message, flow)
         if self._parser.pings:
             self.send(_PONG * self._parser.pings)
             self._parser.pings = 0
         if self._parser.fault is not None:
-            self.abort()
+            self.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell whoever used the connection."""
-        if self._idle is not None:
-            self._idle.cancel()
+        for timer in (self._idle, self._linger):
+            if timer is not None:
+                timer.cancel()
         self._table.forget(self, None if exc is None else str(exc))
 
     def send(self, data: bytes) -> None:
@@ -91,23 +96,42 @@ class SipConnection(asyncio.Protocol):
         if self._transport.get_write_buffer_size() > self._table.limits.buffered:
             self._transport.abort()
 
+    def close(self) -> None:
+        """Close after what was written; a peer that does not read it in time loses it."""
+        if self._transport is None or self._linger is not None:
+            return
+        if self._idle is not None:
+            self._idle.cancel()
+        # Not at once even when idle: on uvloop what was written this very moment is still in the buffer.
+        self._linger = asyncio.get_running_loop().call_later(self._table.limits.linger_s, self._transport.abort)
+        self._transport.close()
+
     def abort(self) -> None:
-        """Close after what was written."""
+        """Close now; what was written and not read is lost."""
         if self._transport is not None:
-            self._transport.close()
+            self._transport.abort()
 
     def _watch(self, delay: float) -> None:
         self._idle = asyncio.get_running_loop().call_later(delay, self._check_idle)
 
     def _check_idle(self) -> None:
         limit = self._table.limits.idle_s
-        silent = time.monotonic() - self._heard_at
+        silent = asyncio.get_running_loop().time() - self._heard_at
         if silent < limit:
             self._watch(limit - silent)
         elif any(self._table.user.needs(flow) for flow in self.flows):
             self._watch(limit)
         else:
-            self.abort()
+            self.close()
+
+
+def _peer(transport: asyncio.BaseTransport) -> Address | None:
+    """The far end; None if it broke the connection before we took it."""
+    try:
+        name = transport.get_extra_info("peername")
+    except OSError:
+        return None
+    return (str(name[0]), int(name[1])) if name else None
 
 
 class TcpConnections:
@@ -123,6 +147,8 @@ class TcpConnections:
         self._waiting: dict[Flow, list[bytes]] = {}
         self._opening: set[asyncio.Task[None]] = set()
         self._last_key = 0
+        self._closed = False
+        self._empty = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._connections)
@@ -131,15 +157,14 @@ class TcpConnections:
         """A protocol for a connection that was opened to us."""
         return SipConnection(self)
 
-    def register(self, connection: SipConnection, peer: tuple[str, int]) -> bool:
-        """Enter an open connection; false when there are too many."""
-        if len(self._connections) >= self.limits.connections:
+    def register(self, connection: SipConnection, peer: Address) -> bool:
+        """Enter an open connection; false when there are too many, or we are closing."""
+        if self._closed or len(self._connections) >= self.limits.connections:
             return False
         self._connections.add(connection)
         if not connection.flows:
             self._last_key += 1
-            remote = (peer[0], peer[1])
-            connection.flows.append(Flow("tcp", remote, self._local.towards(remote[0]), self._last_key))
+            connection.flows.append(Flow("tcp", peer, self._local.towards(peer[0]), self._last_key))
         self._by_flow[connection.flows[0]] = connection
         self._by_remote[connection.flows[0].remote] = connection
         return True
@@ -149,6 +174,8 @@ class TcpConnections:
         if connection not in self._connections:
             return
         self._connections.discard(connection)
+        if not self._connections:
+            self._empty.set()
         if self._by_remote.get(connection.flows[0].remote) is connection:
             del self._by_remote[connection.flows[0].remote]
         for flow in connection.flows:
@@ -171,11 +198,18 @@ class TcpConnections:
             self._open(flow, data)
 
     async def close(self) -> None:
-        """Close every connection and stop opening any."""
+        """Close every connection and stop opening any; peers that do not read are waited for `linger_s`."""
+        self._closed = True
         opening = list(self._opening)
         for task in opening:
             task.cancel()
         await asyncio.gather(*opening, return_exceptions=True)
+        self._empty.clear()
+        for connection in tuple(self._connections):
+            connection.close()
+        if self._connections:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._empty.wait(), self.limits.linger_s)
         for connection in tuple(self._connections):
             connection.abort()
 
@@ -185,8 +219,8 @@ class TcpConnections:
             if len(waiting) < self.limits.waiting:
                 waiting.append(data)
             return
-        if len(self._connections) + len(self._opening) >= self.limits.connections:
-            self._soon_closed(flow, "too many connections")
+        if self._closed or len(self._connections) + len(self._opening) >= self.limits.connections:
+            self._soon_closed(flow, "closing" if self._closed else "too many connections")
             return
         self._waiting[flow] = [data]
         task = asyncio.get_running_loop().create_task(self._connect(flow))
@@ -199,13 +233,13 @@ class TcpConnections:
         try:
             async with asyncio.timeout(self.limits.connect_s):
                 await loop.create_connection(lambda: connection, *flow.remote)
-        except OSError as error:  # TimeoutError is one
+        except (OSError, ValueError) as error:  # TimeoutError is an OSError; ValueError: an address uvloop cannot use
             del self._waiting[flow]
             self.user.closed(flow, str(error) or "timeout")
             return
         waiting = self._waiting.pop(flow)
         if flow not in self._by_flow:
-            self.user.closed(flow, "too many connections")
+            self.user.closed(flow, "refused, or lost at once")
         for data in waiting:
             connection.send(data)
 

@@ -64,7 +64,7 @@ class SipDatagrams(asyncio.DatagramProtocol):
         if self._transport is not None and not self._transport.is_closing():
             try:
                 self._transport.sendto(data, remote)
-            except OSError:
+            except (OSError, ValueError):  # uvloop: ValueError for an address that does not fit the socket
                 pass
 
     def close(self) -> None:

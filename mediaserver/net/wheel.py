@@ -46,14 +46,17 @@ class Wheel:
         ring[phase].append(turn)
         if self._timer is None:
             self._slot = self._current(self._clock())
-        else:
-            self._timer.cancel()
         self._arm()
         return Spoke(period, phase, turn)
 
     def slot_time(self, now: float) -> float:
         """When the slot that `now` lies in began."""
         return self._deadline(self._current(now))
+
+    def next_time(self, spoke: Spoke) -> float:
+        """When a leg's next slot begins."""
+        after = self._current(self._clock()) + 1
+        return self._deadline(after + (spoke.phase - after) % spoke.period)
 
     def move(self, spoke: Spoke, now: float) -> Spoke:
         """Give a leg the slot that `now` lies in: from then on it is turned a whole period apart.
@@ -64,8 +67,6 @@ class Wheel:
         # New lists: the wheel may be going through the old ones.
         ring[spoke.phase] = [turn for turn in ring[spoke.phase] if turn != spoke.turn]
         ring[phase] = [*ring[phase], spoke.turn]
-        if self._timer is not None:
-            self._timer.cancel()
         self._arm()
         return Spoke(spoke.period, phase, spoke.turn)
 
@@ -77,7 +78,7 @@ class Wheel:
             del self._rings[spoke.period]
 
     def take_failures(self) -> list[Exception]:
-        """What turns have raised since the last call."""
+        """What turns have raised since the last call; a note on each names whose turn it was."""
         failures, self._failures = self._failures, []
         return failures
 
@@ -103,9 +104,12 @@ class Wheel:
         return None
 
     def _arm(self) -> None:
+        # One timer at most: a turn that adds or moves a leg has armed one already.
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         slot = self._next_slot()
         if slot is None:
-            self._timer = None
             return
         delay = self._deadline(slot) - self._clock()
         self._timer = self._loop.call_later(max(delay, 0.0), self._turn)
@@ -127,6 +131,7 @@ class Wheel:
                     try:
                         turn(now)
                     except Exception as failure:  # one leg's bug must not stop every other call's clock
+                        failure.add_note(f"in the turn of {getattr(turn, '__self__', turn)!r}")
                         self._failures.append(failure)
         self._slot = current
         self._arm()

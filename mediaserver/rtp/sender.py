@@ -62,6 +62,17 @@ class Sender:
         if not plan.sends:
             self._marker, self._talking, self._noise_due = True, False, None
 
+    def start(self, at: float) -> None:
+        """The next tick comes at `at` (seconds), and others ptime by ptime: the schedule is that of the ticks.
+
+        Taken from the first tick it would have that one's lateness, and every punctual tick after it would be early.
+        """
+        if self._origin is None:
+            self._origin = self._due = at
+        else:
+            self._due, self._samples_due = at, round((at - self._origin) * CLOCK_RATE)
+            self._marker = True
+
     def timestamp_at(self, now: float) -> int:
         """The RTP time that corresponds to `now`."""
         elapsed = 0.0 if self._origin is None else now - self._origin

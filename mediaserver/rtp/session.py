@@ -119,6 +119,10 @@ class MediaSession:
 
     # --- out -------------------------------------------------------------------------------------------------------
 
+    def start(self, at: float) -> None:
+        """Tell when the next tick comes (seconds), again when ticks move; else the first tick begins the schedule."""
+        self._sender.start(at)
+
     def tick(self, now: float, send: Send) -> None:
         """Send the downlink packets due: one per ptime (constant mode), or those of a talkspurt (discontinuous)."""
         self._sender.tick(now, send)

@@ -91,10 +91,11 @@ def answer(
     """Agree to the first audio stream of an offer that we can use and refuse all other streams (RFC 3264 6).
 
     `local` is the address and RTP port we announce, `direction` the most we want. Raises RemoteProtocolError with
-    status 400 for what is not a valid description, 488 when nothing in it can be used.
+    status 400 for what is not a valid description, 488 when nothing in it can be used, as when the media address is
+    not of the family of `local`.
     """
     offered = SessionDescription.parse(offer)
-    chosen, stream = _choose(offered, capabilities)
+    chosen, stream = _choose(offered, capabilities, ip_address(local[0]).version)
     agreed = _direction(stream.direction, direction)
     event = _announced(stream.event)
     formats = [*stream.audio, *(form for form in (event, stream.noise) if form is not None)]
@@ -145,13 +146,15 @@ def accept(our_offer: bytes, answer: bytes, capabilities: Capabilities) -> Media
     """Read the answer to an offer of ours (RFC 3264 7).
 
     We send with the payload types of the answer and receive with those of the offer. Raises RemoteProtocolError with
-    status 400 for what is not a valid description, 488 for one that answers something else or refuses the stream.
+    status 400 for what is not a valid description, 488 for one that answers something else or refuses the stream, or
+    with an address of the other family.
     """
     mine, theirs = SessionDescription.parse(our_offer), SessionDescription.parse(answer)
     if len(theirs.media) != len(mine.media):
         raise _unusable(f"offer has {len(mine.media)} streams, answer {len(theirs.media)}")
     offered = payload_formats(mine.media[0])
-    stream = _understand(theirs, theirs.media[0], capabilities, {form.payload_type: form for form in offered})
+    known = {form.payload_type: form for form in offered}
+    stream = _understand(theirs, theirs.media[0], capabilities, known, _family(mine))
     # What was answered but never offered counts for nothing.
     by_encoding = {form.encoding: form for form in offered}
     audio = [form for form in stream.audio if form.encoding in by_encoding]
@@ -179,13 +182,20 @@ def _unusable(reason: str) -> RemoteProtocolError:
     return RemoteProtocolError(reason, status=_NOT_ACCEPTABLE)
 
 
-def _choose(offered: SessionDescription, capabilities: Capabilities) -> tuple[int, _Stream]:
+def _family(ours: SessionDescription) -> int:
+    """The IP version of the address in a description of ours."""
+    connection = ours.connection_of(ours.media[0])
+    assert connection is not None
+    return ip_address(connection.address).version
+
+
+def _choose(offered: SessionDescription, capabilities: Capabilities, family: int) -> tuple[int, _Stream]:
     """Index and content of the first stream we can use; otherwise raises what was wrong with the first audio stream."""
     fault: RemoteProtocolError | None = None
     for index, media in enumerate(offered.media):
         if media.kind == "audio":
             try:
-                return index, _understand(offered, media, capabilities, {})
+                return index, _understand(offered, media, capabilities, {}, family)
             except RemoteProtocolError as error:
                 fault = fault or error
     raise fault or _unusable("no audio stream offered")
@@ -196,6 +206,7 @@ def _understand(
     media: MediaDescription,
     capabilities: Capabilities,
     known: dict[int, PayloadFormat],
+    family: int,
 ) -> _Stream:
     """Read an audio stream of the peer. Raises RemoteProtocolError: 488 if of no use, 400 if without address."""
     if media.kind != "audio" or media.port == 0:
@@ -212,7 +223,7 @@ def _understand(
     clock = audio[0].clock_rate
     event = _companion(formats, TELEPHONE_EVENT, clock) if capabilities.events else None
     noise = _companion(formats, COMFORT_NOISE, clock) if capabilities.comfort_noise else None
-    address, on_hold = _address(connection)
+    address, on_hold = _address(connection, family)
     stated = _stated_direction(session, media)
     return _Stream(media, (address, media.port), _muted(stated) if on_hold else stated, audio, event, noise)
 
@@ -227,14 +238,19 @@ def _announced(event: PayloadFormat | None) -> PayloadFormat | None:
     return event and replace(event, fmtp="0-16" if covers_event(event.fmtp, 16) else "0-15")
 
 
-def _address(connection: Connection) -> tuple[str, bool]:
-    """Where to send and whether the address says hold (RFC 3264 8.4). Names are not looked up: 488."""
+def _address(connection: Connection, family: int) -> tuple[str, bool]:
+    """Where to send and whether the address says hold (RFC 3264 8.4), which it may in either family.
+
+    Names are not looked up, and our socket can send to one `family` (4 or 6) only: 488 for the others.
+    """
     try:
         parsed = ip_address(connection.address)
     except ValueError:
         raise _unusable(f"media address is not numeric: {connection.address[:80]!r}") from None
     if parsed.is_multicast:
         raise _unusable("multicast media is not supported")
+    if parsed.version != family and not parsed.is_unspecified:
+        raise _unusable(f"media address {parsed} is not IPv{family}")
     return str(parsed), parsed.is_unspecified
 
 
@@ -268,11 +284,17 @@ def _rtcp(stream: _Stream, mux: bool) -> tuple[str, int]:
         return stream.remote
     words = (stream.media.attribute("rtcp") or "").split()
     if words and words[0].isascii() and words[0].isdigit() and len(words[0]) <= 5 and 0 < int(words[0]) <= 65535:
-        try:
-            return str(ip_address(words[3])) if len(words) >= 4 else address, int(words[0])
-        except ValueError:
-            return address, int(words[0])
+        return _rtcp_address(words, address), int(words[0])
     return address, min(port + 1, 65535)
+
+
+def _rtcp_address(words: list[str], rtp: str) -> str:
+    """The address of an rtcp line if it has one we can send to, else that of RTP."""
+    try:
+        parsed = ip_address(words[3] if len(words) >= 4 else rtp)
+    except ValueError:
+        return rtp
+    return str(parsed) if parsed.version == ip_address(rtp).version else rtp
 
 
 def _audio(

@@ -113,7 +113,8 @@ class Core:
 
         `seen_as` is the sent-by of the peer's request. A connection is kept. Over UDP it is the first route or the
         Contact if that is an address, but the flow itself if the peer is behind a NAT it does not know of: its Contact
-        then is the very sent-by that its packets do not come from, or a private address seen from a public one.
+        then is the very sent-by that its packets do not come from, or a private address seen from a public one. An
+        address of the other family is no use either: the socket the peer was heard on cannot send there.
         """
         hop = dialog.next_hop
         target = (hop.host, hop.port or 5060)
@@ -121,8 +122,10 @@ class Core:
             return flow
         if not _is_address(hop.host):
             return flow
-        address = ip_address(hop.host)
-        if address.is_unspecified or (address.is_private and not ip_address(flow.remote[0]).is_private):
+        address, heard = ip_address(hop.host), ip_address(flow.remote[0])
+        if address.is_unspecified or address.version != heard.version:
+            return flow
+        if address.is_private and not heard.is_private:
             return flow
         return replace(flow, remote=target)
 

@@ -38,12 +38,13 @@ class Uas:
         self._admit = admit
         self._turned_away: set[Flow] = set()
         self._tag = core.token()
+        self.refused = 0
 
     def malformed(self, fault: MalformedRequest, flow: Flow) -> None:
         """Answer a request that could not be read whole."""
         if self._admit(flow.remote[0]):
             fault.partial.headers.replace_first("Via", str(received_via(fault.partial, flow)))
-            self._refuse(fault.partial, reply_flow(fault.partial, flow), Refusal(fault.status))
+            self._respond(fault.partial, reply_flow(fault.partial, flow), Refusal(fault.status))
 
     def receive(self, request: Request, flow: Flow, now: float) -> None:
         """Match a request to its transaction, its dialog, or treat it as new (17.2.3, 12.2.2)."""
@@ -121,7 +122,7 @@ class Uas:
         if refusal is not None:
             self._refuse(request, to, refusal)
         elif request.method == "OPTIONS":
-            self._refuse(request, to, Refusal(200, [("Accept", SDP)]))
+            self._respond(request, to, Refusal(200, [("Accept", SDP)]))
         elif len(self._transactions) >= self._core.settings.max_transactions:
             self._overloaded(request, to)
         else:
@@ -174,13 +175,18 @@ class Uas:
             return True
         if flow.reliable and flow not in self._turned_away:
             self._turned_away.add(flow)
-            self._refuse(request, flow, Refusal(403))
+            self._respond(request, flow, Refusal(403))
+        self.refused += 1
         return False
 
     def _overloaded(self, request: Request, flow: Flow) -> None:
         self._refuse(request, flow, Refusal(503, [("Retry-After", str(self._core.settings.retry_after))]))
 
     def _refuse(self, request: Request, flow: Flow, refusal: Refusal) -> None:
+        self.refused += 1
+        self._respond(request, flow, refusal)
+
+    def _respond(self, request: Request, flow: Flow, refusal: Refusal) -> None:
         """Respond without a transaction; the To tag is the same each time the same request comes (8.2.7)."""
         same = request.headers.get_all("Via")[0].encode(errors="surrogateescape")
         response = self._core.response(

@@ -14,6 +14,8 @@ from mediaserver.sip.leg import Leg, LegAlarm, LegState
 from mediaserver.sip.message import MalformedRequest, Response, parse
 from mediaserver.sip.uri import NameAddr, SipUri
 
+_BLANK = b" \r\n\0"
+
 
 def everybody(address: str) -> bool:
     """Admit any address."""
@@ -40,6 +42,7 @@ class SipEndpoint:
         self._requests = self._uac.requests
         self._invitations = Invitations(self._core, self._requests)
         self._uas = Uas(self._core, self._invitations.transactions, self._invitations, authenticator, admit)
+        self._malformed = 0
 
     @property
     def legs(self) -> int:
@@ -50,6 +53,16 @@ class SipEndpoint:
     def transactions(self) -> int:
         """How many transactions are alive, client and server."""
         return len(self._uac.transactions) + len(self._invitations.transactions)
+
+    @property
+    def malformed(self) -> int:
+        """How many messages could not be read so far; the blanks that keep a NAT open are none."""
+        return self._malformed
+
+    @property
+    def refused(self) -> int:
+        """How many requests were refused or dropped so far without any state made for them, challenges included."""
+        return self._uas.refused
 
     # What the shell does
 
@@ -62,9 +75,11 @@ class SipEndpoint:
             else:
                 self._uas.receive(message, flow, now)
         except MalformedRequest as fault:
+            self._malformed += 1
             self._uas.malformed(fault, flow)
-        except RemoteProtocolError:
-            pass  # no SIP, or nobody to answer: garbage is never answered
+        except RemoteProtocolError:  # no SIP, or nobody to answer: garbage is never answered
+            if data.strip(_BLANK):
+                self._malformed += 1
 
     def flow_closed(self, flow: Flow, error: str | None, now: float) -> None:
         """A connection is gone, or could not be opened: what was under way on it fails (18.4)."""

@@ -6,7 +6,7 @@ engine, and returns at once.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 
 import structlog
@@ -91,6 +91,7 @@ class Talk:
         self._quiet_since = 0.0
         self._due = AnswerDue(settings.stall_timeout_s)
         self._unfinished: dict[str, None] = {}
+        self._uplink_dropped_ms = 0.0  # by a session that is over
 
     # --- its life -----------------------------------------------------------------------------------------------------
 
@@ -100,14 +101,39 @@ class Talk:
         try:
             async with self._provider.connect(brief) as session, asyncio.TaskGroup() as tasks:
                 self._session, self._tasks = session, tasks
-                self._report(Ready(self.call))
-                async for event in session:
-                    self._happened(event, self._clock())
-                raise ProviderError("the model ended the session", code="session-ended", retryable=False)
+                try:
+                    await self._converse(session)
+                finally:
+                    self._leave(session)
         except* ProviderError as group:
             error = _first(group)
         if error is not None:  # not within `except*`, which would wrap a cancellation in a group
             await self._lost(error, brief)
+
+    async def _converse(self, session: Conversation) -> None:
+        self._report(Ready(self.call))
+        async for event in session:
+            now = self._clock()
+            self._due.heeded(now)
+            self._happened(event, now)
+        raise ProviderError("the model ended the session", code="session-ended", retryable=False)
+
+    def _leave(self, session: Conversation) -> None:
+        # Before the session and the tasks are wound up: the leg and the engine go on calling us meanwhile.
+        if self._leg.uplink is not None:
+            self._leg.uplink.sink = None
+        self._session = self._tasks = None
+        self._uplink_dropped_ms = session.dropped_ms
+
+    def _begin(self, work: Coroutine[None, None, None]) -> None:
+        tasks = self._tasks
+        if tasks is not None:
+            try:
+                tasks.create_task(work)
+                return
+            except RuntimeError:  # one of them has failed, and the group is about to end
+                pass
+        work.close()
 
     def media(self, playout: Playout) -> None:
         """The stream has begun: the caller can be heard and spoken to."""
@@ -121,31 +147,30 @@ class Talk:
             self._greeted = True
             if not self._idle.is_set():
                 return  # the caller spoke first and is being answered
-            if self.agent.greeting is not None and self._provider.traits.greeting != "none":
+            if self.agent.greeting and self._provider.traits.greeting != "none":
                 self._due.expect(self._clock())
             self._session.greet()
 
     def counters(self) -> dict[str, float]:
         """What the conversation counted, by name."""
-        dropped_ms = self._session.dropped_ms if self._session is not None else 0.0
+        dropped_ms = self._session.dropped_ms if self._session is not None else self._uplink_dropped_ms
         return {**self._minutes.usage, "uplink_dropped_ms": dropped_ms}
 
     def watch(self, now: float) -> None:
-        """Once a second: an answer that is due and does not come means the model is lost."""
+        """Once a second: an answer that is due and does not come, or a voice not heeded, means the model is lost."""
         self._act(self.turn.tick(now), now, "local")
-        playout = self._playout
-        if playout is None or self._tasks is None:
+        playout, uplink = self._playout, self._leg.uplink
+        if playout is None or uplink is None or self._tasks is None:
             return
-        if self._due.overdue(now, playing=playout.queued_ms > 0):
-            self._tasks.create_task(self._stalled())
+        playing = playout.queued_ms > 0
+        overdue = self._due.overdue(now, playing)
+        if self._due.unheeded(now, uplink.voice_began, uplink.last_voice, uplink.loud_s, playing) or overdue:
+            self._begin(self._stalled())
 
     async def _stalled(self) -> None:
         raise ProviderError(f"no answer within {self._settings.stall_timeout_s:g} s", code="stalled", retryable=True)
 
     async def _lost(self, error: ProviderError, brief: Brief) -> None:
-        if self._leg.uplink is not None:
-            self._leg.uplink.sink = None
-        self._session = self._tasks = None
         self._idle.set()
         self._log.warning("provider.lost", code=error.code, message=str(error))
         if self._ending:  # it has said goodbye: there is nothing to be sorry for
@@ -248,16 +273,18 @@ class Talk:
         if name == END_CALL.name and self.toolbox.ends_calls:
             if not self._ending:
                 self._ending = True
-                self._tasks.create_task(self._hang_up())
+                self._begin(self._hang_up())
             return
         self._due.tool_called()
-        self._tasks.create_task(self._run_tool(call, name, arguments))
+        self._begin(self._run_tool(call, name, arguments))
 
     async def _run_tool(self, call: str, name: str, arguments: str) -> None:
         began = self._clock()
-        output = await self.toolbox.run(name, arguments, self.agent.tool_timeout_s)
+        try:
+            output = await self.toolbox.run(name, arguments, self.agent.tool_timeout_s)
+        finally:
+            self._due.tool_returned(self._clock())
         self._log.info("tool", name=name, ms=round((self._clock() - began) * 1000, 1))
-        self._due.tool_returned(self._clock())
         if self._session is not None:
             self._session.send_tool_result(call, output)
 
@@ -282,6 +309,7 @@ class Talk:
         for event in events:
             match event:
                 case ItemStarted():
+                    self._listen_in(True)
                     self._act(self.turn.agent_begins(), now, "local")
                     if (latency := self._stopwatch.played(now)) is not None:
                         self._log.info(
@@ -299,9 +327,15 @@ class Talk:
             self._quiet(now)
 
     def _quiet(self, now: float) -> None:
+        self._listen_in(False)
         self._last_words.played()
         self._quiet_since = now
+        self._due.heeded(now)
         self._act(self.turn.agent_ends(), now, "local")
+
+    def _listen_in(self, wanted: bool) -> None:
+        if self._leg.uplink is not None:
+            self._leg.uplink.judge(wanted)
 
     def _act(self, action: Action | None, now: float, decided_by: str) -> None:
         if action is None or self._playout is None:
@@ -318,6 +352,7 @@ class Talk:
 
     def _interrupt(self, playout: Playout, now: float, decided_by: str) -> None:
         """The caller has the floor: nothing more is played, and the model learns what was heard."""
+        self._listen_in(False)
         self._doubtful = False
         self._stopwatch.void()
         self._due.forget()

@@ -41,7 +41,8 @@ from mediaserver.talk.orders import (
 from mediaserver.talk.tools import Toolbox
 from mediaserver.talk.uplink import Uplink
 
-_DETECT_EVERY_MS = 10
+_DETECT_EVERY_MS = 20
+"""A model run costs more than a window in it: fewer runs with more windows each are cheaper."""
 _SPEECH = 0.5
 _WINDOW_MS = 32
 _HOUSEKEEPING_S = 1.0
@@ -67,7 +68,11 @@ class _Seat:
 
 
 class Engine:
-    """Every call of this process."""
+    """Every call of this process.
+
+    `detectors` judge the caller's speech where we decide interruptions; without them a pool is made for the first call
+    that needs it, which takes a moment in which no other call is served.
+    """
 
     def __init__(
         self,
@@ -76,6 +81,7 @@ class Engine:
         provider: Callable[[Agent], Provider],
         report: Callable[[Report], None],
         settings: EngineSettings,
+        detectors: DetectorPool | None = None,
     ) -> None:
         self._loop = loop
         self._ports = ports
@@ -84,12 +90,13 @@ class Engine:
         self._settings = settings
         self._wheel = Wheel(loop)
         self._seats: dict[str, _Seat] = {}
-        self._pool: DetectorPool | None = None
+        self._pool = detectors
         self._listening: dict[SpeechDetector, Talk] = {}
         self._detecting: Spoke | None = None
         self._random = random.SystemRandom()
         self._chores = loop.call_later(_HOUSEKEEPING_S, self._housekeeping)
         self._fault_audio: dict[str | None, bytes] = {}
+        self._toolboxes: dict[tuple[str, ...], Toolbox] = {}
         self._log = structlog.get_logger()
 
     def open(self, order: Open) -> int:
@@ -98,7 +105,8 @@ class Engine:
         provider = self._provider(agent)
         if agent.interruption == "local" and not provider.traits.reversible_interrupt:
             self._log.warning("interruption.unavailable", call=order.call, model=agent.model)
-        toolbox = Toolbox(agent.tools)
+        if agent.tools not in self._toolboxes:
+            self._toolboxes[agent.tools] = Toolbox(agent.tools)
         if agent.fault_audio not in self._fault_audio:
             self._fault_audio[agent.fault_audio] = fault_audio.load(agent.fault_audio)
         leg = Leg(self._ports, self._ports.take(self._loop), self._wheel)
@@ -106,7 +114,7 @@ class Engine:
             order.call,
             agent,
             provider,
-            toolbox,
+            self._toolboxes[agent.tools],
             leg,
             self._report,
             self._fault_audio[agent.fault_audio],
@@ -144,6 +152,7 @@ class Engine:
         if tasks:
             await asyncio.wait(tasks, timeout=5.0)
         self._wheel.close()
+        self._log.info("wheel", worst_late_ms=round(self._wheel.worst_late_ms, 1))
         if (pool := self._pool) is not None:
             self._log.info("detector", open_share=round(pool.open_share, 4), windows=pool.windows, runs=pool.runs)
 
@@ -162,7 +171,7 @@ class Engine:
             input_format=_nearest(seat.encoding, traits.input_formats),
             output_format=_nearest(seat.encoding, traits.output_formats),
             voice=agent.voice,
-            greeting=agent.greeting,
+            greeting=agent.greeting or None,
             tools=seat.talk.toolbox.specs,
             interruption=agent.interruption,
             max_output_tokens=agent.max_output_tokens,
@@ -233,10 +242,13 @@ class Engine:
         self._report(Closed(call, counters))
 
     def _counters(self, seat: _Seat) -> dict[str, float]:
-        counters: dict[str, float] = dict(seat.talk.counters())
-        if seat.leg.session is not None:
-            counted = dataclasses.asdict(seat.leg.session.counters())
+        leg = seat.leg
+        counters: dict[str, float] = {**seat.talk.counters(), "unsent": leg.unsent}
+        if leg.session is not None:
+            counted = dataclasses.asdict(leg.session.counters())
             counters |= {name: value for name, value in counted.items() if value is not None}
+            playout = leg.session.playout
+            counters |= {"playout_dropped_ms": playout.dropped_ms, "late_audio_ms": playout.late_ms}
         return counters
 
     # --- once a second ------------------------------------------------------------------------------------------------
@@ -245,12 +257,18 @@ class Engine:
         self._chores = self._loop.call_later(_HOUSEKEEPING_S, self._housekeeping)
         now = time.monotonic()
         for call, seat in tuple(self._seats.items()):
-            seat.leg.housekeeping(now)
-            seat.talk.watch(now)
-            if seat.leg.session is not None:
-                self._tell(call, seat)
+            try:
+                self._look_after(call, seat, now)
+            except Exception as bug:  # one call's must not keep us from the others
+                self._log.error("housekeeping.failed", call=call, exc_info=bug)
         for failure in self._wheel.take_failures():
             self._log.error("wheel.failed", exc_info=failure)
+
+    def _look_after(self, call: str, seat: _Seat, now: float) -> None:
+        seat.leg.housekeeping(now)
+        seat.talk.watch(now)
+        if seat.leg.session is not None:
+            self._tell(call, seat)
 
     def _tell(self, call: str, seat: _Seat) -> None:
         session = seat.leg.session

@@ -62,6 +62,11 @@ class Leg:
         """Our RTP port; RTCP is the next one."""
         return self._port.number
 
+    @property
+    def unsent(self) -> int:
+        """Packets the socket did not take."""
+        return self._port.unsent
+
     def begin(self, session: MediaSession, uplink: Uplink, plan: StreamPlan, played: Played) -> None:
         """Open the stream in both directions."""
         self.session, self.uplink, self._played = session, uplink, played
@@ -82,6 +87,8 @@ class Leg:
             self._wheel.remove(self._spoke)
         self._period_ms = plan.ptime_ms
         self._spoke = self._wheel.add(plan.ptime_ms, self._turn)
+        if self.session is not None:
+            self.session.start(self._wheel.next_time(self._spoke))
 
     def speak_now(self, now: float) -> None:
         """Discontinuous downlink: a talkspurt need not wait for its slot."""

@@ -35,18 +35,23 @@ class Tool:
         except ValidationError as error:
             faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
             return json.dumps({"error": f"bad arguments: {faults}"})
+        limit = asyncio.timeout(timeout_s)
         try:
-            async with asyncio.timeout(timeout_s):
+            async with limit:
                 outcome = await self.function(**{name: getattr(given, name) for name in type(given).model_fields})
-        except TimeoutError:
-            return json.dumps({"error": f"no result within {timeout_s:g} s"})
-        except Exception as error:  # a tool is the administrator's code: whatever it raises, the call goes on
+            return outcome if isinstance(outcome, str) else json.dumps(outcome, default=str)
+        except asyncio.CancelledError:
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise  # it is we who are cancelled
+            return json.dumps({"error": "the tool was cancelled"})
+        except (Exception, SystemExit) as error:  # the administrator's code: whatever it raises, the call goes on
+            if limit.expired():
+                return json.dumps({"error": f"no result within {timeout_s:g} s"})
             return json.dumps({"error": f"{type(error).__name__}: {error}"})
-        return outcome if isinstance(outcome, str) else json.dumps(outcome, default=str)
 
 
 class Toolbox:
-    """The tools of one agent."""
+    """The tools of one agent. Raises ConfigurationError with a fault for each that cannot be used."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self._tools: dict[str, Tool] = {}
@@ -58,8 +63,8 @@ class Toolbox:
                 continue
             try:
                 tool = _load(name)
-            except (ImportError, AttributeError, TypeError) as error:
-                faults.append(f"agent.tools {name!r}: {error}")
+            except (Exception, SystemExit) as error:  # importing runs their code, which may raise anything
+                faults.append(f"agent.tools {name!r}: {type(error).__name__}: {error}")
             else:
                 self._tools[tool.spec.name] = tool
         if faults:

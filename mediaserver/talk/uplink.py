@@ -15,6 +15,8 @@ from mediacodecs.signal.resample import Resampler
 from mediaproviders.contract import AudioFormat
 
 LEG_RATE = 8000
+_TEN_MS = 160
+"""Octets of PCM: detectors hear whole multiples of this."""
 LOUD_RMS = 330
 """About -40 dBFS: above it someone is speaking, on any ordinary line."""
 VOICE_GAP_S = 0.3
@@ -25,7 +27,7 @@ class Detector(Protocol):
     """A cheap gate, quick to hear an onset and often wrong, before a good detector that is run in batches elsewhere."""
 
     def push(self, pcm: Pcm, now: float) -> bool:
-        """Take int16 samples at 8 kHz; whether the gate thinks they may be speech."""
+        """Take int16 samples at 8 kHz, a multiple of 10 ms; whether the gate thinks they may be speech."""
 
 
 def converter(encoding: Literal["PCMU", "PCMA"], wanted: AudioFormat) -> Callable[[bytes, bytes], bytes] | None:
@@ -44,7 +46,19 @@ def converter(encoding: Literal["PCMU", "PCMA"], wanted: AudioFormat) -> Callabl
 class Uplink:
     """One leg's audio on its way to the model."""
 
-    __slots__ = ("_convert", "_decode", "_detector", "_hint", "_hinted", "last_voice", "sink", "voice_began")
+    __slots__ = (
+        "_convert",
+        "_decode",
+        "_detector",
+        "_hint",
+        "_hinted",
+        "_judging",
+        "_rest",
+        "last_voice",
+        "loud_s",
+        "sink",
+        "voice_began",
+    )
 
     def __init__(self, encoding: Literal["PCMU", "PCMA"], wanted: AudioFormat) -> None:
         self._decode = audioop.ulaw2lin if encoding == "PCMU" else audioop.alaw2lin
@@ -54,14 +68,24 @@ class Uplink:
         self._detector: Detector | None = None
         self._hint: Callable[[float], None] | None = None
         self._hinted = 0
+        self._judging = False
+        self._rest = b""  # what the detector has yet to hear: less than 10 ms
         self.voice_began = 0.0
         """When the current or last stretch of loud caller audio began (monotonic seconds)."""
         self.last_voice = 0.0
         """When the caller was last loud (monotonic seconds)."""
+        self.loud_s = 0.0
+        """How much of that stretch was loud: next to nothing of a clatter, most of speech."""
 
     def listen_in(self, detector: Detector, hint: Callable[[float], None]) -> None:
         """Have `detector` judge what passes; `hint` is called when its gate hears an onset."""
         self._detector, self._hint = detector, hint
+
+    def judge(self, wanted: bool) -> None:
+        """Whether what passes is judged from now on: only while the agent is heard can it be interrupted."""
+        if self._detector is not None and wanted is not self._judging:
+            self._judging = wanted
+            self._hinted, self._rest = 0, b""
 
     def take(self, payload: bytes, now: float) -> None:
         """One payload of the leg, in order. Hot: once per packet."""
@@ -75,13 +99,22 @@ class Uplink:
         if loud:
             if now - self.last_voice > VOICE_GAP_S:
                 self.voice_began = now
+                self.loud_s = 0.0
             self.last_voice = now
-        if self._detector is not None:
+            self.loud_s += len(payload) / LEG_RATE
+        if self._judging:
             self._judge(pcm, loud, now)
 
     def _judge(self, pcm: bytes, loud: bool, now: float) -> None:
         detector, hint = self._detector, self._hint
         assert detector is not None and hint is not None
+        # A peer's packets, and what stands in for lost ones, may be of any length.
+        if self._rest or len(pcm) % _TEN_MS:
+            pcm = self._rest + pcm
+            whole = len(pcm) - len(pcm) % _TEN_MS
+            pcm, self._rest = pcm[:whole], pcm[whole:]
+            if not pcm:
+                return
         # Two packets in a row: one is a click.
         if detector.push(np.frombuffer(pcm, "<i2"), now) and loud:
             self._hinted += 1

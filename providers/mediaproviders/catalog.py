@@ -38,8 +38,13 @@ def _by_name(*models: Model) -> Mapping[str, Model]:
 MODELS: Final = _by_name(
     Model("gpt-realtime", "openai", "gpt-realtime", "ends on 2027-01-20; use gpt-realtime-2.1"),
     Model("gpt-realtime-mini", "openai", "gpt-realtime-mini", "ends on 2027-01-20; use gpt-realtime-2.1-mini"),
-    Model("gpt-4o-realtime", "openai", "gpt-4o-realtime-preview", "no longer served; use gpt-realtime-2.1"),
-    Model("gpt-4o-mini-realtime", "openai", "gpt-4o-mini-realtime-preview", "no longer served; use gpt-realtime-2.1-mini"),
+    Model("gpt-4o-realtime", "openai", "gpt-4o-realtime-preview", "is not served any more; use gpt-realtime-2.1"),
+    Model(
+        "gpt-4o-mini-realtime",
+        "openai",
+        "gpt-4o-mini-realtime-preview",
+        "not served any more; use gpt-realtime-2.1-mini",
+    ),
     Model("gpt-realtime-2.1", "openai", "gpt-realtime-2.1"),
     Model("gpt-realtime-2.1-mini", "openai", "gpt-realtime-2.1-mini"),
     Model("local", "local", "local"),

@@ -1,11 +1,12 @@
-from collections.abc import Iterator, MutableMapping
+import asyncio
+from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
 from mediaserver.sip.events import Ended
-from mediaserver.talk.orders import Closed, Ready
+from mediaserver.talk.orders import Close, Closed, Connect, Describe, Greet, Order, Ready
 from support.exchange import PORT, Exchange, sdp
 from support.virtual_time import tell
 
@@ -67,6 +68,153 @@ def test_events_and_reports_reach_their_own_call() -> None:
         assert exchange.network.legs == {1: "ringing", 2: "answered"}
         exchange.cancelled()
         assert [call.id for call in exchange.reception._by_leg.values()] == [first]
+
+    tell(story())
+
+
+def failures(lines: Lines) -> list[str]:
+    return [repr(line["exc_info"]) for line in lines if line["event"] == "call.failed"]
+
+
+def end_of(lines: Lines) -> tuple[Any, ...]:
+    (ended,) = [line for line in lines if line["event"] == "call.ended"]
+    return ended["result"], ended["reason"], ended["sip_status"]
+
+
+def breaks(*_: object, **__: object) -> Any:
+    raise RuntimeError("a bug")
+
+
+def nothing_left(exchange: Exchange) -> bool:
+    return not exchange.reception._by_id and not exchange.reception._by_leg
+
+
+def no_address(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exchange.reception, "_address", breaks)
+
+
+def no_port(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
+    exchange.plane.refuses = RuntimeError("a bug")
+
+
+def no_negotiation(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mediaserver.call.call.answer", breaks)
+
+
+def no_name(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mediaserver.call.reception._who", breaks)
+
+
+def no_ringing(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exchange.network, "provisional", breaks)
+
+
+@pytest.mark.parametrize("what", [no_address, no_port, no_negotiation, no_name, no_ringing])
+def test_a_bug_while_a_call_arrives_is_a_500_and_leaves_nothing(
+    lines: Lines, monkeypatch: pytest.MonkeyPatch, what: Callable[[Exchange, pytest.MonkeyPatch], None]
+) -> None:
+    async def story() -> None:
+        exchange = Exchange(max_calls=1)
+        with monkeypatch.context() as patched:
+            what(exchange, patched)
+            exchange.invited(sdp())
+        assert exchange.network.sent == [(500,)]
+        assert exchange.plane.names() == ["Close"], "the port goes back"
+        assert nothing_left(exchange)
+        exchange.plane.refuses = None
+        exchange.invited(sdp())
+        assert exchange.network.sent[-1] == (180,), "the one place is free again"
+
+    tell(story())
+    assert failures(lines) == ["RuntimeError('a bug')"]
+    assert end_of(lines) == ("failed", "internal-error", 500)
+
+
+def order_breaks(exchange: Exchange, monkeypatch: pytest.MonkeyPatch, kind: type[Order]) -> None:
+    """The media plane fails at one kind of order."""
+    order = exchange.plane.order
+
+    def take(given: Order) -> None:
+        if isinstance(given, kind):
+            breaks()
+        order(given)
+
+    monkeypatch.setattr(exchange.plane, "order", take)
+
+
+@pytest.mark.parametrize(
+    ("kind", "sent"), [(Connect, [180, 500]), (Describe, [180, 200, "BYE"]), (Greet, [180, 200, "BYE"])]
+)
+def test_a_bug_at_an_event_or_a_report_ends_that_call_alone(
+    lines: Lines, monkeypatch: pytest.MonkeyPatch, kind: type[Order], sent: list[object]
+) -> None:
+    async def story() -> None:
+        exchange = Exchange()
+        order_breaks(exchange, monkeypatch, kind)
+        exchange.talking()
+        assert exchange.network.names() == sent
+        assert nothing_left(exchange)
+        monkeypatch.undo()
+        exchange.talking()
+        assert len(exchange.reception) == 1
+
+    tell(story())
+    assert failures(lines) == ["RuntimeError('a bug')"]
+    assert end_of(lines) == ("failed", "internal-error", 500 if 500 in sent else None)
+    assert [line["log_level"] for line in lines if line["event"] == "call.failed"] == ["error"]
+
+
+def test_a_200_that_cannot_be_sent_becomes_a_500(lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story() -> None:
+        exchange = Exchange()
+        monkeypatch.setattr(exchange.network, "answer", breaks)
+        exchange.invited(sdp())
+        exchange.ready()
+        assert exchange.network.names() == [180, 500]
+        assert nothing_left(exchange)
+
+    tell(story())
+    assert end_of(lines) == ("failed", "internal-error", 500)
+
+
+def test_a_bug_at_a_timer_ends_the_call_too(lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story() -> None:
+        exchange = Exchange(answer_deadline_s=8.0)
+        exchange.invited(sdp())
+        monkeypatch.setattr(exchange.network, "reject", breaks)
+        await asyncio.sleep(9)
+        assert nothing_left(exchange) and exchange.plane.names()[-1] == "Close"
+
+    tell(story())
+    assert end_of(lines) == ("failed", "internal-error", None)
+
+
+def test_media_that_cannot_let_go_keep_no_call(lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story() -> None:
+        exchange = Exchange()
+        exchange.talking()
+        order_breaks(exchange, monkeypatch, Close)
+        exchange.ended()
+        assert nothing_left(exchange)
+
+    tell(story())
+    assert failures(lines) == ["RuntimeError('a bug')"]
+    assert end_of(lines) == ("completed", "caller-hung-up", None)
+
+
+def test_one_call_that_cannot_be_dropped_does_not_save_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story() -> None:
+        exchange = Exchange()
+        exchange.talking()
+        exchange.talking()
+        bye = exchange.network.bye
+
+        def breaks_once(leg: int, reason: str) -> None:
+            breaks() if leg == 1 else bye(leg, reason)
+
+        monkeypatch.setattr(exchange.network, "bye", breaks_once)
+        exchange.reception.drop_all()
+        assert nothing_left(exchange) and exchange.network.legs[2] == "gone"
 
     tell(story())
 

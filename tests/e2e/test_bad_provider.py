@@ -78,6 +78,25 @@ async def test_an_answer_that_stalls_ends_in_the_agents_own_words(tmp_path: Path
     assert fits[0] < 0.5 and fits[1] > 0.98
 
 
+async def test_a_model_that_goes_mute_between_answers_is_not_dead_air_for_ever(tmp_path: Path) -> None:
+    settings = EmulatorSettings(answer_ms=500, faults=(Fault("mute", at_s=2.5, connections=once(0)),))
+    async with rig.with_emulator(tmp_path, settings, agent={"stall_timeout_s": 2.0}) as (server, emulator):
+        report = await server.call(
+            WaitForAnswer(),
+            Silence(3.0),
+            Play(rig.speech(1.0), "question"),
+            Silence(1.0),
+            Play(rig.speech(0.8), "are you there"),
+            Silence(60.0),
+            max_s=30.0,
+        )
+        ended = await server.line("call.ended")
+    assert (report.ended_by, ended.fields["reason"]) == ("agent", "model-stalled")
+    assert hears(report, answer(emulator, 0))
+    asked = report.spoken[1].voice_ended_at - (report.answered_at or 0.0)
+    assert asked + 2.0 - 0.2 < heard_at(report, tone()) < asked + 2.0 + 1.0 + 0.7
+
+
 async def test_a_minute_of_audio_at_once(tmp_path: Path) -> None:
     settings = EmulatorSettings(
         answer_ms=2000, faults=(Fault("flood", on_turn=1, after_ms=100, seconds=60.0, connections=once(0)),)
@@ -157,7 +176,7 @@ async def test_death_for_ever_ends_in_a_tone_and_a_bye(tmp_path: Path) -> None:
         assert hears(report, answer(emulator, 0))
         began = heard_at(report, tone())
         assert report.duration_s - began == pytest.approx(len(tone()) / SECOND, abs=0.3), "dead air after the tone"
-        asked = report.spoken[0].voice_ended_at - (report.answered_at or 0.0)
+        asked = report.spoken[1].voice_ended_at - (report.answered_at or 0.0)
         # Half a second closes the turn; then the attempts to reconnect, of which a refusal for good allows one.
         assert began - asked < 0.5 + (0.5 + 1.5 if status == 503 else 0.0) + 1.0
 

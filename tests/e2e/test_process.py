@@ -107,7 +107,9 @@ def test_faults_of_what_the_settings_name(tmp_path: Path, monkeypatch: pytest.Mo
         assert words in outcome.stderr
     well = checks(written(tmp_path, "well", **WELL))
     assert (well.exit_code, well.stderr) == (0, "")
-    assert well.stdout.startswith("ok: agent 'assistant' on model 'gpt-realtime'")
+    warning, verdict = well.stdout.splitlines()
+    assert warning.startswith("warning: agent.model 'gpt-realtime' ends on")
+    assert verdict.startswith("ok: agent 'assistant' on model 'gpt-realtime'")
 
 
 async def test_addresses_in_use(tmp_path: Path) -> None:

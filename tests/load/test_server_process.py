@@ -20,7 +20,7 @@ async def test_a_server_is_ready_and_stops(tmp_path, free_udp_port):
     async with serving(settings) as server:
         line = await server.ready(30)
         assert line.fields["sip_udp"] == f"127.0.0.1:{free_udp_port}"
-    assert [each.event async for each in server.events()][-1] == "stopping"
+    assert [each.event async for each in server.events()][-2:] == ["stopping", "wheel"]
 
 
 @pytest.fixture

@@ -6,14 +6,16 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 import uvloop
+from structlog.testing import capture_logs
 
 from mediaserver.errors import LocalProtocolError
 from mediaserver.net.flows import SipShell
 from mediaserver.net.sip_tcp import TcpLimits
-from mediaserver.net.sip_udp import LocalAddress
+from mediaserver.net.sip_udp import LocalAddress, SipDatagrams
 from mediaserver.sip.endpoint import SipEndpoint
-from mediaserver.sip.events import Acknowledged, Answered, Ended, Event, IncomingCall, Progress, Refused
+from mediaserver.sip.events import Acknowledged, Answered, Ended, Event, Flow, IncomingCall, Progress, Refused
 from mediaserver.sip.identity import EndpointSettings
+from mediaserver.sip.message import parse
 from mediaserver.sip.timers import TimerSettings
 from mediaserver.sip.uri import NameAddr, SipUri
 from support.sip_rig import SDP, request, tokens
@@ -208,8 +210,14 @@ async def test_a_silent_connection_with_a_call_stays_open() -> None:
 
 
 async def test_an_exception_of_the_user_does_not_stop_the_shell() -> None:
-    reported: list[str] = []
-    asyncio.get_running_loop().set_exception_handler(lambda loop, context: reported.append(context["message"]))
+    with capture_logs() as lines:
+        await an_exception_of_the_user()
+    (line,) = lines
+    assert (line["event"], line["at"], line["log_level"]) == ("sip.failed", "IncomingCall", "error")
+    assert isinstance(line["exc_info"], ValueError)
+
+
+async def an_exception_of_the_user() -> None:
     async with party("a") as caller, party("b") as callee:
 
         def fail(event: Event) -> None:
@@ -222,7 +230,105 @@ async def test_an_exception_of_the_user_does_not_stop_the_shell() -> None:
         await caller.call(uri_of(callee, "udp"))
         leg = await caller.call(uri_of(callee, "udp"))
         assert await caller.next(Refused) == Refused(leg, 486, "Busy Here", None)
-        assert reported == ["exception in handler of IncomingCall"]
+
+
+class Datagrams(asyncio.DatagramProtocol):
+    """A UDP peer that keeps what comes."""
+
+    def __init__(self) -> None:
+        self.came: asyncio.Queue[bytes] = asyncio.Queue()
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self.came.put_nowait(data)
+
+    async def next(self) -> bytes:
+        async with asyncio.timeout(5):
+            return await self.came.get()
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_an_address_the_socket_cannot_send_to_stops_no_timer(loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(a_contact_of_the_other_family())
+
+
+async def a_contact_of_the_other_family() -> None:
+    async with party("b") as callee:
+        transport, peer = await asyncio.get_running_loop().create_datagram_endpoint(Datagrams, local_addr=(HOST, 0))
+        callee.answer_all()
+        invite = request(contact="<sip:caller@[2001:db8::9]:5070>").replace(b"branch", b"rport;branch", 1)
+        transport.sendto(invite, callee.shell.udp_address)
+        *_, ok = [parse(await peer.next()) for _ in range(3)]
+        transport.sendto(request("ACK", branch="z9hG4bKb", to_tag=ok.to.tag), callee.shell.udp_address)
+        leg = (await callee.next(IncomingCall)).leg
+        await callee.next(Acknowledged)
+        callee.endpoint.bye(leg, callee.shell.now())
+        callee.shell.pump()
+        kinds = [(await peer.next()).split()[0] for _ in range(2)]
+        assert kinds == [b"BYE", b"BYE"], "it reaches the peer where it was heard, and the timers run"
+        assert await callee.next(Ended) == Ended(leg, False, 408, "timeout")
+        transport.close()
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_datagram_that_cannot_be_sent_is_lost_and_no_more(loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    async def story() -> None:
+        async with party("a") as caller:
+            legs = [
+                caller.endpoint.invite(
+                    target=SipUri.parse("sip:x@192.0.2.1"),
+                    flow=Flow("udp", (host, 5060), (HOST, 5060)),
+                    from_=CALLER,
+                    now=caller.shell.now(),
+                    sdp=SDP,
+                )
+                for host in ("2001:db8::9", "no.address", "")
+            ]
+            caller.shell.pump()
+            assert [await caller.next(Refused) for _ in legs] == [Refused(leg, 408, "timeout", None) for leg in legs]
+
+    with asyncio.Runner(loop_factory=loop) as runner, capture_logs() as lines:
+        runner.run(story())
+    assert not lines
+
+
+async def test_an_effect_that_fails_costs_neither_the_others_nor_the_timer(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[bytes] = []
+
+    def send(self: SipDatagrams, data: bytes, remote: tuple[str, int]) -> None:
+        sent.append(data)
+        if len(sent) == 1:
+            raise RuntimeError("a bug")
+
+    monkeypatch.setattr(SipDatagrams, "send", send)
+    with capture_logs() as lines:
+        async with party("a") as caller:
+            legs = [await silent_call(caller) for _ in range(2)]
+            caller.shell.pump()
+            assert len(sent) == 2
+            assert [await caller.next(Refused) for _ in legs] == [Refused(leg, 408, "timeout", None) for leg in legs]
+            assert sent.count(sent[0]) > 1, "repeated by its timer"
+    assert [(line["event"], line["at"]) for line in lines] == [("sip.failed", "Send")]
+
+
+async def silent_call(caller: Party) -> int:
+    """A call not pumped yet."""
+    target = SipUri.parse(f"sip:x@{HOST}:5999")
+    flow = await caller.shell.resolve(target)
+    return caller.endpoint.invite(target=target, flow=flow, from_=CALLER, now=caller.shell.now(), sdp=SDP)
+
+
+async def test_a_fault_while_a_connection_closes_is_reported_and_the_rest_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    def flow_closed(self: SipEndpoint, flow: Flow, error: str | None, now: float) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(SipEndpoint, "flow_closed", flow_closed)
+    with capture_logs() as lines:
+        async with party("a") as caller:
+            leg = await silent_call(caller)
+            caller.shell.closed(Flow("tcp", (HOST, 1), (HOST, 2), 3), None)
+            assert await caller.next(Refused) == Refused(leg, 408, "timeout", None)
+    assert [(line["event"], line["at"]) for line in lines] == [("sip.failed", "closed")]
 
 
 async def test_resolve() -> None:

@@ -74,6 +74,19 @@ def test_empty_slots_cost_no_wakeup() -> None:
     assert loop.wakeups <= 51
 
 
+def test_when_a_leg_is_turned_next_is_known() -> None:
+    loop = Loop()
+    wheel = wheel_on(loop)
+    turns: list[float] = []
+    spokes = [wheel.add(20, turns.append) for _ in range(4)]
+    for spoke in spokes:
+        due = wheel.next_time(spoke)
+        turns.clear()
+        loop.run(due)
+        assert due in [pytest.approx(turn) for turn in turns]
+        assert wheel.next_time(spoke) == pytest.approx(due + 0.020)
+
+
 def test_a_leg_that_moves_is_turned_a_period_after_the_slot_it_moved_to() -> None:
     loop = Loop()
     wheel = wheel_on(loop)
@@ -127,8 +140,29 @@ def test_one_leg_that_fails_stops_no_other() -> None:
     wheel.add(20, turns.append)
     loop.run(101.0)
     assert len(turns) >= 49
-    assert len(wheel.take_failures()) >= 49
+    failures = wheel.take_failures()
+    assert len(failures) >= 49
+    assert "broken" in failures[0].__notes__[0]
     assert not wheel.take_failures()
+
+
+@pytest.mark.parametrize("what", ["add", "move"])
+def test_a_turn_that_adds_or_moves_a_leg_leaves_one_timer(what: str) -> None:
+    loop = Loop()
+    wheel = wheel_on(loop)
+    pending: list[int] = []
+
+    def busy(now: float) -> None:
+        pending.append(sum(not handle.cancelled for _, _, handle in loop.timers))
+        if what == "move":
+            spokes.append(wheel.move(spokes.pop(), now))
+        elif len(pending) < 10:
+            wheel.add(20, lambda now: None)
+
+    spokes = [wheel.add(20, busy)]
+    loop.run(102.0)
+    assert len(pending) >= 90 and set(pending) == {0}, "the timer of this turn has fired, and there is no other"
+    assert sum(not handle.cancelled for _, _, handle in loop.timers) == 1
 
 
 @given(st.lists(st.floats(0, 0.03), max_size=50), st.sampled_from([10, 20, 30, 40, 50, 60]))

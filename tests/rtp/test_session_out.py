@@ -295,6 +295,30 @@ def test_a_talkspurt_on_a_slot_of_the_wheel_is_late_by_its_first_packet_only() -
     assert ahead[1:] == pytest.approx([0.0] * 5, abs=1e-4)
 
 
+@pytest.mark.parametrize("stall", [0.004, 0.0095, 0.0101, 0.013, 0.019])
+def test_a_late_first_tick_makes_no_later_one_early(stall: float) -> None:
+    """Ticks half a ptime before their time are passed over: a schedule begun late would bring every one near."""
+    subject, wire, chance = session(), Wire(), random.Random(5)
+    subject.start(0.0)
+    wire.tick(subject, stall)
+    for turn in range(1, 500):
+        assert len(wire.tick(subject, 0.02 * turn + chance.uniform(0, 0.002))) == 1
+    ahead = wire.clock_error(0.0)
+    assert max(map(abs, ahead[1:])) < 0.0025
+
+
+def test_ticks_that_move_take_the_rtp_clock_along() -> None:
+    subject, wire = session(), Wire()
+    subject.start(0.0)
+    for turn in range(5):
+        wire.tick(subject, 0.02 * turn)
+    subject.start(0.115)
+    for turn in range(5):
+        assert len(wire.tick(subject, 0.115 + 0.02 * turn)) == 1
+    assert wire.clock_error(0.0) == pytest.approx([0.0] * 10, abs=1e-4)
+    assert [packet.marker for _, packet in wire.sent] == [True] + [False] * 4 + [True] + [False] * 4
+
+
 def test_a_duck_in_discontinuous_mode_is_silence_and_its_end_a_new_talkspurt() -> None:
     subject, wire = session(DISCONTINUOUS), Wire()
     subject.playout.push("a", b"".join(speech(20)))

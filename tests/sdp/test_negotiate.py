@@ -11,6 +11,7 @@ from mediaserver.sdp.session import SessionDescription
 
 OURS = Capabilities()
 LOCAL = ("192.0.2.10", 30000)
+SIX = ("2001:db8::2", 30000)
 PCMU, PCMA = PayloadFormat(0, "PCMU", 8000), PayloadFormat(8, "PCMA", 8000)
 HEAD = "v=0\r\no=bob 7 3 IN IP4 198.51.100.5\r\ns=call\r\n"
 
@@ -170,7 +171,7 @@ def test_the_null_address_means_hold(stated, ours, connection):
     [
         ("a=rtcp:5000", ("198.51.100.5", 5000)),
         ("a=rtcp:5000 IN IP4 203.0.113.9", ("203.0.113.9", 5000)),
-        ("a=rtcp:5000 IN IP6 2001:db8::9", ("2001:db8::9", 5000)),
+        ("a=rtcp:5000 IN IP6 2001:db8::9", ("198.51.100.5", 5000)),
         ("a=rtcp:5000 IN IP4 a.name", ("198.51.100.5", 5000)),
         ("a=rtcp:0", ("198.51.100.5", 4001)),
         ("a=rtcp:99999", ("198.51.100.5", 4001)),
@@ -186,11 +187,34 @@ def test_where_rtcp_goes(line, expected):
 
 
 def test_the_stream_has_its_own_address_and_family():
-    plan = answered("m=audio 4000 RTP/AVP 0", "c=IN IP6 2001:db8:0:0::1").plan
-    assert plan.remote_rtp == ("2001:db8::1", 4000)
-    six = answer(described("m=audio 4000 RTP/AVP 0"), OURS, ("2001:db8::2", 30000), 1, 1)
+    assert answered("m=audio 4000 RTP/AVP 0", "c=IN IP4 203.0.113.1").plan.remote_rtp == ("203.0.113.1", 4000)
+    lines = ["m=audio 4000 RTP/AVP 0", "c=IN IP6 2001:db8:0:0::1", "a=rtcp:5000 IN IP6 2001:db8::9"]
+    six = answer(described(*lines), OURS, SIX, 1, 1)
     assert b"c=IN IP6 2001:db8::2\r\n" in six.sdp
-    assert six.plan.remote_rtp == ("198.51.100.5", 4000)
+    assert (six.plan.remote_rtp, six.plan.remote_rtcp) == (("2001:db8::1", 4000), ("2001:db8::9", 5000))
+
+
+@pytest.mark.parametrize(("local", "theirs"), [(LOCAL, "IP6 2001:db8::1"), (SIX, "IP4 198.51.100.5")])
+def test_an_address_our_socket_cannot_send_to_is_not_acceptable(local, theirs):
+    text = described("m=audio 4000 RTP/AVP 0", connection=f"c=IN {theirs}\r\n")
+    for call in (lambda: answer(text, OURS, local, 1, 1), lambda: accept(offer(OURS, local, 1, 1), text, OURS)):
+        with pytest.raises(RemoteProtocolError, match="is not IPv") as caught:
+            call()
+        assert caught.value.status == 488
+
+
+def test_of_two_streams_the_one_we_can_send_to_is_taken():
+    agreed = answered("m=audio 4000 RTP/AVP 0", "c=IN IP6 2001:db8::1", "m=audio 4002 RTP/AVP 0")
+    assert agreed.plan.remote_rtp == ("198.51.100.5", 4002)
+    assert b"m=audio 0 " in agreed.sdp
+
+
+@pytest.mark.parametrize("local", [LOCAL, SIX])
+@pytest.mark.parametrize("null", ["IP4 0.0.0.0", "IP6 ::"])
+def test_an_answer_may_hold_by_the_null_address_of_either_family(local, null):
+    text = described("m=audio 4000 RTP/AVP 0", connection=f"c=IN {null}\r\n")
+    assert accept(offer(OURS, local, 1, 1), text, OURS).direction is Direction.RECVONLY
+    assert answer(text, OURS, local, 1, 1).plan.direction is Direction.RECVONLY
 
 
 def test_one_stream_is_taken_and_the_others_refused_in_their_places():

@@ -10,7 +10,7 @@ from mediaserver.sip.digest import DigestAuthenticator, answer
 from mediaserver.sip.events import Acknowledged, Flow, IncomingCall
 from mediaserver.sip.identity import EndpointSettings
 from mediaserver.sip.message import Response
-from support.sip_rig import SDP, TCP, UDP, Rig, request
+from support.sip_rig import LOCAL, SDP, TCP, UDP, Rig, request
 
 OUTSIDE = ["BYE", "CANCEL", "INFO"]
 
@@ -261,3 +261,20 @@ def test_the_corpus_of_hostile_messages_leaves_nothing_behind(flow: Flow) -> Non
         rig.receive(octets, flow)
         rig.advance(200)
         assert rig.is_empty(), path.name
+
+
+def test_what_was_malformed_and_what_refused_is_counted() -> None:
+    rig = Rig(admit=lambda host: host != "192.0.2.66")
+    counted = lambda: (rig.endpoint.malformed, rig.endpoint.refused)  # noqa: E731
+    for alive in (b"", b"\r\n\r\n", b"\0\0\0\0", request("OPTIONS"), request()):
+        rig.receive(alive)
+    assert counted() == (0, 0)
+    rig.receive(b"GET / HTTP/1.1\r\n\r\n")
+    rig.receive(request("OPTIONS").replace(b"CSeq: 1", b"CSeq: x"))
+    assert counted() == (2, 0)
+    rig.receive(request("SUBSCRIBE"))
+    rig.receive(request("BYE", to_tag="nobody"))
+    assert counted() == (2, 2)
+    for flow in (Flow("udp", ("192.0.2.66", 5060), LOCAL), *[Flow("tcp", ("192.0.2.66", 5060), LOCAL, 9)] * 2):
+        rig.receive(request("OPTIONS"), flow)
+    assert counted() == (2, 5), "one is told so, the others hear nothing: all are counted"

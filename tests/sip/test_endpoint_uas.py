@@ -474,6 +474,10 @@ def test_where_responses_go(via: str, flow: Flow, where: tuple[str, int], marks:
         ("198.51.100.1:5060", "<sip:c@10.0.0.3:5060>", ("8.8.8.8", 5060), ("8.8.8.8", 5060)),
         # A name: resolving it is not for the core, the flow is the best address known.
         ("198.51.100.1:5060", "<sip:c@phone.example.com>", ("198.51.100.1", 5060), ("198.51.100.1", 5060)),
+        # The other family: the socket the peer was heard on cannot send there.
+        ("198.51.100.1:5060", "<sip:c@[2001:db8::7]:5066>", ("198.51.100.1", 5060), ("198.51.100.1", 5060)),
+        ("[2001:db8::1]:5060", "<sip:c@198.51.100.7:5066>", ("2001:db8::1", 5060), ("2001:db8::1", 5060)),
+        ("[2001:db8::1]:5060", "<sip:c@[2001:db8::7]:5066>", ("2001:db8::1", 5060), ("2001:db8::7", 5066)),
     ],
 )
 def test_where_requests_in_the_dialog_go(
@@ -489,6 +493,18 @@ def test_where_requests_in_the_dialog_go(
     rig.receive(request("ACK", branch="z9hG4bKb", to_tag=ok.to.tag), flow)
     rig.endpoint.bye(call.leg, rig.now)
     assert [sent.remote for sent in rig.flows()] == [where]
+
+
+def test_a_route_of_the_other_family_is_not_followed() -> None:
+    rig = Rig()
+    rig.receive(request(extra=["Record-Route: <sip:[2001:db8::1];lr>"]))
+    (call,) = rig.events()
+    assert isinstance(call, IncomingCall)
+    rig.endpoint.answer(call.leg, ANSWER, rig.now)
+    *_, ok = rig.sent()
+    rig.receive(request("ACK", branch="z9hG4bKb", to_tag=ok.to.tag))
+    rig.endpoint.bye(call.leg, rig.now)
+    assert [sent.remote for sent in rig.flows()] == [UDP.remote]
 
 
 def test_contact_names_the_transport_and_the_advertised_address() -> None:

@@ -18,5 +18,44 @@ async def never() -> None:
     await asyncio.Event().wait()
 
 
+async def tuple_keys() -> object:
+    """Returns what JSON cannot say."""
+    return {(1, 2): 3}
+
+
+async def circular() -> object:
+    """Returns itself."""
+    found: list[object] = []
+    found.append(found)
+    return found
+
+
+async def gives_up() -> None:
+    """Is cancelled by its own doing."""
+    raise asyncio.CancelledError
+
+
+async def leaves() -> None:
+    """Takes itself for the whole program."""
+    raise SystemExit(1)
+
+
+async def times_out_itself() -> None:
+    """Some client library's time is up, not ours."""
+    raise TimeoutError("no route")
+
+
+class Unspeakable:
+    """No JSON schema can say what it is."""
+
+
+async def unspeakable(what: Unspeakable) -> None:
+    """Takes what a model cannot give."""
+
+
+async def unknown_kind(what: "NoSuchKind") -> None:  # type: ignore[name-defined] # noqa: F821
+    """Its annotation means nothing."""
+
+
 def not_async() -> None:
     """Cannot be used: it would block every call."""

@@ -70,12 +70,15 @@ class ScriptedConversation:
 
 
 class ScriptedProvider:
-    """`refuses` is raised instead of a session; `slow_s` is how long connecting takes."""
+    """`refuses` is raised instead of a session; `slow_s` is how long connecting takes, `slow_to_leave_s` leaving."""
 
-    def __init__(self, *, refuses: Exception | None = None, slow_s: float = 0.0, **traits: object) -> None:
+    def __init__(
+        self, *, refuses: Exception | None = None, slow_s: float = 0.0, slow_to_leave_s: float = 0.0, **traits: object
+    ) -> None:
         self.traits = replace(TRAITS, **traits)
         self.refuses = refuses
         self.slow_s = slow_s
+        self.slow_to_leave_s = slow_to_leave_s
         self.session = ScriptedConversation()
         self.briefs: list[Brief] = []
         self.left = 0
@@ -96,3 +99,4 @@ class ScriptedProvider:
             yield self.session
         finally:
             self.left += 1
+            await asyncio.sleep(self.slow_to_leave_s)

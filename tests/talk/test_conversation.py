@@ -325,6 +325,106 @@ def test_a_stalled_model_is_lost(before: tuple[Event, ...]) -> None:
     tell(story())
 
 
+@pytest.mark.parametrize("interruption", ["provider", "local"])
+@pytest.mark.parametrize("last", [(), answer(500), (STARTED,), (STARTED, STOPPED, COMMITTED, *answer(500))])
+def test_a_model_that_goes_mute_between_answers_is_lost(interruption: str, last: tuple[Event, ...]) -> None:
+    async def story() -> None:
+        async with stage(interruption) as scene:
+            await scene.model(*last)
+            await scene.passes(1)
+            await scene.caller(800)
+            await scene.passes(2)
+            await scene.caller(800)
+            await scene.passes(11)
+            assert lost(scene) == []
+            await scene.passes(3)
+            assert lost(scene) == ["stalled"]
+            assert scene.heard.endswith(SORRY)
+
+    tell(story())
+
+
+def test_a_model_that_hears_the_caller_begin_and_then_goes_mute_is_lost() -> None:
+    async def story() -> None:
+        async with stage() as scene:
+            await scene.caller(200)
+            await scene.model(STARTED)
+            await scene.caller(100)
+            await scene.passes(11)
+            assert lost(scene) == []
+            await scene.passes(3)
+            assert lost(scene) == ["stalled"]
+
+    tell(story())
+
+
+def test_a_model_may_pass_over_noises_and_echo() -> None:
+    async def story() -> None:
+        async with stage() as scene:
+            for _ in range(5):
+                await scene.caller(300)
+                await scene.passes(15)
+            await scene.caller(900)  # once, as long as a word: a cough, a door
+            await scene.passes(60)
+            for _ in range(10):  # a clatter
+                await scene.caller(20)
+                await scene.caller(200, loud=False)
+            await scene.passes(15)
+            await scene.model(COMMITTED, *answer(2000))
+            await scene.passes(0.1)
+            await scene.caller(1900)
+            await scene.passes(60)
+            assert lost(scene) == []
+
+    tell(story())
+
+
+def test_the_engine_may_look_in_while_the_conversation_ends(lines: Lines) -> None:
+    """The model is left slowly: meanwhile an answer is overdue, and the session is no more."""
+
+    async def story() -> None:
+        async with stage(provider=ScriptedProvider(slow_to_leave_s=30.0)) as scene:
+            await scene.model(COMMITTED)
+            scene.session.dropped_ms = 60.0
+            await scene.model(GONE)
+            await scene.caller(500)
+            heard = len(scene.session.heard)
+            await scene.passes(20)  # looked in on every second
+            scene.talk.greet()
+            assert scene.session.told == [] and heard == 0
+            await scene.passes(20)
+            assert lost(scene) == ["gone"]
+            assert scene.talk.counters()["uplink_dropped_ms"] == 60.0
+
+    tell(story())
+
+
+def test_between_a_stall_and_its_consequence_nothing_breaks() -> None:
+    async def story() -> None:
+        async with stage() as scene:
+            await scene.model(COMMITTED, BEGINS)
+            scene.talk.watch(scene.now + 13)
+            for _ in range(6):
+                await asyncio.sleep(0)
+                scene.talk._due.expect(scene.now)
+                scene.talk.watch(scene.now + 13)
+            await scene.passes(2)
+            assert lost(scene) == ["stalled"]
+
+    tell(story())
+
+
+def test_no_greeting_is_waited_for_where_there_is_none() -> None:
+    async def story() -> None:
+        async with stage() as scene:
+            scene.talk.agent = type(scene.talk.agent)("a", "m", "p", greeting="")
+            scene.talk.greet()
+            await scene.passes(60)
+            assert lost(scene) == []
+
+    tell(story())
+
+
 def test_a_greeting_that_never_comes_is_a_stall() -> None:
     async def story() -> None:
         async with stage() as scene:
@@ -404,6 +504,19 @@ def test_a_slow_tool_is_no_stall_but_silence_after_it_is() -> None:
             assert [command[1] for command in scene.commands("result")] == ["2", "1"]
             assert lost(scene) == []
             await scene.passes(4)
+            assert lost(scene) == ["stalled"]
+
+    tell(story())
+
+
+@pytest.mark.parametrize("tool", ["tuple_keys", "gives_up", "leaves"])
+def test_after_a_tool_that_fails_silence_is_a_stall_and_the_model_was_told(tool: str) -> None:
+    async def story() -> None:
+        async with stage(tools=(f"support.phone_tools:{tool}",)) as scene:
+            await scene.model(COMMITTED, BEGINS, ToolCall("1", tool, "{}"), DONE)
+            ((_, _, output),) = scene.commands("result")
+            assert "error" in str(output)
+            await scene.passes(16)
             assert lost(scene) == ["stalled"]
 
     tell(story())

@@ -16,6 +16,7 @@ from mediaproviders.contract import PCM16_16K, PCM16_24K, ProviderError
 from mediaserver.errors import ConfigurationError
 from mediaserver.net.rtp_port import NoPortError, PortRange
 from mediaserver.rtp.plan import MediaSettings
+from mediaserver.rtp.playout import ItemStarted
 from mediaserver.sdp.plan import Direction, MediaPlan, PayloadFormat
 from mediaserver.talk import engine as engine_module
 from mediaserver.talk.conversation import TalkSettings
@@ -53,7 +54,7 @@ def agreed(send: PayloadFormat = PCMU, **changes: Any) -> MediaPlan:
 class House:
     """An engine; `reports` is what the call is told."""
 
-    def __init__(self, provider: ScriptedProvider, **media: Any) -> None:
+    def __init__(self, provider: ScriptedProvider, detectors: Any = None, **media: Any) -> None:
         self.provider = provider
         self.reports: list[Report] = []
         self._new: asyncio.Queue[Report] = asyncio.Queue()
@@ -63,6 +64,7 @@ class House:
             lambda agent: provider,
             self._told,
             EngineSettings(MediaSettings(**media), TalkSettings(receiver_buffer_ms=0)),
+            detectors,
         )
 
     def _told(self, report: Report) -> None:
@@ -116,6 +118,7 @@ async def test_a_calls_whole_life() -> None:
         made.engine.order(Close("c1"))
         (closed,) = [report for report in made.reports if isinstance(report, Closed)]
         assert {"sent", "received", "input_tokens", "uplink_dropped_ms"} <= set(closed.counters)
+        assert {"unsent", "playout_dropped_ms", "late_audio_ms"} <= set(closed.counters)
         await asyncio.wait([task], timeout=5)
         assert task.cancelled() and made.provider.left == 1
         assert not [report for report in made.reports if isinstance(report, Lost)]
@@ -243,6 +246,53 @@ async def test_a_caller_who_sends_nothing_is_reported_once(monkeypatch: pytest.M
         assert len([report for report in made.reports if isinstance(report, Silent)]) == 1
 
 
+async def test_what_was_lost_on_the_way_out_is_counted() -> None:
+    async with house() as made:
+        await made.connected(agreed(remote_rtp=("255.255.255.255", 9)))  # no socket takes that
+        leg, playout = made.seat.leg, made.seat.leg.session.playout
+        leg._send(b"x" * 172)
+        playout.push("item", b"\xff" * 8 * 121_000)
+        playout.push("cut", b"\xff" * 80)
+        playout.discard("cut")
+        playout.push("cut", b"\xff" * 800)
+        made.engine.order(Close("c1"))
+        closed = await made.report(Closed)
+        assert isinstance(closed, Closed)
+        assert closed.counters["unsent"] >= 1
+        assert (closed.counters["playout_dropped_ms"], closed.counters["late_audio_ms"]) == (121_000, 100)
+
+
+async def test_how_late_the_clock_ever_was_is_told_at_the_end(lines: Lines) -> None:
+    async with house() as made:
+        made.engine._wheel.worst_late_ms = 12.34
+    assert [line["worst_late_ms"] for line in lines if line["event"] == "wheel"] == [12.3]
+
+
+async def test_tools_are_loaded_once_and_not_for_every_call() -> None:
+    async with house() as made:
+        tools = ("support.phone_tools:opening_hours", "end_call")
+        made.open("c1", tools=tools)
+        made.open("c2", tools=tools)
+        first, second = (seat.talk.toolbox for seat in made.engine._seats.values())
+        assert first is second and len(first.specs) == 2
+
+
+async def test_a_bug_in_one_call_does_not_keep_the_others_waiting(
+    lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "_HOUSEKEEPING_S", 0.05)
+    async with house(media_lost_after_s=0.2) as made:
+        made.open("c0")
+
+        def breaks(now: float) -> None:
+            raise ZeroDivisionError
+
+        made.engine._seats["c0"].talk.watch = breaks  # type: ignore[method-assign]
+        await made.connected()
+        assert isinstance(await made.report(Silent), Silent)
+    assert {line["call"] for line in lines if line["event"] == "housekeeping.failed"} == {"c0"}
+
+
 async def test_closing_the_engine_closes_every_call() -> None:
     async with house() as made:
         await made.connected()
@@ -302,7 +352,8 @@ async def test_the_gate_ducks_and_the_detector_interrupts(pool: Pool) -> None:
         await made.connected(interruption="local")
         (detector,) = pool.detectors
         talk, uplink = made.seat.talk, made.seat.leg.uplink
-        talk.turn.agent_begins()
+        made.seat.leg.session.playout.push("item", b"\x80" * 8000)
+        talk.played([ItemStarted("item")], 9.9)
         loud = b"\x80\x00" * 80
         uplink.take(loud, 10.0)
         assert talk.turn.floor is Floor.AGENT
@@ -315,10 +366,18 @@ async def test_the_gate_ducks_and_the_detector_interrupts(pool: Pool) -> None:
         pool.verdicts = [(detector, 0.9)] * 8
         made.engine._detect(10.3)
         assert talk.turn.floor is Floor.CALLER
-        assert made.provider.session.told == [("cancel",)]
+        assert made.provider.session.told == [("cancel",), ("truncate", "item", 0)]
         made.engine.order(Close("c1"))
         assert detector.closed == 1
         assert made.engine._detecting is None and not made.engine._listening
+
+
+async def test_detectors_made_beforehand_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_module, "SileroBatch", lambda: pytest.fail("it was loaded in the middle of a call"))
+    ready = Pool(None)
+    async with house(detectors=ready) as made:
+        await made.connected(interruption="local")
+        assert len(ready.detectors) == 1
 
 
 async def test_a_model_that_decides_itself_needs_no_detector(pool: Pool) -> None:

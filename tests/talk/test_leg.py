@@ -57,6 +57,7 @@ class Clockwork:
     def __init__(self) -> None:
         self.spokes: dict[Spoke, int] = {}
         self.moved: list[float] = []
+        self.now = 0.0
 
     def add(self, ptime_ms: int, turn: Callable[[float], None]) -> Spoke:
         spoke = Spoke(ptime_ms // 5, 0, turn)
@@ -66,6 +67,9 @@ class Clockwork:
     def remove(self, spoke: Spoke) -> None:
         del self.spokes[spoke]
 
+    def next_time(self, spoke: Spoke) -> float:
+        return self.now
+
     def slot_time(self, now: float) -> float:
         return now // 0.005 * 0.005
 
@@ -74,6 +78,7 @@ class Clockwork:
         return spoke
 
     def turn(self, now: float) -> None:
+        self.now = now
         for spoke in tuple(self.spokes):
             spoke.turn(now)
 

@@ -1,5 +1,6 @@
 import asyncio
 import json
+from pathlib import Path
 
 import pytest
 
@@ -32,10 +33,16 @@ async def test_run_with_arguments_and_defaults() -> None:
         ("nothing_of_the_kind", "{}", "no tool named"),
         ("broken", "{}", "ZeroDivisionError"),
         ("never", "{}", "no result within 0.05 s"),
+        ("times_out_itself", "{}", "TimeoutError: no route"),
+        ("tuple_keys", "{}", "TypeError"),
+        ("circular", "{}", "ValueError"),
+        ("gives_up", "{}", "cancelled"),
+        ("leaves", "{}", "SystemExit"),
     ],
 )
 async def test_whatever_goes_wrong_is_told_to_the_model(name: str, arguments: str, expected: str) -> None:
-    box = Toolbox([f"{HERE}:opening_hours", f"{HERE}:broken", f"{HERE}:never"])
+    names = {"opening_hours", name} - {"nothing_of_the_kind"}
+    box = Toolbox([f"{HERE}:{each}" for each in names])
     assert expected in json.loads(await box.run(name, arguments, 0.05))["error"]
 
 
@@ -52,6 +59,24 @@ def test_every_tool_that_cannot_be_used_is_named() -> None:
     with pytest.raises(ConfigurationError) as caught:
         Toolbox(["no.such.module:f", f"{HERE}:missing", f"{HERE}:not_async"])
     assert len(caught.value.faults) == 3
+
+
+@pytest.mark.parametrize("name", [f"{HERE}:unspeakable", f"{HERE}:unknown_kind", "", ":", ".x:y", f"{HERE}:"])
+def test_whatever_loading_raises_is_a_fault_that_names_the_tool(name: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Toolbox([name, f"{HERE}:opening_hours"])
+    (fault,) = caught.value.faults
+    assert fault.startswith(f"agent.tools {name!r}: ")
+
+
+@pytest.mark.parametrize("source", ["def broken(:", "raise SystemExit(3)", "raise RuntimeError('no key')", "nowhere"])
+def test_a_module_that_cannot_be_imported_is_a_fault(
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tools_that_break.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ConfigurationError, match="tools_that_break:f"):
+        Toolbox(["tools_that_break:f"])
 
 
 def test_end_call_is_built_in() -> None:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from mediacodecs.g711 import PCMA, PCMU
 from mediacodecs.pcm import Pcm, from_bytes
+from mediacodecs.signal.vad import WINDOW, DetectorPool
 from mediaproviders import contract
 from mediaserver.talk.uplink import Uplink
 
@@ -71,6 +72,22 @@ def test_nothing_is_heard_before_the_model_listens() -> None:
     assert uplink.last_voice == 0.0 and not gate.blocks
 
 
+def test_nothing_is_judged_while_there_is_nobody_to_interrupt() -> None:
+    uplink, told = Uplink("PCMU", contract.PCMU), []
+    uplink.sink = lambda payload: None
+    gate = Gate(True, True, True, True, True)
+    uplink.listen_in(gate, told.append)
+    uplink.take(LOUD, 10.00)
+    assert not gate.blocks
+    uplink.judge(True)
+    uplink.take(LOUD, 10.02)
+    uplink.judge(False)
+    uplink.take(LOUD, 10.04)
+    uplink.judge(True)
+    uplink.take(LOUD, 10.06)
+    assert len(gate.blocks) == 2 and told == [], "two packets in a row are an onset, two with a pause between are not"
+
+
 def test_when_the_caller_was_loud_and_since_when() -> None:
     uplink = Uplink("PCMU", contract.PCMU)
     uplink.sink = lambda payload: None
@@ -86,8 +103,9 @@ def test_when_the_caller_was_loud_and_since_when() -> None:
     assert (uplink.voice_began, uplink.last_voice) == (11.0, pytest.approx(11.18))
     say(LOUD, 11.4, 10)  # a pause between words
     assert (uplink.voice_began, uplink.last_voice) == (11.0, pytest.approx(11.58))
+    assert uplink.loud_s == pytest.approx(0.4)
     say(LOUD, 12.0, 1)
-    assert uplink.voice_began == 12.0
+    assert (uplink.voice_began, uplink.loud_s) == (12.0, pytest.approx(0.02))
 
 
 @pytest.mark.parametrize(
@@ -105,7 +123,46 @@ def test_an_onset_is_two_packets_in_a_row(gate: tuple[bool, ...], loud: tuple[bo
     uplink.sink = lambda payload: None
     detector = Gate(*gate)
     uplink.listen_in(detector, told.append)
+    uplink.judge(True)
     for place, is_loud in enumerate(loud):
         uplink.take(LOUD if is_loud else QUIET, 10 + place * 0.02)
     assert told == pytest.approx(hints)
     assert detector.blocks[0].tolist() == PCMU.decode(LOUD if loud[0] else QUIET).tolist()
+
+
+class Unconvinced:
+    """In place of the model: it never hears speech, and counts what it is asked."""
+
+    def __init__(self) -> None:
+        self.windows = 0
+
+    def infer(self, frames: np.ndarray, states: object) -> np.ndarray:
+        assert frames.shape[1] == WINDOW
+        self.windows += len(frames)
+        return np.zeros(len(frames), np.float32)
+
+
+@given(st.lists(st.integers(1, 2000) | st.sampled_from([37, 80, 160]), min_size=1, max_size=30), st.data())
+def test_packets_of_any_length_are_heard_whole_and_in_order(sizes: list[int], data: st.DataObject) -> None:
+    pool = DetectorPool(Unconvinced())  # type: ignore[arg-type]
+    detector = pool.detector()
+    heard: list[Pcm] = []
+
+    class Overheard:
+        def push(self, pcm: Pcm, now: float) -> bool:
+            heard.append(pcm)
+            return detector.push(pcm, now)
+
+    uplink = Uplink("PCMU", contract.PCMU)
+    uplink.sink = lambda payload: None
+    uplink.listen_in(Overheard(), lambda now: None)
+    uplink.judge(True)
+    line = data.draw(st.sampled_from([LOUD, QUIET])) * (sum(sizes) // 160 + 1)
+    at = 0
+    for size in sizes:
+        uplink.take(line[at : at + size], 10 + at / 8000)
+        at += size
+        pool.run()
+    whole = at - at % 80
+    assert pool.samples == whole
+    assert b"".join(block.tobytes() for block in heard) == PCMU.decode(line[:whole]).tobytes()
