@@ -43,7 +43,7 @@ MODELS: Final = _by_name(
         "gpt-4o-mini-realtime",
         "openai",
         "gpt-4o-mini-realtime-preview",
-        "not served any more; use gpt-realtime-2.1-mini",
+        "is not served any more; use gpt-realtime-2.1-mini",
     ),
     Model("gpt-realtime-2.1", "openai", "gpt-realtime-2.1"),
     Model("gpt-realtime-2.1-mini", "openai", "gpt-realtime-2.1-mini"),
