@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -58,6 +59,6 @@ def test_adapters_are_imported_only_when_built():
     code = (
         "import sys, mediaproviders.catalog; print([m for m in sys.modules if m.startswith(('openai','websockets'))])"
     )
-    environment = {"PYTHONPATH": ":".join(path for path in sys.path if path)}
+    environment = os.environ | {"PYTHONPATH": ":".join(path for path in sys.path if path)}
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
     assert ran.stdout.strip() == "[]"
