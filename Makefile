@@ -17,11 +17,12 @@ export HF_HUB_OFFLINE := 1
 setup: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
-	@if [ -z "$(PYTHON)" ]; then \
-		echo "No usable Python found: this needs Python 3.12 or newer with its venv module"; \
-		echo "(Debian/Ubuntu: apt install python3 python3-venv). Or name one: make PYTHON=/path/to/python3.13"; exit 1; fi
-	@echo "Setting up $(VENV) with $(PYTHON) (first time: a few hundred megabytes, mostly speech models)"
-	@"$(PYTHON)" -m venv "$(VENV)"
+	@"$(or $(PYTHON),python3)" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 12))' 2>/dev/null || { \
+		echo "This needs Python 3.12 or newer with its venv module; found $$($(or $(PYTHON),python3) --version 2>&1)."; \
+		echo "Install one (on Debian and Ubuntu: python3 and python3-venv, where they are new enough), or name yours:"; \
+		echo "    make $(or $(MAKECMDGOALS),setup) PYTHON=/path/to/python3.13"; exit 1; }
+	@echo "Setting up $(VENV) with $(PYTHON) (first time: about a gigabyte on disk, mostly speech models)"
+	@"$(PYTHON)" -m venv --clear "$(VENV)"
 	@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check --progress-bar on -c constraints.txt -e ".[$(EXTRAS)]"
 	@touch "$@"
 

@@ -80,9 +80,7 @@ class Server:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._agent = _agent(settings)
-        self._provider = _provider(settings)
-        Toolbox(self._agent.tools)
-        fault_audio.load(self._agent.fault_audio)
+        self._provider = _checked(settings, self._agent)
         if self._agent.interruption == "local" and not self._provider.traits.reversible_interrupt:
             raise ConfigurationError(
                 [f"agent.interruption is 'local': {self._agent.model} decides interruptions itself; use 'provider'"]
@@ -240,6 +238,24 @@ def _agent(settings: Settings) -> Agent:
         fault_audio=str(given.fault_audio) if given.fault_audio else None,
         advanced={"openai_realtime": given.openai_realtime} if given.openai_realtime else {},
     )
+
+
+def _checked(settings: Settings, agent: Agent) -> Provider:
+    """The agent's provider, when everything the agent names is there. Raises ConfigurationError with all faults."""
+    faults: list[str] = []
+    provider: Provider | None = None
+    try:
+        provider = _provider(settings)
+    except ConfigurationError as error:
+        faults += error.faults
+    for check in (lambda: Toolbox(agent.tools), lambda: fault_audio.load(agent.fault_audio)):
+        try:
+            check()
+        except ConfigurationError as error:
+            faults += error.faults
+    if provider is None or faults:
+        raise ConfigurationError(faults)
+    return provider
 
 
 def _provider(settings: Settings) -> Provider:

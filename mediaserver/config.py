@@ -1,5 +1,6 @@
 """Settings: mediaserver.toml and the environment, checked as a whole; every fault is reported at once."""
 
+import copy
 import difflib
 import ipaddress
 import os
@@ -51,6 +52,12 @@ def _ports(text: str) -> str:
     first, dash, last = text.partition("-")
     if not dash or not first.isdigit() or not last.isdigit() or not 1024 <= int(first) < int(last) <= 65535:
         raise ValueError('write a range within 1024-65535, as in "20000-29999"')
+    return text
+
+
+def _url(text: str) -> str:
+    if not text.startswith(("http://", "https://", "ws://", "wss://")):
+        raise ValueError('write a URL with its scheme, as in "http://127.0.0.1:8090/v1"')
     return text
 
 
@@ -176,7 +183,7 @@ class OpenAISettings(Section):
 
     api_key: OrNone[SecretStr] = None
     """Also read from OPENAI_API_KEY."""
-    base_url: OrNone[str] = None
+    base_url: OrNone[Annotated[str, AfterValidator(_url)]] = None
     """Also read from OPENAI_BASE_URL; empty: the public service."""
     uplink_ms: Literal[20, 40, 60, 80, 100] = 20
     """Milliseconds of caller audio in one message."""
@@ -255,13 +262,28 @@ def load(path: Path | None) -> Settings:
     try:
         settings = Settings(**written)
     except ValidationError as error:
-        raise ConfigurationError(faults + _sentences(error)) from None
+        raise ConfigurationError(faults + _sentences(error), _without(written, error)) from None
     except SettingsError as error:  # a list or a table that is not JSON; the cause quotes the value, so it is left out
         why = 'lists and tables are written as JSON in the environment: ["192.0.2.0/24"]'
         raise ConfigurationError([*faults, f"environment: {error}: {why}"]) from None
     if faults:
         raise ConfigurationError(faults)
     return _with_conventional_environment(settings)
+
+
+def _without(written: dict[str, Any], error: ValidationError) -> "Settings | None":
+    """The settings less what is faulty; None if that is not in the file, or they need it."""
+    rest = copy.deepcopy(written)
+    for fault in error.errors():
+        match [str(part) for part in fault["loc"]]:
+            case [table, name, *_] if isinstance(rest.get(table), dict):
+                rest[table].pop(name, None)
+            case [table, *_]:
+                rest.pop(table, None)
+    try:
+        return _with_conventional_environment(Settings(**rest))
+    except (ValidationError, SettingsError):
+        return None
 
 
 def _unknown_variables() -> list[str]:
@@ -303,7 +325,9 @@ def _sentence(fault: Any) -> str:
     field = ".".join(where) or "settings"
     if fault["type"] == "extra_forbidden":
         known = _fields_of(where[:-1])
-        near = difflib.get_close_matches(where[-1], known, 1)
+        near = difflib.get_close_matches(where[-1], known, 1) or [
+            f"{table}.{where[-1]}" for table in Settings.model_fields if where[-1] in _fields_of([table])
+        ]
         remedy = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
         return f"{field}: unknown setting; {remedy}"
     shown = "" if isinstance(fault["input"], dict) else f" is {fault['input']!r}"

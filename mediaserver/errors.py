@@ -20,6 +20,8 @@ class LocalProtocolError(MediaServerError):
 class ConfigurationError(MediaServerError):
     """Settings that cannot be used. `faults` is one sentence per fault: field, value, remedy."""
 
-    def __init__(self, faults: list[str]) -> None:
+    def __init__(self, faults: list[str], usable: object = None) -> None:
         super().__init__("; ".join(faults))
         self.faults = faults
+        self.usable = usable
+        """The settings without what is faulty, if they make sense so: they may have faults of another kind as well."""

@@ -60,6 +60,8 @@ def call(
         watch=(lambda what: None) if as_json else (lambda what: console.print(f"  {what}")),
         said=(lambda label: None) if as_json else (lambda label: console.print(f"  > {label}")),
     )
+    if not as_json:
+        console.print(f"  calling {uri}")
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             report = runner.run(caller.place(uri, steps, max_s=duration))

@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 
 from mediaserver.cli.settings import complain, load_or_exit
+from mediaserver.config import DEFAULT_FILE
 from mediaserver.errors import ConfigurationError
 
 
@@ -26,7 +27,9 @@ def check(
     console = Console(markup=False, highlight=False, soft_wrap=True)
     for warning in server.warnings():
         console.print(f"warning: {warning}")
+    sip = [f"{name} {at}" for name, at in (("UDP", settings.sip.udp), ("TCP", settings.sip.tcp)) if at]
+    source = config or (DEFAULT_FILE if Path(DEFAULT_FILE).exists() else "the defaults and the environment")
     console.print(
-        f"ok: agent {settings.agent.name!r} on model {settings.agent.model!r},"
-        f" SIP on {', '.join(filter(None, (settings.sip.udp, settings.sip.tcp)))}"
+        f"ok: agent {settings.agent.name!r} on model {settings.agent.model!r}, SIP on {', '.join(sip)};"
+        f" settings from {source}"
     )

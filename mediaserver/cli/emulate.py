@@ -54,3 +54,8 @@ def emulate(
             runner.run(run())
     except KeyboardInterrupt:
         pass
+    except OSError as error:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(
+            f"--host {host} --port {port}: cannot listen: {error.strerror or error}; choose another --port"
+        )
+        raise typer.Exit(2) from None

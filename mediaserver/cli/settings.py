@@ -16,7 +16,19 @@ def load_or_exit(path: Path | None) -> Settings:
     try:
         return load(path)
     except ConfigurationError as error:
-        raise complain(error) from None
+        faults = error.faults + (_further_faults(error.usable) if isinstance(error.usable, Settings) else [])
+        raise complain(ConfigurationError(faults)) from None
+
+
+def _further_faults(settings: Settings) -> list[str]:
+    """What else is wrong, besides settings that cannot be read: a key, a tool or a recording that is missing."""
+    from mediaserver.app import Server
+
+    try:
+        Server(settings)
+    except ConfigurationError as error:
+        return error.faults
+    return []
 
 
 def complain(error: ConfigurationError) -> typer.Exit:
