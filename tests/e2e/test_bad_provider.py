@@ -176,7 +176,7 @@ async def test_death_for_ever_ends_in_a_tone_and_a_bye(tmp_path: Path) -> None:
         assert hears(report, answer(emulator, 0))
         began = heard_at(report, tone())
         assert report.duration_s - began == pytest.approx(len(tone()) / SECOND, abs=0.3), "dead air after the tone"
-        asked = report.spoken[1].voice_ended_at - (report.answered_at or 0.0)
+        asked = report.spoken[0].voice_ended_at - (report.answered_at or 0.0)
         # Half a second closes the turn; then the attempts to reconnect, of which a refusal for good allows one.
         assert began - asked < 0.5 + (0.5 + 1.5 if status == 503 else 0.0) + 1.0
 
