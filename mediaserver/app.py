@@ -94,7 +94,7 @@ class Server:
             authenticator=DigestAuthenticator(sip.realm, users, secrets.token_bytes(32), algorithms=sip.digest)
             if users
             else None,
-            admit=_admit(sip.allow),
+            admit=_Admission(sip.allow),
         )
         self._log = structlog.get_logger()
 
@@ -198,10 +198,6 @@ def _is_public(address: str) -> bool:
 
 def _shown(address: tuple[str, int] | None) -> str | None:
     return f"{address[0]}:{address[1]}" if address else None
-
-
-def _admit(networks: tuple[str, ...]) -> "_Admission":
-    return _Admission(networks)
 
 
 class _Admission:

@@ -137,7 +137,7 @@ def test_what_the_settings_say_is_what_the_parts_get(tmp_path: Path, scripted: S
     ],
 )
 def test_who_may_call(allow: tuple[str, ...], host: str, admitted: bool) -> None:
-    assert app._admit(allow)(host) is admitted
+    assert app._Admission(allow)(host) is admitted
 
 
 def test_the_address_a_caller_reaches_us_by(scripted: ScriptedProvider) -> None:
