@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 PYTHON ?= $(shell for p in python3.13 python3.12 python3 python; do \
 	"$$p" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 12))' >/dev/null 2>&1 && echo "$$p" && break; done)
 STAMP  := $(VENV)/.installed
-EXTRAS := dev,local,picture
+EXTRAS := dev,local,picture,google-speech
 ARGS   ?=
 export HF_HUB_OFFLINE := 1
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from mediacodecs.g711 import PCMU
-from mediaproviders.emulators.openai.speech import floor_of, loudness
+from mediaproviders.emulators.speech import floor_of, loudness
 from mediaserver.load.ear import is_loud
 from mediaserver.load.recording import RATE, Samples, read_wav
 

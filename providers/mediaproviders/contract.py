@@ -4,13 +4,15 @@ A provider is an adapter of one wire protocol. The server gives it a :class:`Bri
 takes events from it; what a provider can and cannot do is data (:class:`Traits`), never a type check.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 type Encoding = Literal["pcmu", "pcma", "pcm16"]
 type Interruption = Literal["provider", "local"]
+type Modality = Literal["audio", "text"]
+"""What the model answers in. In `text` a session has no audio either way: texts in, transcripts out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +40,9 @@ class Traits:
     """What a provider can do."""
 
     input_formats: tuple[AudioFormat, ...]
-    """Formats it hears, most wanted first."""
+    """Formats it hears, most wanted first; none: it does not hear."""
     output_formats: tuple[AudioFormat, ...]
-    """Formats it speaks, most wanted first."""
+    """Formats it speaks, most wanted first; none: it does not speak."""
     server_vad: bool
     """It ends turns by its own speech detector."""
     hears_speech_start: bool
@@ -52,6 +54,7 @@ class Traits:
     reversible_interrupt: bool
     """It can be kept talking through a cough: `interruption = local` is possible."""
     text_output: bool
+    """It can be run in the text modality."""
     can_update_instructions: bool
     can_update_tools: bool
     max_connection_s: float | None
@@ -62,6 +65,8 @@ class Traits:
     """How it can be made to speak first."""
     uplink_ms: int
     """Milliseconds of caller audio in one message to it."""
+    text_input: bool = True
+    """It answers what is typed; False: only what it hears."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +87,26 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
+class Used:
+    """A tool the model used, as replayed to a new session. `output` is None when it was never answered."""
+
+    call: str
+    name: str
+    arguments: str
+    output: str | None = None
+
+
+type Told = Said | Used
+
+
+@dataclass(frozen=True, slots=True)
 class Brief:
     """What one session of a model is to be: the agent, and the leg's audio."""
 
     model: str
     instructions: str
     input_format: AudioFormat
+    """Without meaning in the text modality, like `output_format`."""
     output_format: AudioFormat
     voice: str | None = None
     greeting: str | None = None
@@ -95,7 +114,11 @@ class Brief:
     tools: tuple[ToolSpec, ...] = ()
     interruption: Interruption = "provider"
     max_output_tokens: int | None = None
-    history: tuple[Said, ...] = ()
+    temperature: float | None = None
+    """Where the model takes one; an adapter of a model that does not leaves it out."""
+    modality: Modality = "audio"
+    history: tuple[Told, ...] = ()
+    """What was said before; entering the session tells it, as `Conversation.remember` would."""
     advanced: Mapping[str, object] = field(default_factory=dict)
     """Provider settings of the agent, already validated (`openai_realtime`, …)."""
 
@@ -254,6 +277,12 @@ class Conversation(Protocol):
     def dropped_ms(self) -> float:
         """Caller audio dropped so far because the provider did not read, in ms."""
 
+    def remember(self, told: Sequence[Told]) -> None:
+        """Tell a session what was said before it was opened. Once at most, and before any other command.
+
+        Nothing of it is answered: the next word is the caller's, or asked for by :meth:`create_response`.
+        """
+
     def greet(self) -> None:
         """Have the brief's greeting spoken; nothing if it has none."""
 
@@ -264,13 +293,19 @@ class Conversation(Protocol):
         """Stop the response in progress, if there is one. Its late audio is not reported."""
 
     def truncate(self, item: str, heard_ms: int) -> None:
-        """Tell the model that the caller heard only the first `heard_ms` of `item`."""
+        """Tell the model that the caller heard only the first `heard_ms` of `item`; nothing if it cannot be told."""
+
+    def amend(self, item: str, text: str) -> None:
+        """Text modality: replace what the model remembers of its `item` by `text`, what was heard of it."""
 
     def send_tool_result(self, call: str, output: str) -> None:
         """Answer a :class:`ToolCall`; the model goes on by itself once all calls of a response are answered."""
 
     def send_text(self, text: str) -> None:
         """Put a message into the conversation as the caller's, and have it answered (typed input, digits)."""
+
+    def instruct(self, text: str) -> None:
+        """Have the model act now on something the caller did not say ("say goodbye"); the caller does not see it."""
 
     def __aiter__(self) -> AsyncIterator[Event]:
         """Events until the session ends. Raises ProviderError when it ends for a reason other than our leaving."""

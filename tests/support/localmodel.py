@@ -11,10 +11,10 @@ import numpy as np
 from mediacodecs.g711 import PCMU as MU_LAW
 from mediacodecs.pcm import Pcm
 from mediaproviders.contract import PCMU, Audio, AudioFormat, Brief, Event, ProviderError, ToolSpec
+from mediaproviders.hearing.turns import Pace
 from mediaproviders.local.conversation import LocalConversation
 from mediaproviders.local.receptionist import RECEPTIONIST
 from mediaproviders.local.script import Script
-from mediaproviders.local.turns import Pace
 from mediaproviders.local.worker import BusyError, Urgency, Workers
 
 MS_PER_LETTER = 50

@@ -9,8 +9,8 @@ from openai.types.realtime import realtime_server_event
 from pydantic import TypeAdapter
 
 from mediacodecs.g711 import PCMA, PCMU
+from mediaproviders.emulators.answers import Answers, babble
 from mediaproviders.emulators.openai import EmulatorSettings, Pace, Timeline
-from mediaproviders.emulators.openai.answers import Answers, babble
 from mediaproviders.emulators.openai.outbox import Effect
 from mediaproviders.emulators.openai.session import Session
 

@@ -132,7 +132,7 @@ async def eventually(true: Callable[[], bool], timeout_s: float = 10.0) -> None:
 
 def speech(seconds: float = 1.5, seed: int = 7) -> Samples:
     """Loud syllables: what any speech detector of energy calls speech."""
-    from mediaproviders.emulators.openai.answers import babble
+    from mediaproviders.emulators.answers import babble
 
     return babble(seed, round(seconds * 1000), RATE)
 

@@ -1,11 +1,11 @@
 """A model that does what the test says, and writes down what it is told."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from mediaproviders.contract import PCM16_24K, PCMA, PCMU, Brief, Event, Traits
+from mediaproviders.contract import PCM16_24K, PCMA, PCMU, Brief, Event, Told, Traits
 
 TRAITS = Traits(
     input_formats=(PCMU, PCMA, PCM16_24K),
@@ -43,6 +43,15 @@ class ScriptedConversation:
     def send_audio(self, data: bytes) -> None:
         self.heard.append(data)
         self.hears.set()
+
+    def remember(self, told: Sequence[Told]) -> None:
+        self.told.append(("remember", *told))
+
+    def amend(self, item: str, text: str) -> None:
+        self.told.append(("amend", item, text))
+
+    def instruct(self, text: str) -> None:
+        self.told.append(("instruct", text))
 
     def greet(self) -> None:
         self.told.append(("greet",))

@@ -2,15 +2,14 @@
 
 - ``provider``      the face: :class:`LocalProvider`
 - ``conversation``  one session: what is heard, when to answer
-- ``listener`` ``turns`` ``detector``  the caller's audio, cut into turns
 - ``script`` ``receptionist`` ``match`` ``dialogue``  what to answer
-- ``speaker`` ``outbox``  answers, sentence by sentence, on their way to the server
+- ``speaker``       answers, sentence by sentence, on their way to the server
 - ``worker`` ``process``  the processes in which ``hear`` and ``speak`` work
 """
 
+from mediaproviders.hearing.turns import Pace
 from mediaproviders.local.provider import TRAITS, LocalProvider
 from mediaproviders.local.receptionist import RECEPTIONIST
 from mediaproviders.local.script import Intent, Script, ToolUse
-from mediaproviders.local.turns import Pace
 
 __all__ = ["RECEPTIONIST", "TRAITS", "Intent", "LocalProvider", "Pace", "Script", "ToolUse"]

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from mediacodecs.pcm import Pcm
 from mediaproviders.contract import (
@@ -12,17 +12,19 @@ from mediaproviders.contract import (
     Fault,
     Interrupted,
     ProviderError,
+    Said,
     SpeechStarted,
     SpeechStopped,
+    Told,
     TurnCommitted,
 )
+from mediaproviders.hearing.listener import Detector, Listener
+from mediaproviders.hearing.turns import Guess, Pace, TurnEvent, Unguess
 from mediaproviders.local.dialogue import Answer, Call, Dialogue, sentences
-from mediaproviders.local.listener import Detector, Listener
-from mediaproviders.local.outbox import Outbox
 from mediaproviders.local.script import Script
 from mediaproviders.local.speaker import Speaker, Speech
-from mediaproviders.local.turns import Guess, Pace, TurnEvent, Unguess
 from mediaproviders.local.worker import BusyError, Urgency, Workers
+from mediaproviders.outbox import Outbox
 
 _BACKLOG_MS = 10_000
 """Caller audio that may wait to be listened to."""
@@ -52,7 +54,8 @@ class LocalConversation:
         self._outbox = Outbox(brief.output_format.bytes_per_ms * _AHEAD_MS)
         self._listener = Listener(brief.input_format, detector, pace, lambda: self._name("turn"))
         tools = frozenset(tool.name for tool in brief.tools)
-        self._dialogue = Dialogue(script, tools=tools, history=brief.history)
+        self._dialogue = Dialogue(script, tools=tools, history=())
+        self.remember(brief.history)
         self._speaker = Speaker(
             workers, self._dialogue, self._outbox, self._speech,
             tools=tools, name=self._name, done=self._advance, watch=self._ended,
@@ -100,6 +103,10 @@ class LocalConversation:
         """Caller audio dropped so far, in ms."""
         return self._dropped / self._brief.input_format.bytes_per_ms
 
+    def remember(self, told: Sequence[Told]) -> None:
+        """What was said before; tools used are of no use to a script."""
+        self._dialogue.history.extend(each for each in told if isinstance(each, Said))
+
     def greet(self) -> None:
         """Have the greeting spoken; nothing if there is none."""
         if self._brief.greeting:
@@ -140,6 +147,13 @@ class LocalConversation:
         self._unanswered.append(text)
         self._answer_wanted = True
         self._advance()
+
+    def instruct(self, text: str) -> None:
+        """Answer `text` by the script, like everything else: it cannot follow instructions."""
+        self.send_text(text)
+
+    def amend(self, item: str, text: str) -> None:
+        """Nothing: it has no text modality."""
 
     def __aiter__(self) -> AsyncIterator[Event]:
         """Events until the session ends."""

@@ -17,14 +17,14 @@ from mediaproviders.contract import (
     ProviderError,
     Traits,
 )
+from mediaproviders.hearing.detector import SileroDetector
+from mediaproviders.hearing.listener import Detector
+from mediaproviders.hearing.turns import Pace
 from mediaproviders.local import hear, speak
 from mediaproviders.local.conversation import LocalConversation
-from mediaproviders.local.detector import SileroDetector
 from mediaproviders.local.dialogue import sentences
-from mediaproviders.local.listener import Detector
 from mediaproviders.local.receptionist import RECEPTIONIST
 from mediaproviders.local.script import Script
-from mediaproviders.local.turns import Pace
 from mediaproviders.local.worker import BusyError, Urgency, Workers
 
 TRAITS = Traits(

@@ -17,8 +17,8 @@ from mediaproviders.contract import (
     ToolCall,
 )
 from mediaproviders.local.dialogue import END_CALL, Answer, Call, Dialogue
-from mediaproviders.local.outbox import Outbox
 from mediaproviders.local.worker import BusyError, Urgency, Workers
+from mediaproviders.outbox import Outbox
 
 _PAUSE_MS = 200
 """Between two sentences."""

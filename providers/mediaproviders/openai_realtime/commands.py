@@ -1,9 +1,12 @@
 """Client events as the bytes of one WebSocket message each."""
 
 from binascii import b2a_base64
+from collections.abc import Iterable
 from typing import Final
 
 import orjson
+
+from mediaproviders.contract import Said, Told
 
 ANSWER: Final = "answer"
 GREETING: Final = "greeting"
@@ -11,6 +14,7 @@ GREETING: Final = "greeting"
 
 _APPEND: Final = b'{"type":"input_audio_buffer.append","audio":"'
 _END: Final = b'"}'
+_ROLES: Final = {"caller": "user", "agent": "assistant", "system": "system"}
 
 
 def append_audio(chunk: bytes) -> bytes:
@@ -53,6 +57,19 @@ def truncate_item(item: str, heard_ms: int) -> bytes:
     return orjson.dumps(
         {"type": "conversation.item.truncate", "item_id": item, "content_index": 0, "audio_end_ms": heard_ms}
     )
+
+
+def tell(told: Iterable[Told]) -> list[bytes]:
+    """Put what was said before into the conversation."""
+    messages: list[bytes] = []
+    for each in told:
+        if isinstance(each, Said):
+            messages.append(add_message(_ROLES[each.speaker], each.text))
+            continue
+        messages.append(add_call(each.call, each.name, each.arguments))
+        if each.output is not None:
+            messages.append(add_call_output(each.call, each.output))
+    return messages
 
 
 def add_message(role: str, text: str) -> bytes:

@@ -11,7 +11,7 @@ from typing import Final
 
 from websockets.exceptions import ConnectionClosed
 
-from mediaproviders.contract import Brief, Event, ProviderError
+from mediaproviders.contract import Brief, Event, ProviderError, Told
 from mediaproviders.openai_realtime import errors
 from mediaproviders.openai_realtime.connection import Access, Link
 from mediaproviders.openai_realtime.session import Session
@@ -73,6 +73,10 @@ class OpenAIConversation:
         """The state behind it, for its counters."""
         return self._session
 
+    def remember(self, told: Sequence[Told]) -> None:
+        """Tell the service what was said before this session."""
+        self._session.remember(told)
+
     def greet(self) -> None:
         """Have the brief's greeting spoken; nothing if it has none."""
         self._session.greet()
@@ -96,6 +100,13 @@ class OpenAIConversation:
     def send_text(self, text: str) -> None:
         """A message of the caller's, to be answered."""
         self._session.send_text(text)
+
+    def instruct(self, text: str) -> None:
+        """Have the model act on something the caller did not say."""
+        self._session.instruct(text)
+
+    def amend(self, item: str, text: str) -> None:
+        """Nothing: there is no text modality here yet, and audio is truncated."""
 
     # --- events ---
 

@@ -1,7 +1,7 @@
 """The state of a conversation: commands and wire messages in, wire messages and events out. No sockets, no clock."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from mediaproviders.contract import (
@@ -18,9 +18,11 @@ from mediaproviders.contract import (
     ResponseStarted,
     SpeechStarted,
     SpeechStopped,
+    Told,
     ToolCall,
     TurnCommitted,
 )
+from mediaproviders.history import History
 from mediaproviders.openai_realtime import commands, errors
 from mediaproviders.openai_realtime.answers import Answers
 from mediaproviders.openai_realtime.events import (
@@ -31,7 +33,6 @@ from mediaproviders.openai_realtime.events import (
     SessionUpdated,
     read,
 )
-from mediaproviders.openai_realtime.history import History
 
 MOST_NONSENSE: Final = 20
 """Senseless messages in a row after which the peer is given up."""
@@ -63,6 +64,13 @@ class Session:
 
     # --- commands ---
 
+    def remember(self, told: Iterable[Told]) -> None:
+        """Tell the service what was said before this session."""
+        told = tuple(told)
+        self.history.remember(told)
+        for message in commands.tell(told):
+            self._send(message)
+
     def greet(self) -> None:
         """Have the greeting spoken, if the brief has one."""
         brief = self._brief
@@ -88,6 +96,11 @@ class Session:
         """The caller wrote something that is to be answered."""
         self.history.typed(text)
         self._send(commands.add_message("user", text))
+        self.answers.ask()
+
+    def instruct(self, text: str) -> None:
+        """Have the model act on something the caller did not say."""
+        self._send(commands.add_message("system", text))
         self.answers.ask()
 
     # --- messages ---
@@ -120,7 +133,7 @@ class Session:
 
     def replay(self) -> None:
         """Tell a new connection what was said so far."""
-        for message in self.history.replay():
+        for message in commands.tell(self.history.told()):
             self._send(message)
 
     def _nonsense(self, fault: MalformedError) -> None:

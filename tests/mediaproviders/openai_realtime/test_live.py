@@ -397,6 +397,8 @@ async def test_stall_is_taken_for_a_loss(monkeypatch):
 
     async def first(scene):
         await scene.open()
+        # A peer that has begun to read has its system's buffer grown to more than is sent here.
+        scene.socket.transport.pause_reading()
         await released.wait()
 
     async def second(scene):

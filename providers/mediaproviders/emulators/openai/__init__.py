@@ -6,9 +6,9 @@ wrong, ``settings`` holds all choices; ``server`` is the WebSocket around it.
 """
 
 from mediaproviders.emulators.openai.faults import Fault, Refuse
-from mediaproviders.emulators.openai.pace import BURST, STEADY, Pace
 from mediaproviders.emulators.openai.server import OpenAIEmulator
 from mediaproviders.emulators.openai.settings import EmulatorSettings
-from mediaproviders.emulators.openai.timeline import Timeline
+from mediaproviders.emulators.pace import BURST, STEADY, Pace
+from mediaproviders.emulators.timeline import Timeline
 
 __all__ = ["BURST", "STEADY", "EmulatorSettings", "Fault", "OpenAIEmulator", "Pace", "Refuse", "Timeline"]

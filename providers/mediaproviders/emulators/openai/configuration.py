@@ -23,7 +23,6 @@ SEMANTIC_VAD: dict[str, Any] = {
 PCM: dict[str, Any] = {"type": "audio/pcm", "rate": 24000}
 # What an update replaces as a whole; every other object is merged field by field.
 WHOLE = frozenset({"tools", "tool_choice", "truncation", "tracing", "prompt", "voice", "reasoning", "include"})
-EAGERNESS_SILENCE_MS = {"low": 1200, "medium": 800, "auto": 800, "high": 500}
 
 
 def default_session(session_id: str, model: str, expires_at: int) -> dict[str, Any]:

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
-from mediaproviders.emulators.openai.agenda import Agenda
+from mediaproviders.emulators.agenda import Agenda
 from mediaproviders.emulators.openai.conversation import Conversation, Item, tokens_of_text
 from mediaproviders.emulators.openai.outbox import Outbox
 from mediaproviders.emulators.openai.refusal import Refusal, invalid_value
 from mediaproviders.emulators.openai.settings import EmulatorSettings
-from mediaproviders.emulators.openai.speech import Detector, Heard, InputBuffer
-from mediaproviders.emulators.openai.timeline import Timeline
+from mediaproviders.emulators.speech import Detector, Heard, InputBuffer
+from mediaproviders.emulators.timeline import Timeline
 
 MIN_COMMIT_MS = 100.0
 

@@ -3,15 +3,15 @@
 from collections.abc import Callable
 from typing import Any
 
-from mediaproviders.emulators.openai.agenda import Agenda
-from mediaproviders.emulators.openai.answers import Answers
+from mediaproviders.emulators.agenda import Agenda
+from mediaproviders.emulators.answers import Answers
 from mediaproviders.emulators.openai.configuration import for_response
 from mediaproviders.emulators.openai.conversation import Conversation, tokens_of_text
 from mediaproviders.emulators.openai.outbox import Outbox
 from mediaproviders.emulators.openai.refusal import Refusal
 from mediaproviders.emulators.openai.response import NEVER, Order, Response, Surroundings
 from mediaproviders.emulators.openai.settings import EmulatorSettings
-from mediaproviders.emulators.openai.timeline import Timeline
+from mediaproviders.emulators.timeline import Timeline
 
 RATE_LIMITS = [
     {"name": "requests", "limit": 5000, "remaining": 4999, "reset_seconds": 0.012},

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mediaproviders.emulators.openai.answers import Answer
+from mediaproviders.emulators.answers import Answer
 from mediaproviders.emulators.openai.bill import usage
 from mediaproviders.emulators.openai.conversation import ASSISTANT_MS_PER_TOKEN, Conversation, Item, tokens_of_text
 from mediaproviders.emulators.openai.outbox import Outbox
-from mediaproviders.emulators.openai.pace import Pace
+from mediaproviders.emulators.pace import Pace
 
 type Status = Literal["completed", "cancelled", "incomplete", "failed"]
 NEVER = float("inf")

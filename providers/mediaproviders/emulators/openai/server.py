@@ -16,14 +16,14 @@ from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import Event
 
+from mediaproviders.emulators.answers import Answers
+from mediaproviders.emulators.ledger import Ledger
 from mediaproviders.emulators.openai import handshake
-from mediaproviders.emulators.openai.answers import Answers
-from mediaproviders.emulators.openai.ledger import Ledger
 from mediaproviders.emulators.openai.outbox import Close, Effect, Reset, StopReading
 from mediaproviders.emulators.openai.session import Session
 from mediaproviders.emulators.openai.settings import EmulatorSettings
-from mediaproviders.emulators.openai.timeline import Timeline
-from mediaproviders.emulators.openai.wheel import Wheel
+from mediaproviders.emulators.timeline import Timeline
+from mediaproviders.emulators.wheel import Wheel
 
 # 15 MiB of audio in base64, and the JSON around it.
 MAX_FRAME_BYTES = 21 * 1024 * 1024
@@ -166,7 +166,12 @@ class OpenAIEmulator:
         # Only the telephone's own format: the others are made at their first use.
         self.answers.prepare(("audio/pcmu",))
         self._wheel = Wheel(time.monotonic)
-        self._ledger = Ledger(self.settings)
+        self._ledger = Ledger(
+            path=self.settings.timeline_path,
+            record=self.settings.record,
+            log_size=self.settings.log_size,
+            sessions_kept=self.settings.sessions_kept,
+        )
         self._server = await serve(
             self._serve,
             self.settings.host,

@@ -4,9 +4,9 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+from mediaproviders.emulators.agenda import Agenda
+from mediaproviders.emulators.answers import Answers
 from mediaproviders.emulators.openai import validation
-from mediaproviders.emulators.openai.agenda import Agenda
-from mediaproviders.emulators.openai.answers import Answers
 from mediaproviders.emulators.openai.configuration import default_session, updated
 from mediaproviders.emulators.openai.conversation import Conversation, Item
 from mediaproviders.emulators.openai.listening import Listening
@@ -16,8 +16,8 @@ from mediaproviders.emulators.openai.refusal import Refusal
 from mediaproviders.emulators.openai.responding import Responding
 from mediaproviders.emulators.openai.response import Response
 from mediaproviders.emulators.openai.settings import EmulatorSettings
-from mediaproviders.emulators.openai.speech import BYTES_PER_MS
-from mediaproviders.emulators.openai.timeline import Timeline
+from mediaproviders.emulators.speech import BYTES_PER_MS
+from mediaproviders.emulators.timeline import Timeline
 
 APPEND = "input_audio_buffer.append"
 _APPEND_FIELDS = frozenset({"type", "audio", "event_id"})

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mediaproviders.emulators.openai.faults import Fault, Refuse
-from mediaproviders.emulators.openai.pace import Pace
+from mediaproviders.emulators.pace import Pace
 
 type Record = Callable[[dict[str, Any]], None]
 

@@ -1,29 +1,35 @@
 """The timelines of all sessions: in memory, to a callback, and to a file."""
 
 from collections import deque
+from collections.abc import Callable
 from io import BufferedWriter
+from pathlib import Path
 from typing import Any
 
 import orjson
 
-from mediaproviders.emulators.openai.settings import EmulatorSettings
-from mediaproviders.emulators.openai.timeline import Timeline
+from mediaproviders.emulators.timeline import Timeline
 
 
 class Ledger:
-    """Keeps the log of the sessions under way and of the latest that are over."""
+    """Keeps the log of the sessions under way and of the latest `sessions_kept` that are over.
 
-    def __init__(self, settings: EmulatorSettings) -> None:
-        self._settings = settings
+    `record` is called at once with each entry; the file at `path` gets them as JSON lines. `log_size` entries are kept
+    of each session.
+    """
+
+    def __init__(
+        self, *, path: Path | None, record: Callable[[dict[str, Any]], None] | None, log_size: int, sessions_kept: int
+    ) -> None:
+        self._recorder = record
+        self._log_size = log_size
         self._lines: list[bytes] = []
-        self._file: BufferedWriter | None = None
-        if settings.timeline_path is not None:
-            self._file = settings.timeline_path.open("ab")
-        self.sessions: deque[Timeline] = deque(maxlen=settings.sessions_kept)
+        self._file: BufferedWriter | None = path.open("ab") if path is not None else None
+        self.sessions: deque[Timeline] = deque(maxlen=sessions_kept)
 
     def open(self, session: str, call: str | None) -> Timeline:
         """A new session's timeline."""
-        timeline = Timeline(session, call, self._settings.log_size, self._record)
+        timeline = Timeline(session, call, self._log_size, self._record)
         self.sessions.append(timeline)
         return timeline
 
@@ -42,7 +48,7 @@ class Ledger:
             self._file = None
 
     def _record(self, entry: dict[str, Any]) -> None:
-        if self._settings.record is not None:
-            self._settings.record(entry)
+        if self._recorder is not None:
+            self._recorder(entry)
         if self._file is not None:
             self._lines.append(orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE))

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mediaproviders.emulators.openai import EmulatorSettings
-from mediaproviders.emulators.openai.speech import floor_of, loudness
+from mediaproviders.emulators.speech import floor_of, loudness
 from support.openaiemulator import QUICK, Rehearsal, one, only, types
 
 

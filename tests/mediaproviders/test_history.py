@@ -5,11 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mediaproviders.contract import PCMU, Said, ToolCall
-from mediaproviders.openai_realtime.history import INAUDIBLE, History, cut_text
+from mediaproviders.history import INAUDIBLE, History, cut_text
+from mediaproviders.openai_realtime import commands
 
 
 def told(history):
-    items = [json.loads(message)["item"] for message in history.replay()]
+    items = [json.loads(message)["item"] for message in commands.tell(history.told())]
     return [
         (item["role"], item["content"][0]["type"], item["content"][0]["text"])
         if item["type"] == "message"

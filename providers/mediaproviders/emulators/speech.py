@@ -10,9 +10,9 @@ from typing import Any, Literal
 import numpy as np
 
 from mediacodecs.g711 import PCMA, PCMU
-from mediaproviders.emulators.openai.configuration import EAGERNESS_SILENCE_MS
 
 BLOCK_MS = 20.0
+EAGERNESS_SILENCE_MS = {"low": 1200, "medium": 800, "auto": 800, "high": 500}
 # Magnitudes are counted in steps of 32 so that they fit a byte; from 8160 up it is speech under any threshold.
 _STEP = 32
 
@@ -24,6 +24,8 @@ def _levels(codec: Any) -> bytes:
 
 _G711_LEVELS = {"audio/pcmu": _levels(PCMU), "audio/pcma": _levels(PCMA)}
 BYTES_PER_MS = {"audio/pcmu": 8, "audio/pcma": 8, "audio/pcm": 48}
+BYTES_PER_MS |= {f"audio/pcm;rate={rate}": rate // 500 for rate in (8000, 16000, 24000, 32000, 48000)}
+"""By the name of a format: G.711, or 16-bit PCM at 24 kHz unless a rate is named."""
 
 
 def loudness(block: bytes, kind: str) -> float:

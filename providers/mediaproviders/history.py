@@ -1,16 +1,13 @@
-"""What was said in a conversation, and of the agent's words those that were heard; told again to a new connection."""
+"""What was said in a conversation, and of the agent's words those that were heard: what a new session is told."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from mediaproviders.contract import AudioFormat, Said, ToolCall
-from mediaproviders.openai_realtime import commands
+from mediaproviders.contract import AudioFormat, Said, Told, ToolCall, Used
 
 INAUDIBLE: Final = "(The caller's words were lost.)"
 """Stands for a last turn that was lost before it was transcribed, so that the model can ask for it again."""
-
-_ROLES: Final = {"caller": "user", "agent": "assistant", "system": "system"}
 
 
 @dataclass(slots=True)
@@ -33,11 +30,20 @@ class _Called:
 class History:
     """The items of a conversation in the order they began."""
 
-    def __init__(self, said: Iterable[Said], audio: AudioFormat) -> None:
+    def __init__(self, told: Iterable[Told], audio: AudioFormat) -> None:
         self._bytes_per_ms = audio.bytes_per_ms
         self._items: dict[str, _Spoken | _Called] = {}
-        for told in said:
-            self._add(_Spoken(told.speaker, told.text, finished=True))
+        self.remember(told)
+
+    def remember(self, told: Iterable[Told]) -> None:
+        """What was said before."""
+        for each in told:
+            if isinstance(each, Said):
+                self._add(_Spoken(each.speaker, each.text, finished=True))
+            else:
+                self.called(ToolCall(each.call, each.name, each.arguments))
+                if each.output is not None:
+                    self.answered(each.call, each.output)
 
     def caller_turn(self, item: str) -> None:
         """A turn of the caller was closed; its words may come later."""
@@ -116,21 +122,19 @@ class History:
         for item in unfinished:
             del self._items[item]
 
-    def replay(self) -> list[bytes]:
-        """The commands that tell a new session what was said."""
-        told: list[bytes] = []
+    def told(self) -> list[Told]:
+        """What a new session is to know, in order."""
+        told: list[Told] = []
         last = next(reversed(self._items), None)
         for key, item in self._items.items():
             if isinstance(item, _Called):
-                told.append(commands.add_call(item.call.call, item.call.name, item.call.arguments))
-                if item.output is not None:
-                    told.append(commands.add_call_output(item.call.call, item.output))
+                told.append(Used(item.call.call, item.call.name, item.call.arguments, item.output))
                 continue
             text = item.text.strip()
             if not text and item.speaker == "caller" and key == last:
                 text = INAUDIBLE
             if text:
-                told.append(commands.add_message(_ROLES[item.speaker], text))
+                told.append(Said(item.speaker, text))
         return told
 
     def _agent(self, item: str) -> _Spoken | None:

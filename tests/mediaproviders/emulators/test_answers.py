@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from mediacodecs.g711 import PCMA, PCMU
+from mediaproviders.emulators.answers import Answers, Pcm, babble
 from mediaproviders.emulators.openai import Pace
-from mediaproviders.emulators.openai.answers import Answers, Pcm, babble
 
 
 def likeness(one: Pcm, other: Pcm) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 from mediacodecs.g711 import PCMA, PCMU
 from mediacodecs.pcm import Pcm, from_bytes
 from mediaproviders.contract import AudioFormat
-from mediaproviders.local.turns import Pace, TurnEvent, Turns
+from mediaproviders.hearing.turns import Pace, TurnEvent, Turns
 
 
 class Detector(Protocol):

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mediaproviders.contract import SpeechStarted, SpeechStopped, TurnCommitted
-from mediaproviders.local.turns import Guess, Pace, TurnEvent, Turns, Unguess
+from mediaproviders.hearing.turns import Guess, Pace, TurnEvent, Turns, Unguess
 
 
 def turns(pace: Pace | None = None) -> Turns:

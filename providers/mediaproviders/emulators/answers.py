@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
 from mediacodecs.g711 import PCMA, PCMU
-from mediaproviders.emulators.openai.pace import Pace
+from mediaproviders.emulators.pace import Pace
 
 type Pcm = NDArray[np.int16]
 
