@@ -231,6 +231,7 @@ def _agent(settings: Settings) -> Agent:
         max_output_tokens=given.max_output_tokens,
         tools=given.tools,
         tool_timeout_s=given.tool_timeout_s,
+        stall_timeout_s=given.stall_timeout_s,
         fault_audio=str(given.fault_audio) if given.fault_audio else None,
         advanced={"openai_realtime": given.openai_realtime} if given.openai_realtime else {},
     )
@@ -290,7 +291,6 @@ def _engine_settings(settings: Settings) -> EngineSettings:
         media=MediaSettings(media_lost_after_s=settings.rtp.silence_timeout_s),
         talk=TalkSettings(
             receiver_buffer_ms=settings.rtp.receiver_buffer_ms,
-            stall_timeout_s=settings.agent.stall_timeout_s,
         ),
     )
 

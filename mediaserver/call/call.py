@@ -185,9 +185,10 @@ class Call:
         else:
             self._hang_up(CallEnd(Result.FAILED, f"model-{code}", cause=TEMPORARY_FAILURE), message)
 
-    def hang_up(self, reason: str) -> None:
+    def hang_up(self, reason: str, message: str) -> None:
         """The agent ends the call."""
-        self._hang_up(CallEnd(Result.COMPLETED, "agent-hung-up", cause=NORMAL), reason)
+        cause = NORMAL if reason == "agent-hung-up" else RECOVERY_ON_TIMER
+        self._hang_up(CallEnd(Result.COMPLETED, reason, cause=cause), message)
 
     def silent(self, seconds: float) -> None:
         """The caller has vanished."""

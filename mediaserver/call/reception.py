@@ -88,8 +88,8 @@ class Reception:
                 call.take(call.ready)
             case Lost(code=code, message=message):
                 call.take(call.lost, code, message)
-            case HangUp(reason=reason):
-                call.take(call.hang_up, reason)
+            case HangUp(reason=reason, message=message):
+                call.take(call.hang_up, reason, message)
             case Silent(seconds=seconds):
                 call.take(call.silent, seconds)
             case Closed(counters=counters):

@@ -27,11 +27,13 @@ from mediaproviders.contract import (
     SpeechStopped,
     ToolCall,
     TurnCommitted,
+    Usage,
 )
 from mediaserver.rtp.playout import ItemEnded, ItemStarted, Playout
+from mediaserver.talk.budget import Budget
 from mediaserver.talk.due import AnswerDue
 from mediaserver.talk.heard import heard_ms
-from mediaserver.talk.last_words import LastWords
+from mediaserver.talk.last_words import FAREWELL, FAREWELL_S, LastWords
 from mediaserver.talk.latency import Stopwatch
 from mediaserver.talk.leg import Leg
 from mediaserver.talk.minutes import Minutes
@@ -48,7 +50,6 @@ class TalkSettings:
     """What a conversation needs to know of the server's configuration."""
 
     receiver_buffer_ms: float = 40.0
-    stall_timeout_s: float = 12.0
 
 
 class Talk:
@@ -68,7 +69,8 @@ class Talk:
     ) -> None:
         self.call = call
         self.agent = agent
-        self.turn = Turn()
+        self.turn = Turn(agent.turn)
+        self.budget = Budget(agent.limits, agent.price)
         self._provider = provider
         self.toolbox = toolbox
         self._leg = leg
@@ -89,7 +91,7 @@ class Talk:
         self._idle.set()
         self._doubtful = False
         self._quiet_since = 0.0
-        self._due = AnswerDue(settings.stall_timeout_s)
+        self._due = AnswerDue(agent.stall_timeout_s)
         self._unfinished: dict[str, None] = {}
         self._uplink_dropped_ms = 0.0  # by a session that is over
 
@@ -143,6 +145,7 @@ class Talk:
 
     def greet(self) -> None:
         """The call is answered."""
+        self.budget.begin(self._clock())
         if not self._greeted and self._session is not None:
             self._greeted = True
             if not self._idle.is_set():
@@ -154,7 +157,9 @@ class Talk:
     def counters(self) -> dict[str, float]:
         """What the conversation counted, by name."""
         dropped_ms = self._session.dropped_ms if self._session is not None else self._uplink_dropped_ms
-        return {**self._minutes.usage, "uplink_dropped_ms": dropped_ms}
+        cost = self.budget.cost(self._clock())
+        billed = {} if cost is None else {"cost_usd": round(cost, 6)}
+        return {**self._minutes.usage, **billed, "uplink_dropped_ms": dropped_ms}
 
     def watch(self, now: float) -> None:
         """Once a second: an answer that is due and does not come, or a voice not heeded, means the model is lost."""
@@ -162,13 +167,21 @@ class Talk:
         playout, uplink = self._playout, self._leg.uplink
         if playout is None or uplink is None or self._tasks is None:
             return
+        if not self._ending and (limit := self.budget.exceeded(now)) is not None:
+            self._ending = True
+            self._begin(self._say_goodbye(limit))
         playing = playout.queued_ms > 0
         overdue = self._due.overdue(now, playing)
         if self._due.unheeded(now, uplink.voice_began, uplink.last_voice, uplink.loud_s, playing) or overdue:
             self._begin(self._stalled())
 
     async def _stalled(self) -> None:
-        raise ProviderError(f"no answer within {self._settings.stall_timeout_s:g} s", code="stalled", retryable=True)
+        self._give_up("stalled", f"no answer within {self.agent.stall_timeout_s:g} s")
+
+    def _give_up(self, code: str, message: str) -> None:
+        """The session is of no use: have it replaced, or end the conversation."""
+        if self._session is None or not self._session.renew(code):
+            raise ProviderError(message, code=code, retryable=True)
 
     async def _lost(self, error: ProviderError, brief: Brief) -> None:
         self._idle.set()
@@ -205,6 +218,9 @@ class Talk:
                 self._tool_call(call, name, arguments)
             case Reconnected(reason=reason):
                 self._reconnected(reason, now)
+            case Usage():
+                self.budget.used(event)
+                self._minutes.take(event)
             case _:
                 self._minutes.take(event)
 
@@ -213,6 +229,7 @@ class Talk:
         if playout is None:
             return
         self._stopwatch.audio(now)
+        self._due.said()
         self._due.expect(now)
         self._unfinished[item] = None
         playout.push(item, audio)
@@ -235,9 +252,24 @@ class Talk:
     def _response_done(self, status: str, reason: str | None, now: float) -> None:
         self._idle.set()
         self._due.ended(now)
+        if status == "completed" and self._playout is not None and not self._ending:
+            self._ask_again_if_empty(now)
         self._finish(*self._unfinished)  # one that failed does not say so of its items
         if status in ("failed", "incomplete"):
             self._log.warning("provider.response", status=status, reason=reason)
+
+    def _ask_again_if_empty(self, now: float) -> None:
+        """An answer without a sound is dead air: it is asked for once more, and then the model is given up."""
+        empty = self._due.empty()
+        if empty == 1 and self._session is not None:
+            self._log.warning("provider.empty_answer")
+            self._session.create_response()
+            self._due.expect(now)
+        elif empty > 1:
+            self._begin(self._empty())
+
+    async def _empty(self) -> None:
+        self._give_up("empty-answers", "two answers in a row had nothing in them")
 
     def _speech_started(self, now: float) -> None:
         self._due.caller(speaks=True)
@@ -293,6 +325,21 @@ class Talk:
         await self._idle.wait()
         await self._last_words.heard()
         self._report(HangUp(self.call, "the agent ended the call"))
+
+    async def _say_goodbye(self, limit: str) -> None:
+        """A limit is reached: the agent takes its leave, however it is disposed to, and the line is cut."""
+        self._log.info("limit", reason=limit)
+        try:
+            async with asyncio.timeout(FAREWELL_S):
+                await self._idle.wait()
+                if self._session is not None:
+                    self._idle.clear()
+                    self._session.instruct(FAREWELL)
+                    await self._idle.wait()
+        except TimeoutError:
+            pass
+        await self._last_words.heard()
+        self._report(HangUp(self.call, "a limit of the call is reached", limit))
 
     # --- what the caller does, and what is played --------------------------------------------------------------------
 

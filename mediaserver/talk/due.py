@@ -21,6 +21,8 @@ class AnswerDue:
         self._since: float | None = None
         self._tools = 0
         self._goes_on = False
+        self._said = False
+        self._empty = 0
         self._caller_speaks = False
         self._heeded = 0.0
         self._tries: list[float] = []  # when each stretch of voice began that the model has not reacted to
@@ -42,7 +44,7 @@ class AnswerDue:
 
     def begun(self, now: float) -> None:
         """The model began an answer."""
-        self._goes_on = False
+        self._goes_on = self._said = False
         self._since = now
 
     def ended(self, now: float) -> None:
@@ -50,9 +52,20 @@ class AnswerDue:
         self._since = now if self._goes_on else None
         self._goes_on = False
 
+    def said(self) -> None:
+        """Something of the answer was heard, or done."""
+        self._said, self._empty = True, 0
+
+    def empty(self) -> int:
+        """The answer is over: how many have been empty in a row by now."""
+        if not self._said:
+            self._empty += 1
+        return self._empty
+
     def tool_called(self) -> None:
         """The model waits for a tool, and we for neither."""
         self._tools += 1
+        self.said()
         self._goes_on = True
 
     def tool_returned(self, now: float) -> None:

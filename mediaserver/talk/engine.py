@@ -175,6 +175,7 @@ class Engine:
             tools=seat.talk.toolbox.specs,
             interruption=agent.interruption,
             max_output_tokens=agent.max_output_tokens,
+            temperature=agent.temperature,
             advanced=agent.advanced,
         )
 

@@ -6,6 +6,8 @@ from typing import Literal
 
 from mediaproviders.contract import Interruption
 from mediaserver.sdp.plan import MediaPlan
+from mediaserver.talk.budget import Limits, Price
+from mediaserver.talk.turn import TurnSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +20,21 @@ class Agent:
     greeting: str | None = None
     voice: str | None = None
     interruption: Interruption = "provider"
+    turn: TurnSettings = TurnSettings()
+    """How `interruption = "local"` decides."""
     max_output_tokens: int | None = None
+    temperature: float | None = None
     tools: tuple[str, ...] = ()
     """Async callables as "module:function"."""
     tool_timeout_s: float = 10.0
+    stall_timeout_s: float = 12.0
+    """How long a due answer may fail to come."""
     fault_audio: str | None = None
     """WAV file played when the model is lost; None: a tone."""
     advanced: Mapping[str, object] = field(default_factory=dict)
+    limits: Limits = Limits()
+    price: Price | None = None
+    """Of its model, for the limits and the records; None: not known."""
 
 
 # --- orders: what the call wants ------------------------------------------------------------------------------------
@@ -92,10 +102,12 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class HangUp:
-    """The agent ended the conversation, and its last words have been played."""
+    """The conversation is over, and the agent's last words have been played."""
 
     call: str
-    reason: str
+    message: str
+    reason: str = "agent-hung-up"
+    """Why: the agent's own wish, or a limit that was reached ("max-duration", "max-cost")."""
 
 
 @dataclass(frozen=True, slots=True)

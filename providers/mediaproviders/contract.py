@@ -307,6 +307,9 @@ class Conversation(Protocol):
     def instruct(self, text: str) -> None:
         """Have the model act now on something the caller did not say ("say goodbye"); the caller does not see it."""
 
+    def renew(self, reason: str) -> bool:
+        """The server waited for this session in vain: have it replaced. False: there is nothing to replace it with."""
+
     def __aiter__(self) -> AsyncIterator[Event]:
         """Events until the session ends. Raises ProviderError when it ends for a reason other than our leaving."""
 

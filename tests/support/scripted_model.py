@@ -34,6 +34,7 @@ class ScriptedConversation:
         self.heard: list[bytes] = []
         self.hears = asyncio.Event()
         self.dropped_ms = 0.0
+        self.renewable = False
 
     def does(self, *events: Event | Exception | None) -> None:
         """The next events; an exception is raised, None ends the session."""
@@ -52,6 +53,10 @@ class ScriptedConversation:
 
     def instruct(self, text: str) -> None:
         self.told.append(("instruct", text))
+
+    def renew(self, reason: str) -> bool:
+        self.told.append(("renew", reason))
+        return self.renewable
 
     def greet(self) -> None:
         self.told.append(("greet",))

@@ -6,6 +6,7 @@ from typing import cast
 
 from mediaproviders.contract import PCMU, Audio, AudioFormat, Brief, Event, Interruption
 from mediaserver.rtp.playout import Playout
+from mediaserver.talk.budget import Limits, Price
 from mediaserver.talk.conversation import Talk, TalkSettings
 from mediaserver.talk.leg import Leg
 from mediaserver.talk.orders import Agent, Report
@@ -37,6 +38,8 @@ class Stage:
         tools: tuple[str, ...] = ("end_call",),
         provider: ScriptedProvider | None = None,
         tool_timeout_s: float = 300.0,
+        limits: Limits | None = None,
+        price: Price | None = None,
         **settings: float,
     ) -> None:
         self.provider = provider or ScriptedProvider()
@@ -51,7 +54,14 @@ class Stage:
         self.uplink = Uplink("PCMU", PCMU)
         self.leg = SimpleNamespace(uplink=self.uplink, session=None, speak_now=lambda now: None)
         agent = Agent(
-            "a", "model", "prompt", greeting="Hello", interruption=interruption, tool_timeout_s=tool_timeout_s
+            "a",
+            "model",
+            "prompt",
+            greeting="Hello",
+            interruption=interruption,
+            tool_timeout_s=tool_timeout_s,
+            limits=limits or Limits(),
+            price=price,
         )
         self.talk = Talk(
             "call-1",

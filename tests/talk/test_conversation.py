@@ -30,6 +30,7 @@ from mediaproviders.contract import (
     TurnCommitted,
     Usage,
 )
+from mediaserver.talk.budget import Limits, Price
 from mediaserver.talk.orders import HangUp, Lost, Ready
 from mediaserver.talk.turn import Floor
 from support.scripted_model import ScriptedProvider
@@ -734,3 +735,100 @@ def test_what_is_said_is_written_down(lines: Lines) -> None:
         ("agent", "Hi"),
     ]
     assert [line["code"] for line in named(lines, "provider.fault")] == ["odd"]
+
+
+# --- limits and empty answers ------------------------------------------------------------------------------------------
+def test_a_call_that_has_lasted_long_enough_ends_with_a_goodbye(lines: Lines) -> None:
+    async def story() -> None:
+        async with stage(limits=Limits(max_call_s=5.0)) as scene:
+            scene.talk.greet()
+            await scene.model(*answer(300, "greeting"))
+            await scene.passes(4.5)
+            assert scene.commands("instruct") == []
+            await scene.passes(1.5)
+            ((_, said),) = scene.commands("instruct")
+            assert "goodbye" in str(said)
+            assert scene.told(HangUp) == []
+            await scene.model(*answer(400, "goodbye"))
+            await scene.passes(0.3)
+            assert scene.told(HangUp) == [], "the caller has not heard it all"
+            await scene.passes(0.3)
+            assert scene.told(HangUp) == [HangUp("call-1", "a limit of the call is reached", "max-duration")]
+            await scene.passes(20.0)
+            assert len(scene.told(HangUp)) == 1
+
+    tell(story())
+    assert named(lines, "limit")[0]["reason"] == "max-duration"
+
+
+def test_a_goodbye_that_is_not_said_is_not_waited_for_for_ever() -> None:
+    async def story() -> None:
+        async with stage(limits=Limits(max_cost=1.0), price=Price(text_output=1.0)) as scene:
+            scene.talk.greet()
+            await scene.model(Usage(0, 900_000), *answer(100))
+            await scene.passes(2.0)
+            assert scene.commands("instruct") == []
+            await scene.model(Usage(0, 200_000))
+            await scene.passes(9.0)
+            assert scene.commands("instruct") and scene.told(HangUp) == []
+            await scene.passes(3.0)
+            assert scene.told(HangUp) == [HangUp("call-1", "a limit of the call is reached", "max-cost")]
+            assert scene.talk.counters()["cost_usd"] == pytest.approx(1.1)
+
+    tell(story())
+
+
+def test_the_answer_under_way_is_finished_before_the_goodbye() -> None:
+    async def story() -> None:
+        async with stage(limits=Limits(max_call_s=2.0)) as scene:
+            scene.talk.greet()
+            await scene.passes(1.5)
+            await scene.model(BEGINS, words(500))
+            await scene.passes(1.5)
+            assert scene.commands("instruct") == []
+            await scene.model(AudioDone("item", "response"), DONE)
+            assert len(scene.commands("instruct")) == 1
+
+    tell(story())
+
+
+def test_an_empty_answer_is_asked_for_once_more_and_then_the_model_is_given_up(lines: Lines) -> None:
+    async def story() -> None:
+        async with stage() as scene:
+            await scene.model(STARTED, STOPPED, COMMITTED, BEGINS, DONE)
+            assert len(scene.commands("create")) == 1
+            await scene.model(*answer(100))  # heard after all: the count begins anew
+            await scene.model(STARTED, STOPPED, COMMITTED, BEGINS, DONE)
+            assert len(scene.commands("create")) == 2
+            assert not scene.told(Lost)
+            await scene.model(BEGINS, DONE)
+            await scene.passes(3.0)
+            assert [lost.code for lost in scene.told(Lost)] == ["empty-answers"]
+
+    tell(story())
+    assert len(named(lines, "provider.empty_answer")) == 2
+
+
+@pytest.mark.parametrize("end", [ResponseDone("response", "cancelled"), ResponseDone("response", "failed", "x")])
+def test_an_answer_that_was_stopped_is_not_an_empty_one(end: Event) -> None:
+    async def story() -> None:
+        async with stage() as scene:
+            await scene.model(STARTED, STOPPED, COMMITTED, BEGINS, end, BEGINS, end)
+            assert scene.commands("create") == []
+
+    tell(story())
+
+
+def test_a_session_that_can_be_renewed_is_not_given_up() -> None:
+    async def story() -> None:
+        async with stage() as scene:
+            scene.session.renewable = True
+            await scene.model(STARTED, STOPPED, COMMITTED)
+            await scene.passes(14.0)
+            assert scene.commands("renew") == [("renew", "stalled")]
+            await scene.model(Reconnected("stalled"), *answer(100))
+            await scene.passes(30.0)
+            assert scene.commands("renew") == [("renew", "stalled")]
+            assert not scene.told(Lost)
+
+    tell(story())

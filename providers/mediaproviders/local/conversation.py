@@ -152,6 +152,10 @@ class LocalConversation:
         """Answer `text` by the script, like everything else: it cannot follow instructions."""
         self.send_text(text)
 
+    def renew(self, reason: str) -> bool:
+        """It cannot be replaced: it is in this process."""
+        return False
+
     def amend(self, item: str, text: str) -> None:
         """Nothing: it has no text modality."""
 
