@@ -32,12 +32,13 @@ from mediaproviders.contract import (
 from mediaserver.rtp.playout import ItemEnded, ItemStarted, Playout
 from mediaserver.talk.budget import Budget
 from mediaserver.talk.due import AnswerDue
+from mediaserver.talk.ending import Ending
 from mediaserver.talk.heard import heard_ms
-from mediaserver.talk.last_words import FAREWELL, FAREWELL_S, LastWords
+from mediaserver.talk.last_words import LastWords
 from mediaserver.talk.latency import Stopwatch
 from mediaserver.talk.leg import Leg
 from mediaserver.talk.minutes import Minutes
-from mediaserver.talk.orders import Agent, HangUp, Lost, Ready, Report
+from mediaserver.talk.orders import Agent, Ready, Report
 from mediaserver.talk.tools import END_CALL, Toolbox
 from mediaserver.talk.turn import Action, Floor, Turn
 
@@ -75,7 +76,6 @@ class Talk:
         self.toolbox = toolbox
         self._leg = leg
         self._report = report
-        self._sorry = sorry
         self._settings = settings
         self._clock = clock
         self._log = structlog.get_logger().bind(call=call)
@@ -85,10 +85,8 @@ class Talk:
         self._stopwatch = Stopwatch()
         self._tasks: asyncio.TaskGroup | None = None
         self._last_words = LastWords(leg, settings.receiver_buffer_ms / 1000, clock)
-        self._ending = False
+        self._ending = Ending(call, self._last_words, report, sorry)
         self._greeted = False
-        self._idle = asyncio.Event()  # the model is not answering
-        self._idle.set()
         self._doubtful = False
         self._quiet_since = 0.0
         self._due = AnswerDue(agent.stall_timeout_s)
@@ -110,7 +108,8 @@ class Talk:
         except* ProviderError as group:
             error = _first(group)
         if error is not None:  # not within `except*`, which would wrap a cancellation in a group
-            await self._lost(error, brief)
+            self._log.warning("provider.lost", code=error.code, message=str(error))
+            await self._ending.lost(error, brief.output_format)
 
     async def _converse(self, session: Conversation) -> None:
         self._report(Ready(self.call))
@@ -148,7 +147,7 @@ class Talk:
         self.budget.begin(self._clock())
         if not self._greeted and self._session is not None:
             self._greeted = True
-            if not self._idle.is_set():
+            if not self._ending.idle.is_set():
                 return  # the caller spoke first and is being answered
             if self.agent.greeting and self._provider.traits.greeting != "none":
                 self._due.expect(self._clock())
@@ -167,9 +166,10 @@ class Talk:
         playout, uplink = self._playout, self._leg.uplink
         if playout is None or uplink is None or self._tasks is None:
             return
-        if not self._ending and (limit := self.budget.exceeded(now)) is not None:
-            self._ending = True
-            self._begin(self._say_goodbye(limit))
+        if self._session is not None and not self._ending.begun and (limit := self.budget.exceeded(now)) is not None:
+            self._ending.begun = True
+            self._log.info("limit", reason=limit)
+            self._begin(self._ending.at_limit(limit, self._session))
         playing = playout.queued_ms > 0
         overdue = self._due.overdue(now, playing)
         if self._due.unheeded(now, uplink.voice_began, uplink.last_voice, uplink.loud_s, playing) or overdue:
@@ -183,15 +183,6 @@ class Talk:
         if self._session is None or not self._session.renew(code):
             raise ProviderError(message, code=code, retryable=True)
 
-    async def _lost(self, error: ProviderError, brief: Brief) -> None:
-        self._idle.set()
-        self._log.warning("provider.lost", code=error.code, message=str(error))
-        if self._ending:  # it has said goodbye: there is nothing to be sorry for
-            await self._hang_up()
-        else:
-            await self._last_words.sorry(self._sorry, brief.output_format)
-            self._report(Lost(self.call, error.code, str(error)))
-
     # --- what the model does ---------------------------------------------------------------------------------------
 
     def _happened(self, event: Event, now: float) -> None:
@@ -201,7 +192,7 @@ class Talk:
             case AudioDone(item=item):
                 self._finish(item)
             case ResponseStarted():
-                self._idle.clear()
+                self._ending.idle.clear()
                 self._due.begun(now)
                 self._act(self.turn.answer(), now, "provider")
             case ResponseDone(status=status, reason=reason):
@@ -242,7 +233,7 @@ class Talk:
                 self._playout.finish(item)
 
     def _reconnected(self, reason: str, now: float) -> None:
-        self._idle.set()
+        self._ending.idle.set()
         self._due.caller(speaks=False)
         if self._due.waiting:
             self._due.expect(now)
@@ -250,9 +241,9 @@ class Talk:
         self._log.warning("provider.reconnected", reason=reason)
 
     def _response_done(self, status: str, reason: str | None, now: float) -> None:
-        self._idle.set()
+        self._ending.idle.set()
         self._due.ended(now)
-        if status == "completed" and self._playout is not None and not self._ending:
+        if status == "completed" and self._playout is not None and not self._ending.begun:
             self._ask_again_if_empty(now)
         self._finish(*self._unfinished)  # one that failed does not say so of its items
         if status in ("failed", "incomplete"):
@@ -303,9 +294,9 @@ class Talk:
         if self._tasks is None:
             return
         if name == END_CALL.name and self.toolbox.ends_calls:
-            if not self._ending:
-                self._ending = True
-                self._begin(self._hang_up())
+            if not self._ending.begun:
+                self._ending.begun = True
+                self._begin(self._ending.hang_up())
             return
         self._due.tool_called()
         self._begin(self._run_tool(call, name, arguments))
@@ -319,27 +310,6 @@ class Talk:
         self._log.info("tool", name=name, ms=round((self._clock() - began) * 1000, 1))
         if self._session is not None:
             self._session.send_tool_result(call, output)
-
-    async def _hang_up(self) -> None:
-        """The model asked for the end of the call; its last words go out first."""
-        await self._idle.wait()
-        await self._last_words.heard()
-        self._report(HangUp(self.call, "the agent ended the call"))
-
-    async def _say_goodbye(self, limit: str) -> None:
-        """A limit is reached: the agent takes its leave, however it is disposed to, and the line is cut."""
-        self._log.info("limit", reason=limit)
-        try:
-            async with asyncio.timeout(FAREWELL_S):
-                await self._idle.wait()
-                if self._session is not None:
-                    self._idle.clear()
-                    self._session.instruct(FAREWELL)
-                    await self._idle.wait()
-        except TimeoutError:
-            pass
-        await self._last_words.heard()
-        self._report(HangUp(self.call, "a limit of the call is reached", limit))
 
     # --- what the caller does, and what is played --------------------------------------------------------------------
 

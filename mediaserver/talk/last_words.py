@@ -2,16 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Final
 
 from mediaproviders.contract import AudioFormat
 from mediaserver.talk import fault_audio
 from mediaserver.talk.leg import Leg
 
 FAULT_ITEM = "fault"
-FAREWELL: Final = "The time for this call is up. Say one short sentence of goodbye now; ask nothing, call no tool."
-FAREWELL_S: Final = 10.0
-"""How long a goodbye may take to be said."""
 PATIENCE_S = 15.0
 """Longer than its audio takes, nothing is waited for: a leg on hold plays nothing."""
 

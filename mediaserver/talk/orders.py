@@ -20,7 +20,7 @@ class Agent:
     greeting: str | None = None
     voice: str | None = None
     interruption: Interruption = "provider"
-    turn: TurnSettings = TurnSettings()
+    turn: TurnSettings = field(default_factory=TurnSettings)
     """How `interruption = "local"` decides."""
     max_output_tokens: int | None = None
     temperature: float | None = None
@@ -32,7 +32,7 @@ class Agent:
     fault_audio: str | None = None
     """WAV file played when the model is lost; None: a tone."""
     advanced: Mapping[str, object] = field(default_factory=dict)
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     price: Price | None = None
     """Of its model, for the limits and the records; None: not known."""
 

@@ -737,7 +737,7 @@ def test_what_is_said_is_written_down(lines: Lines) -> None:
     assert [line["code"] for line in named(lines, "provider.fault")] == ["odd"]
 
 
-# --- limits and empty answers ------------------------------------------------------------------------------------------
+# --- limits and empty answers ----------------------------------------------------------------------------------------
 def test_a_call_that_has_lasted_long_enough_ends_with_a_goodbye(lines: Lines) -> None:
     async def story() -> None:
         async with stage(limits=Limits(max_call_s=5.0)) as scene:
