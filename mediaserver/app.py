@@ -17,6 +17,7 @@ from mediaproviders import catalog
 from mediaproviders.contract import Provider, ProviderError
 from mediaserver.call.call import CallSettings
 from mediaserver.call.reception import Reception
+from mediaserver.call.routing import Routing
 from mediaserver.config import Settings, split_host
 from mediaserver.errors import ConfigurationError
 from mediaserver.net.flows import SipShell
@@ -122,7 +123,8 @@ class Server:
             self._detectors,
         )
         reception = Reception(
-            _call_settings(settings, self._agent),
+            _call_settings(settings),
+            Routing({self._agent.name: lambda known: self._agent}, self._agent.name),
             settings.limits.max_calls,
             SipFace(self._endpoint, shell),
             engine,
@@ -295,9 +297,8 @@ def _engine_settings(settings: Settings) -> EngineSettings:
     )
 
 
-def _call_settings(settings: Settings, agent: Agent) -> CallSettings:
+def _call_settings(settings: Settings) -> CallSettings:
     return CallSettings(
-        agent=agent,
         capabilities=Capabilities(
             codecs=settings.rtp.codecs,
             comfort_noise=settings.rtp.comfort_noise,

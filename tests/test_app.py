@@ -119,7 +119,7 @@ def test_what_the_settings_say_is_what_the_parts_get(tmp_path: Path, scripted: S
     engine = app._engine_settings(settings)
     assert engine.media.media_lost_after_s == 9
     assert (engine.talk.receiver_buffer_ms, agent.stall_timeout_s) == (25, 7)
-    call = app._call_settings(settings, agent)
+    call = app._call_settings(settings)
     assert (call.answer_deadline_s, call.max_call_s, call.retry_after_s) == (3, 60, 11)
     assert (call.capabilities.codecs, call.capabilities.default_ptime) == (("PCMA",), 30)
 

@@ -24,7 +24,6 @@ _INTERNAL_ERROR = CallEnd(Result.FAILED, "internal-error", cause=TEMPORARY_FAILU
 class CallSettings:
     """A call's part of the configuration. Times in seconds."""
 
-    agent: Agent
     capabilities: Capabilities = field(default_factory=Capabilities)
     answer_deadline_s: float = 8.0
     max_call_s: float = 3600.0
@@ -52,6 +51,7 @@ class Call:
         self,
         call: str,
         leg: int,
+        agent: Agent,
         address: Callable[[], str],
         settings: CallSettings,
         signalling: Signalling,
@@ -61,6 +61,7 @@ class Call:
     ) -> None:
         self.id = call
         self.leg = leg
+        self.agent = agent
         self.state = State.RINGING
         self.end: CallEnd | None = None
         self._address = address
@@ -96,7 +97,7 @@ class Call:
         """The INVITE: ring, and get the model ready."""
         settings = self._settings
         try:
-            self._local = (self._address(), self._media.open(Open(self.id, settings.agent)))
+            self._local = (self._address(), self._media.open(Open(self.id, self.agent)))
             if sdp is not None:
                 agreed = answer(sdp, settings.capabilities, self._local, self._session_id, self._version)
                 self._answer, self._plan = agreed.sdp, agreed.plan

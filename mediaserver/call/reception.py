@@ -7,6 +7,7 @@ from functools import partial
 import structlog
 
 from mediaserver.call.call import Call, CallSettings
+from mediaserver.call.routing import Routing
 from mediaserver.call.signalling import Media, Signalling
 from mediaserver.sip.events import (
     Acknowledged,
@@ -23,18 +24,21 @@ from mediaserver.talk.orders import Closed, Dialled, HangUp, Lost, Ready, Report
 class Reception:
     """All calls of the server.
 
-    `address` tells which of our addresses a caller at an IP reaches us by: it goes into the session description.
+    `routing` says who answers; `address` tells which of our addresses a caller at an IP reaches us by: it goes into the
+    session description.
     """
 
     def __init__(
         self,
         settings: CallSettings,
+        routing: Routing,
         max_calls: int,
         signalling: Signalling,
         media: Media,
         address: Callable[[str], str],
     ) -> None:
         self._settings = settings
+        self._routing = routing
         self._max_calls = max_calls
         self._signalling = signalling
         self._media = media
@@ -104,9 +108,11 @@ class Reception:
             self._log.warning("call.refused", reason=reason, calls=len(self._by_leg), sip_status=503)
             self._signalling.reject(event.leg, 503, [("Retry-After", str(self._settings.retry_after_s))])
             return
+        name = secrets.token_hex(6)
         call = Call(
-            secrets.token_hex(6),
+            name,
             event.leg,
+            self._routing.agent(name, event.request),
             partial(self._address, event.flow.remote[0]),
             self._settings,
             self._signalling,
@@ -118,7 +124,8 @@ class Reception:
         call.take(self._welcome, call, event)
 
     def _welcome(self, call: Call, event: IncomingCall) -> None:
-        self._log.info("call.incoming", call=call.id, **_who(event.request), source=event.flow.remote[0])
+        agent, source = call.agent.name, event.flow.remote[0]
+        self._log.info("call.incoming", call=call.id, agent=agent, **_who(event.request), source=source)
         call.incoming(event.offer)
 
     def _over(self, call: Call) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from mediaserver.call.call import Call, CallSettings
 from mediaserver.call.reception import Reception
+from mediaserver.call.routing import Routing
 from mediaserver.errors import LocalProtocolError
 from mediaserver.sip.events import Acknowledged, Cancelled, Ended, Flow, IncomingCall, Reinvited
 from mediaserver.sip.message import Request, parse
@@ -104,8 +105,11 @@ class Exchange:
 
     def __init__(self, max_calls: int = 10, **settings: object) -> None:
         self.network, self.plane = Network(), MediaPlane()
-        call_settings = CallSettings(AGENT, **settings)  # type: ignore[arg-type]
-        self.reception = Reception(call_settings, max_calls, self.network, self.plane, lambda peer: "192.0.2.1")
+        call_settings = CallSettings(**settings)  # type: ignore[arg-type]
+        routing = Routing({"a": lambda known: AGENT}, "a")
+        self.reception = Reception(
+            call_settings, routing, max_calls, self.network, self.plane, lambda peer: "192.0.2.1"
+        )
         self.plane.report = self.reception.media
         self.legs = 0
 
