@@ -2,100 +2,23 @@
 
 import copy
 import difflib
-import ipaddress
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationError,
-    model_validator,
-)
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
+from mediaserver.config.faults import sentences
+from mediaserver.config.providers import Providers
+from mediaserver.config.section import HostPort, Ip, Network, OrNone, PortSpan, Section, ToolName
 from mediaserver.errors import ConfigurationError
 
 DEFAULT_FILE = "mediaserver.toml"
 PREFIX = "MEDIASERVER_"
 NOT_SETTINGS = frozenset({"MEDIASERVER_REQUIRE_TOOLS", "MEDIASERVER_TORTURE"})
 """Variables of that prefix that are for the tests."""
-
-
-def _address(text: str) -> str:
-    host, _, port = text.rpartition(":")
-    try:
-        ipaddress.ip_address(host.strip("[]"))
-        usable = port.isdigit() and int(port) <= 65535
-    except ValueError:
-        usable = False
-    if not usable:
-        raise ValueError('write it as "address:port" with an IP address, as in "0.0.0.0:5060" or "[::]:5060"')
-    return text
-
-
-def _network(text: str) -> str:
-    try:
-        ipaddress.ip_network(text, strict=False)
-    except ValueError:
-        raise ValueError('write an address or a network, as in "192.0.2.0/24"') from None
-    return text
-
-
-def _ports(text: str) -> str:
-    first, dash, last = text.partition("-")
-    if not dash or not first.isdigit() or not last.isdigit() or not 1024 <= int(first) < int(last) <= 65535:
-        raise ValueError('write a range within 1024-65535, as in "20000-29999"')
-    return text
-
-
-def _url(text: str) -> str:
-    if not text.startswith(("http://", "https://", "ws://", "wss://")):
-        raise ValueError('write a URL with its scheme, as in "http://127.0.0.1:8090/v1"')
-    return text
-
-
-def _tool(text: str) -> str:
-    module, colon, function = text.partition(":")
-    if text != "end_call" and (not colon or not module or not function.isidentifier()):
-        raise ValueError('write "package.module:function", or the built-in "end_call"')
-    return text
-
-
-def _empty_is_none(value: object) -> object:
-    """TOML and the environment have no null: an empty text says "without"."""
-    return None if value == "" else value
-
-
-def _ip(text: str) -> str:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        raise ValueError('write an IP address, as in "203.0.113.7"') from None
-    return text
-
-
-type OrNone[T] = Annotated[T | None, BeforeValidator(_empty_is_none)]
-type HostPort = Annotated[str, AfterValidator(_address)]
-type Network = Annotated[str, AfterValidator(_network)]
-
-
-def split_host(text: str) -> tuple[str, int]:
-    """Host and port of a checked "host:port"; IPv6 without its brackets."""
-    host, _, port = text.rpartition(":")
-    return host.strip("[]"), int(port)
-
-
-class Section(BaseModel):
-    """One table of the file; a key nobody knows is a fault."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Sip(Section):
@@ -105,11 +28,11 @@ class Sip(Section):
     """Address of the UDP socket; empty to go without."""
     tcp: OrNone[HostPort] = "0.0.0.0:5060"
     """Address of the TCP socket; empty to go without."""
-    advertise: OrNone[Annotated[str, AfterValidator(_ip)]] = None
+    advertise: OrNone[Ip] = None
     """IP address written into Contact and SDP when it is not the socket's own (NAT, containers)."""
     allow: tuple[Network, ...] = ()
     """Networks that may call; empty: everyone."""
-    users: dict[str, SecretStr] = {}
+    users: dict[str, SecretStr] = Field(default_factory=dict)
     """Digest users and their passwords; empty: callers are not challenged."""
     realm: str = "mediaserver"
     """Digest realm."""
@@ -124,9 +47,9 @@ class Sip(Section):
 class Rtp(Section):
     """Media sockets and their timing."""
 
-    address: Annotated[str, AfterValidator(_ip)] = "0.0.0.0"
+    address: Ip = "0.0.0.0"
     """Local address of the media sockets."""
-    ports: Annotated[str, AfterValidator(_ports)] = "20000-29999"
+    ports: PortSpan = "20000-29999"
     """Range of UDP ports; a call takes two."""
     ptime_ms: Literal[10, 20, 30, 40, 50, 60] = 20
     """Packet length when the caller does not say."""
@@ -166,7 +89,7 @@ class AgentSettings(Section):
     """Who decides that the caller interrupts."""
     max_output_tokens: int | None = Field(None, ge=1, le=4096)
     """Longest answer, in the provider's tokens; none: no limit of ours."""
-    tools: tuple[Annotated[str, AfterValidator(_tool)], ...] = ("end_call",)
+    tools: tuple[ToolName, ...] = ("end_call",)
     """What the model may use: async callables as "package.module:function", and the built-in "end_call"."""
     tool_timeout_s: float = Field(10.0, gt=0, le=300)
     """Seconds a tool may take."""
@@ -174,35 +97,8 @@ class AgentSettings(Section):
     """Seconds a due answer may fail to come before the model counts as lost."""
     fault_audio: OrNone[Path] = None
     """WAV file played to the caller when the model is lost; empty: a tone."""
-    openai_realtime: dict[str, Any] = {}
+    openai_realtime: dict[str, Any] = Field(default_factory=dict)
     """Advanced settings of OpenAI Realtime models."""
-
-
-class OpenAISettings(Section):
-    """Access to OpenAI, or to anything that speaks its protocol."""
-
-    api_key: OrNone[SecretStr] = None
-    """Also read from OPENAI_API_KEY."""
-    base_url: OrNone[Annotated[str, AfterValidator(_url)]] = None
-    """Also read from OPENAI_BASE_URL; empty: the public service."""
-    uplink_ms: Literal[20, 40, 60, 80, 100] = 20
-    """Milliseconds of caller audio in one message."""
-
-
-class LocalSettings(Section):
-    """The offline model."""
-
-    script: OrNone[Path] = None
-    """TOML file of intents; empty: the built-in receptionist."""
-    workers: int = Field(1, ge=1, le=16)
-    """Processes that recognise and synthesise speech."""
-
-
-class Providers(Section):
-    """One table per provider."""
-
-    openai: OpenAISettings = OpenAISettings()
-    local: LocalSettings = LocalSettings()
 
 
 class Log(Section):
@@ -262,13 +158,18 @@ def load(path: Path | None) -> Settings:
     try:
         settings = Settings(**written)
     except ValidationError as error:
-        raise ConfigurationError(faults + _sentences(error), _without(written, error)) from None
+        raise ConfigurationError(faults + sentences(error, Settings), _without(written, error)) from None
     except SettingsError as error:  # a list or a table that is not JSON; the cause quotes the value, so it is left out
         why = 'lists and tables are written as JSON in the environment: ["192.0.2.0/24"]'
         raise ConfigurationError([*faults, f"environment: {error}: {why}"]) from None
     if faults:
         raise ConfigurationError(faults)
-    return _with_conventional_environment(settings)
+    return _complete(settings)
+
+
+def _complete(settings: "Settings") -> "Settings":
+    """With what the providers' own tools read from the environment too."""
+    return settings.model_copy(update={"providers": settings.providers.with_environment(os.environ)})
 
 
 def _without(written: dict[str, Any], error: ValidationError) -> "Settings | None":
@@ -281,7 +182,7 @@ def _without(written: dict[str, Any], error: ValidationError) -> "Settings | Non
             case [table, *_]:
                 rest.pop(table, None)
     try:
-        return _with_conventional_environment(Settings(**rest))
+        return _complete(Settings(**rest))
     except (ValidationError, SettingsError):
         return None
 
@@ -296,52 +197,3 @@ def _unknown_variables() -> list[str]:
             hint = f"did you mean {PREFIX}{near[0].upper()}__…?" if near else "write MEDIASERVER_TABLE__SETTING"
             faults.append(f"{name}: sets nothing; {hint}")
     return faults
-
-
-def _sentences(error: ValidationError) -> list[str]:
-    faults = error.errors()
-    # A list whose only item is wrong is then "too short" as well: nobody should look for a second fault.
-    wrong_items = {fault["loc"][:-1] for fault in faults if fault["loc"]}
-    return [_sentence(fault) for fault in faults if fault["type"] != "too_short" or fault["loc"] not in wrong_items]
-
-
-def _with_conventional_environment(settings: Settings) -> Settings:
-    """Fill in what the providers' own tools read from the environment too."""
-    openai = settings.providers.openai
-    changes: dict[str, Any] = {}
-    if openai.api_key is None and os.environ.get("OPENAI_API_KEY"):
-        changes["api_key"] = SecretStr(os.environ["OPENAI_API_KEY"])
-    if openai.base_url is None and os.environ.get("OPENAI_BASE_URL"):
-        changes["base_url"] = os.environ["OPENAI_BASE_URL"]
-    if not changes:
-        return settings
-    providers = settings.providers.model_copy(update={"openai": openai.model_copy(update=changes)})
-    return settings.model_copy(update={"providers": providers})
-
-
-def _sentence(fault: Any) -> str:
-    """One fault as field, value and remedy."""
-    where = [str(part) for part in fault["loc"]]
-    field = ".".join(where) or "settings"
-    if fault["type"] == "extra_forbidden":
-        known = _fields_of(where[:-1])
-        near = difflib.get_close_matches(where[-1], known, 1) or [
-            f"{table}.{where[-1]}" for table in Settings.model_fields if where[-1] in _fields_of([table])
-        ]
-        remedy = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
-        return f"{field}: unknown setting; {remedy}"
-    shown = "" if isinstance(fault["input"], dict) else f" is {fault['input']!r}"
-    if field.startswith(("providers.", "sip.users")):  # it may be a secret that stands in the wrong place
-        shown = ""
-    message = fault["msg"].removeprefix("Value error, ").replace("Input should be", "should be")
-    return f"{field}{shown}: {message}"
-
-
-def _fields_of(path: list[str]) -> list[str]:
-    model: type[BaseModel] = Settings
-    for name in path:
-        field = model.model_fields.get(name)
-        if field is None or not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)):
-            return []
-        model = field.annotation
-    return list(model.model_fields)

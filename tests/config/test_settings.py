@@ -102,7 +102,7 @@ def test_the_example_is_valid_and_complete() -> None:
     """Every setting appears in the commented example, and the example loads."""
     from mediaserver.config import Settings
 
-    example = Path(__file__).parents[1] / "deploy" / "mediaserver.example.toml"
+    example = Path(__file__).parents[2] / "deploy" / "mediaserver.example.toml"
     load(example)
     text = example.read_text()
     for table, field in Settings.model_fields.items():
