@@ -193,7 +193,7 @@ class Engine:
             settings=self._settings.media,
             spread=self._random.random,
         )
-        uplink = Uplink(session.uplink_encoding, brief.input_format)
+        uplink = Uplink(session.uplink_encoding, brief.input_format, self._provider(seat.talk.agent).traits.uplink_ms)
         if seat.talk.agent.interruption == "local":
             self._listen_in(seat, uplink)
         seat.leg.begin(session, uplink, plan, seat.talk.played)

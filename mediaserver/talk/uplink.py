@@ -30,8 +30,14 @@ class Detector(Protocol):
         """Take int16 samples at 8 kHz, a multiple of 10 ms; whether the gate thinks they may be speech."""
 
 
-def converter(encoding: Literal["PCMU", "PCMA"], wanted: AudioFormat) -> Callable[[bytes, bytes], bytes] | None:
-    """From the leg's payload (and its PCM at 8 kHz) to what the provider wants; None: the payload passes untouched."""
+def converter(
+    encoding: Literal["PCMU", "PCMA"], wanted: AudioFormat, chunk_ms: int = 20
+) -> Callable[[bytes, bytes], bytes] | None:
+    """From the leg's payload (and its PCM at 8 kHz) to what the provider wants; None: the payload passes untouched.
+
+    The provider takes `chunk_ms` at a time. To change the rate of that much costs no more than of one packet, so it is
+    collected here; nothing comes meanwhile.
+    """
     if wanted.encoding == encoding.lower():
         return None
     if wanted.encoding != "pcm16":
@@ -39,8 +45,23 @@ def converter(encoding: Literal["PCMU", "PCMA"], wanted: AudioFormat) -> Callabl
         return lambda payload, pcm: payload.translate(table)
     if wanted.rate == LEG_RATE:
         return lambda payload, pcm: pcm
-    resampler = Resampler(LEG_RATE, wanted.rate)
-    return lambda payload, pcm: to_bytes(resampler.process(from_bytes(pcm)))
+    return _resampling(wanted.rate, chunk_ms)
+
+
+def _resampling(rate: int, chunk_ms: int) -> Callable[[bytes, bytes], bytes]:
+    resampler = Resampler(LEG_RATE, rate)
+    size = chunk_ms * LEG_RATE // 1000 * 2
+    collected = bytearray()
+
+    def convert(payload: bytes, pcm: bytes) -> bytes:
+        collected.extend(pcm)
+        if len(collected) < size:
+            return b""
+        chunk = bytes(collected)
+        collected.clear()
+        return to_bytes(resampler.process(from_bytes(chunk)))
+
+    return convert
 
 
 class Uplink:
@@ -60,9 +81,9 @@ class Uplink:
         "voice_began",
     )
 
-    def __init__(self, encoding: Literal["PCMU", "PCMA"], wanted: AudioFormat) -> None:
+    def __init__(self, encoding: Literal["PCMU", "PCMA"], wanted: AudioFormat, chunk_ms: int = 20) -> None:
         self._decode = audioop.ulaw2lin if encoding == "PCMU" else audioop.alaw2lin
-        self._convert = converter(encoding, wanted)
+        self._convert = converter(encoding, wanted, chunk_ms)
         self.sink: Callable[[bytes], None] | None = None
         """Takes the payload; None until the model listens."""
         self._detector: Detector | None = None
@@ -94,7 +115,10 @@ class Uplink:
             return
         pcm = self._decode(payload, 2)
         convert = self._convert
-        sink(payload if convert is None else convert(payload, pcm))
+        if convert is None:
+            sink(payload)
+        elif heard := convert(payload, pcm):
+            sink(heard)
         loud = audioop.rms(pcm, 2) > LOUD_RMS
         if loud:
             if now - self.last_voice > VOICE_GAP_S:

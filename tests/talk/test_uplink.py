@@ -64,6 +64,19 @@ def test_pcm_at_another_rate_is_the_same_tone_and_as_long(wanted: contract.Audio
     assert np.argmax(spectrum) * wanted.rate / len(pcm) == pytest.approx(440, abs=5)
 
 
+def test_what_is_resampled_is_collected_first_and_all_of_it_comes() -> None:
+    payloads = [PCMU.encode(TONE[at : at + 160]) for at in range(0, 4000, 160)]
+    uplink, out = Uplink("PCMU", contract.PCM16_16K, chunk_ms=40), []
+    uplink.sink = out.append
+    for payload in payloads:
+        uplink.take(payload, 10.0)
+    assert len(out) == len(payloads) // 2
+    assert (
+        from_bytes(b"".join(out)).tolist()
+        == from_bytes(b"".join(through("PCMU", contract.PCM16_16K, *payloads[: len(payloads) // 2 * 2]))).tolist()
+    )
+
+
 def test_nothing_is_heard_before_the_model_listens() -> None:
     uplink = Uplink("PCMU", contract.PCMU)
     gate = Gate(True, True)
