@@ -22,6 +22,7 @@ __all__ = [
     "Chat",
     "Model",
     "Override",
+    "OverrideError",
     "Price",
     "build",
     "cost",
@@ -71,6 +72,8 @@ def build(
     adapter = getattr(import_module(module), attribute)
     if model.generation is not None:
         settings = {"generation": model.generation, **settings}
+    if model.provider == "xai" and model.text:  # a configuration says so: by itself the adapter does without
+        settings = {"text_output": True, **settings}
     try:
         return cast(Provider, adapter(**settings))
     except TypeError as error:
@@ -137,11 +140,19 @@ class Override(_Strict):
     voices: tuple[str, ...] | None = None
     realtime: bool | None = None
     text: bool | None = None
-    """It may be run in text with speech services around it."""
+    """It may be run in text, with speech services around it, and then so are chats."""
     chat: Chat | None = None
     local_interruption: bool | None = None
     price: PriceOverride | None = None
     generation: int | None = Field(None, ge=1, le=2)
+
+
+class OverrideError(ValueError):
+    """Models that cannot be used as a configuration has them; one sentence per fault."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
 
 
 def extend(
@@ -151,7 +162,7 @@ def extend(
 ) -> Mapping[str, Model]:
     """`models` with those of a configuration: name to the fields of an :class:`Override`.
 
-    Raises ValueError with one sentence per fault, separated by "; ".
+    Raises OverrideError with every fault.
     """
     faults: list[str] = []
     known = dict(models)
@@ -164,7 +175,7 @@ def extend(
                 known[name] = _made(name, override, known)
         faults += wrong
     if faults:
-        raise ValueError("; ".join(faults))
+        raise OverrideError(faults)
     return known
 
 
@@ -192,8 +203,8 @@ def _made(name: str, given: Override, known: Mapping[str, Model]) -> Model:
     if given.price is not None:
         written["price"] = Price(**given.price.model_dump())
     changes: dict[str, Any] = {field.name: written[field.name] for field in fields(Model) if field.name in written}
-    if changes.get("voices", ()) is None:
-        changes["voices"] = ()
+    if changes.get("text"):
+        changes.setdefault("chat", "text")
     return replace(base, **{key: value for key, value in changes.items() if value is not None or key in _CLEARABLE})
 
 

@@ -186,7 +186,7 @@ _KNOWN: Final = (
         "grok-voice-latest",
         advanced="xai_realtime",
         voices=GROK_VOICES,
-        chat="text",
+        chat="transcription",
         price=_GROK,
     ),
     Model("local", "local", "local", advanced="local", chat="transcription", price=Price(as_of=_LIST)),

@@ -47,7 +47,7 @@ def test_modalities_are_as_promised():
     assert both == {name for name, model in MODELS.items() if model.provider in ("openai", "azure")}
     assert {name for name, model in MODELS.items() if not model.streaming} == set()
     slow = {model.provider for model in MODELS.values() if model.chat == "transcription"}
-    assert slow == {"amazon", "google", "local"}
+    assert slow == {"amazon", "google", "xai", "local"}
     assert not find("chat/x").streaming and find("chat/x").text and find("chat/x").chat == "text"
     assert [name for name, model in MODELS.items() if not model.local_interruption] == ["nova-sonic", "nova-2-sonic"]
 
@@ -178,8 +178,31 @@ def test_a_new_one_of_a_provider_is_as_its_others():
 
 
 def test_xai_may_be_run_in_text_by_configuration():
-    assert not find("grok-voice").text
-    assert find("grok-voice", extend({"grok-voice": {"text": True}})).text
+    known = {"api_key": "xai-1"}
+    assert (find("grok-voice").text, find("grok-voice").chat) == (False, "transcription")
+    assert not build("grok-voice", known).traits.text_output
+    models = extend({"grok-voice": {"text": True}})
+    assert (find("grok-voice", models).text, find("grok-voice", models).chat) == (True, "text")
+    assert build("grok-voice", known, models=models).traits.text_output
+
+
+def access(provider):
+    return {
+        "openai": {"api_key": "sk"},
+        "azure": {"api_key": "k", "endpoint": "https://x.openai.azure.com"},
+        "xai": {"api_key": "xai-1"},
+        "openai-chat": {"api_key": "sk"},
+    }.get(provider)
+
+
+@pytest.mark.parametrize("name", [name for name, model in MODELS.items() if access(model.provider)] + ["chat/x"])
+def test_the_catalogue_says_of_modalities_what_the_adapter_does(name):
+    model = find(name)
+    traits = build(name, access(model.provider)).traits
+    assert traits.text_output is model.text
+    assert bool(traits.output_formats) is model.streaming
+    assert (model.chat == "text") is traits.text_output
+    assert not model.realtime or traits.reversible_interrupt is model.local_interruption
 
 
 @pytest.mark.parametrize(
