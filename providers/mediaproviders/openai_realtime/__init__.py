@@ -1,12 +1,26 @@
-"""OpenAI's Realtime API over WebSocket, and the services that speak its dialect.
+"""OpenAI's Realtime protocol over WebSocket, and the services that speak it: OpenAI, Azure OpenAI, xAI.
 
-``provider`` opens sessions; ``conversation`` is one live session and its reconnects; ``connection`` is the socket,
-written to without waiting; ``uplink`` the bounded queue before it; ``session`` the pure state of a conversation, made
-of ``answers`` (one response at a time) and ``history`` (what was said and heard); ``events`` and ``commands`` are the
-wire, each way; ``configuration`` turns a brief into a session; ``errors`` says whose fault it was.
+``provider``, ``azure`` and ``xai`` are the services; ``dialects`` holds what sets them apart, as tables.
+``conversation`` is one live session; ``connection`` its socket, written to without waiting; ``uplink`` the bounded
+queue before it; ``session`` the pure state of a conversation, made of ``answers`` (one response at a time) and
+``items`` (what can be cut of them); ``events`` and ``commands`` are the wire, each way; ``configuration`` turns a brief
+into a session, with ``settings`` read from the advanced configuration; ``errors`` says whose fault it was; ``entra``
+gets Azure's tokens.
 """
 
+from mediaproviders.openai_realtime.azure import AZURE_TRAITS, AzureRealtime
 from mediaproviders.openai_realtime.configuration import validate
+from mediaproviders.openai_realtime.entra import EntraToken
 from mediaproviders.openai_realtime.provider import TRAITS, OpenAIRealtime
+from mediaproviders.openai_realtime.xai import XAI_TRAITS, XAIRealtime
 
-__all__ = ["TRAITS", "OpenAIRealtime", "validate"]
+__all__ = [
+    "AZURE_TRAITS",
+    "TRAITS",
+    "XAI_TRAITS",
+    "AzureRealtime",
+    "EntraToken",
+    "OpenAIRealtime",
+    "XAIRealtime",
+    "validate",
+]

@@ -1,41 +1,48 @@
 """One response at a time: who asked for one, which is in progress, which are void, and whose turn it is to ask."""
 
 from collections.abc import Callable
-from typing import Final
 
 from mediaproviders.openai_realtime import commands
-
-_ANSWER: Final = commands.create_answer()
 
 
 class Answers:
     """Serialises response.create behind the response in progress, and holds tool results together.
 
-    `provider_decides`: the service creates and interrupts responses by itself when the caller speaks.
+    `answer` is the response.create that asks for no more than an answer. `provider_decides`: the service creates and
+    interrupts responses by itself when the caller speaks.
     """
 
-    def __init__(self, send: Callable[[bytes], None], *, provider_decides: bool) -> None:
+    def __init__(self, send: Callable[[bytes], None], *, answer: bytes, provider_decides: bool) -> None:
         self._send = send
+        self._answer = answer
         self._provider_decides = provider_decides
         self.active: str | None = None
         """The response in progress."""
         self.void: set[str] = set()
         """Responses stopped before their end: what still comes of them is dropped."""
+        self.over: set[str] = set()
+        """Responses that have ended."""
         self.speaking = False
         """The caller is speaking."""
         self._asked: bytes | None = None
-        self._current = _ANSWER
+        self._current = answer
         self._wanted: bytes | None = None
         self._cancel_next = False
         self._open_calls: set[str] = set()
+        self._old_calls: set[str] = set()
         self._results_sent = False
         self._turn_open = False
+        self._unasked: str | None = None
 
     # --- what we want ---
 
-    def ask(self, message: bytes = _ANSWER) -> None:
+    def ask(self, message: bytes | None = None) -> None:
         """Send a response.create, now or as soon as the response in progress is over."""
-        self._wanted = message
+        if message is None and self._unasked is not None and self._unasked == self.active:
+            # The service answered the turn by itself although it was told to leave that to us.
+            self._unasked = None
+            return
+        self._wanted = message or self._answer
         self._settle()
 
     def cancel(self) -> None:
@@ -53,13 +60,18 @@ class Answers:
         """The model waits for a tool."""
         self._open_calls.add(call)
 
+    def called_before(self, call: str) -> None:
+        """A tool was called before this session and may still be answered; nothing waits for it."""
+        self._old_calls.add(call)
+
     def waits_for(self, call: str) -> bool:
         """The tool was called and has not been answered."""
-        return call in self._open_calls
+        return call in self._open_calls or call in self._old_calls
 
     def answered(self, call: str) -> None:
         """A tool result was sent."""
         self._open_calls.discard(call)
+        self._old_calls.discard(call)
         self._results_sent = True
         self._settle()
 
@@ -67,7 +79,9 @@ class Answers:
 
     def created(self, response: str) -> None:
         """A response began; it is stopped at once if it was cancelled before."""
-        self._current, self._asked = self._asked or _ANSWER, None
+        unasked = self._asked is None and self._turn_open and not self._provider_decides
+        self._unasked = response if unasked else None
+        self._current, self._asked = self._asked or self._answer, None
         self.active = response
         if not self._open_calls:
             self._results_sent = False
@@ -78,6 +92,7 @@ class Answers:
 
     def done(self, response: str, *, answered: bool) -> None:
         """A response ended; `answered`: the caller got what was to be said."""
+        self.over.add(response)
         if response == self.active:
             self.active = None
         if answered:
@@ -85,9 +100,9 @@ class Answers:
         self._settle()
 
     def turn_committed(self) -> None:
-        """The caller's turn is closed; where the provider decides, an answer is due."""
+        """The caller's turn is closed; where the provider decides, an answer will come."""
         self.speaking = False
-        self._turn_open = self._provider_decides
+        self._turn_open = True
 
     def interrupted(self) -> bool:
         """The provider stops its response because the caller speaks. True if one was in progress."""
@@ -111,24 +126,6 @@ class Answers:
         """A response.create is on its way and not yet answered."""
         return self._asked is not None
 
-    # --- a new connection ---
-
-    def restart(self) -> bytes | None:
-        """Forget the old connection. Returns the response.create that is due on the new one, if any."""
-        lost = self.active is not None and self.active not in self.void
-        due = self._wanted or (None if self._cancel_next else self._asked)
-        if due is None and lost:
-            due = self._current
-        if due is None and (self._turn_open or self._results_sent):
-            due = _ANSWER
-        if self._open_calls or self.speaking:
-            due = None
-        self.active = self._asked = self._wanted = None
-        self._cancel_next = self.speaking = False
-        self._results_sent = self._results_sent and bool(self._open_calls)
-        self.void.clear()
-        return due
-
     def _settle(self) -> None:
         """Send what waits, if nothing stands in its way."""
         if self.active is not None or self._asked is not None:
@@ -136,7 +133,7 @@ class Answers:
         # Talking into the caller's sentence helps nobody, and the answer to it will know the results as well.
         hold = self._open_calls or (self._provider_decides and (self.speaking or self._turn_open))
         if self._wanted is None and self._results_sent and not hold:
-            self._wanted = _ANSWER
+            self._wanted = self._answer
         if self._wanted is not None:
             self._asked, self._wanted = self._wanted, None
             self._results_sent = self._results_sent and bool(self._open_calls)

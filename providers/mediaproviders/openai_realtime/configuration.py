@@ -1,45 +1,71 @@
-"""From a brief to a session: formats, turn detection, transcription, and the agent's own settings checked."""
+"""From a brief to the session.update of a dialect: the agent's wishes, its advanced settings, and their checks."""
 
-from collections.abc import Callable, Mapping
-from difflib import get_close_matches
+from collections.abc import Mapping
 from typing import Final
 
-from mediaproviders.contract import AudioFormat, Brief
+from mediaproviders import advanced
+from mediaproviders.contract import Brief
+from mediaproviders.openai_realtime.dialects import OPENAI, Dialect
 
-KEY: Final = "openai_realtime"
-TRANSCRIPTION_MODEL: Final = "gpt-4o-mini-transcribe"
 MOST_OUTPUT_TOKENS: Final = 4096
 """More is written as "inf"."""
+TEMPERATURES: Final = (0.6, 1.2)
+"""What the models take; others are refused."""
 
-type _Check = Callable[[object], str | None]
-
-
-def validate(advanced: Mapping[str, object]) -> list[str]:
-    """The faults of `advanced["openai_realtime"]`, one sentence each. Other keys are ignored."""
-    own = advanced.get(KEY)
-    if own is None:
-        return []
-    return _faults(KEY, own, _SETTINGS)
+_SPELLINGS: Final = {"reasoning": "reasoning_effort"}
+"""Settings that are called otherwise in the advanced configuration."""
 
 
-def session(brief: Brief) -> dict[str, object]:
+def validate(settings: Mapping[str, object], dialect: Dialect = OPENAI) -> list[str]:
+    """The faults of the advanced configuration a dialect reads, one sentence each. Other keys are ignored."""
+    return _read(settings, dialect)[1]
+
+
+def session(brief: Brief, dialect: Dialect = OPENAI) -> dict[str, object]:
     """The session of session.update. Raises ValueError naming every fault of the advanced settings."""
-    faults = validate(brief.advanced)
+    own, faults = _read(brief.advanced, dialect)
     if faults:
         raise ValueError("; ".join(faults))
-    own = brief.advanced.get(KEY)
-    settings: Mapping[str, object] = own if isinstance(own, Mapping) else {}
-    output: dict[str, object] = {"format": _format(brief.output_format)}
-    voice = settings.get("voice") or brief.voice
-    if voice is not None:
-        output["voice"] = voice
-    if "speed" in settings:
-        output["speed"] = settings["speed"]
-    configured: dict[str, object] = {
-        "type": "realtime",
-        "output_modalities": ["audio"],
+    wanted = _agent(brief, dialect)
+    if brief.modality == "text":
+        wanted["turn_detection"] = dialect.no_detection
+        wanted |= {name: own[name] for name in _OF_THE_MODEL if name in own}
+    else:
+        wanted |= _audio(brief, dialect, own)
+    configured: dict[str, object] = dict(dialect.constants)
+    for name, value in wanted.items():
+        if name in dialect.places and not (value is None and name in dialect.no_nulls):
+            _put(configured, dialect.places[name], value)
+    return configured
+
+
+_OF_THE_MODEL: Final = ("temperature", "reasoning", "truncation", "parallel_tool_calls")
+"""Settings that mean something without audio as well."""
+
+
+def _read(settings: Mapping[str, object], dialect: Dialect) -> tuple[dict[str, object], list[str]]:
+    """The settings of the section that counts, and its faults."""
+    key = next((key for key in dialect.sections if settings.get(key) is not None), None)
+    if key is None:
+        return {}, []
+    section, reader = dialect.sections[key]
+    faults = advanced.faults(key, section, settings[key])
+    if faults:
+        return {}, faults
+    own = reader(section.model_validate(settings[key]))
+    strange = [_SPELLINGS.get(name, name) for name in own if name not in dialect.places]
+    faults = [f"{key}.{name} is not taken by {dialect.service}" for name in strange]
+    detection = own.get("turn_detection")
+    kind = str(detection.get("type")) if isinstance(detection, Mapping) else ""
+    if kind in dialect.detectors:
+        faults.append(f"{key}.turn_detection.type is {kind!r}: {dialect.detectors[kind]}")
+    return own, faults
+
+
+def _agent(brief: Brief, dialect: Dialect) -> dict[str, object]:
+    wanted: dict[str, object] = {
+        "modality": dialect.modalities[brief.modality],
         "instructions": brief.instructions,
-        "audio": {"input": _input(brief, settings), "output": output},
         "tools": [
             {"type": "function", "name": tool.name, "description": tool.description, "parameters": tool.parameters}
             for tool in brief.tools
@@ -48,39 +74,39 @@ def session(brief: Brief) -> dict[str, object]:
     }
     if brief.max_output_tokens is not None:
         within = brief.max_output_tokens <= MOST_OUTPUT_TOKENS
-        configured["max_output_tokens"] = brief.max_output_tokens if within else "inf"
-    return configured
+        wanted["max_output_tokens"] = brief.max_output_tokens if within else "inf"
+    if brief.temperature is not None:
+        wanted["temperature"] = min(max(brief.temperature, TEMPERATURES[0]), TEMPERATURES[1])
+    return wanted
 
 
-def _input(brief: Brief, settings: Mapping[str, object]) -> dict[str, object]:
-    heard: dict[str, object] = {
-        "format": _format(brief.input_format),
-        "transcription": _transcription(settings),
-        "turn_detection": _turn_detection(brief, settings),
+def _audio(brief: Brief, dialect: Dialect, own: Mapping[str, object]) -> dict[str, object]:
+    wanted: dict[str, object] = {
+        "input_format": dialect.formats(brief.input_format),
+        "output_format": dialect.formats(brief.output_format),
     }
-    for key in ("noise_reduction", "input_audio_noise_reduction"):
-        if key in settings:
-            kind = settings[key]
-            heard["noise_reduction"] = {"type": kind} if isinstance(kind, str) else kind
-    return heard
+    if brief.voice is not None:
+        wanted["voice"] = brief.voice
+    wanted |= own
+    wanted["turn_detection"] = _turn_detection(brief, own)
+    transcription = _transcription(dialect, own)
+    if transcription is not None or dialect.transcription is not None:
+        wanted["transcription"] = transcription
+    return wanted
 
 
-def _transcription(settings: Mapping[str, object]) -> dict[str, object] | None:
-    if settings.get("input_audio_transcription_model", TRANSCRIPTION_MODEL) is None:
+def _transcription(dialect: Dialect, own: Mapping[str, object]) -> Mapping[str, object] | None:
+    asked = own.get("transcription", {})
+    if not isinstance(asked, Mapping):
         return None
-    transcription: dict[str, object] = {"model": TRANSCRIPTION_MODEL}
-    for part in ("model", "language", "prompt"):
-        value = settings.get(f"input_audio_transcription_{part}")
-        if value is not None:
-            transcription[part] = value
-    return transcription
+    return {**(dialect.transcription or {}), **asked} or None
 
 
-def _turn_detection(brief: Brief, settings: Mapping[str, object]) -> dict[str, object]:
-    own = settings.get("turn_detection")
+def _turn_detection(brief: Brief, own: Mapping[str, object]) -> dict[str, object]:
+    asked = own.get("turn_detection")
     detection: dict[str, object] = {"type": "server_vad"}
-    if isinstance(own, Mapping):
-        detection.update(own)
+    if isinstance(asked, Mapping):
+        detection.update(asked)
     # Under `local` the detector still closes turns; whether one is answered or interrupts is then our decision.
     decides = brief.interruption == "provider"
     detection["create_response"] = decides
@@ -88,101 +114,10 @@ def _turn_detection(brief: Brief, settings: Mapping[str, object]) -> dict[str, o
     return detection
 
 
-def _format(audio: AudioFormat) -> dict[str, object]:
-    if audio.encoding == "pcm16":
-        return {"type": "audio/pcm", "rate": audio.rate}
-    return {"type": f"audio/{audio.encoding}"}
-
-
-# --- checks: None, or what the value has to be ---------------------------------------------------------------------
-
-
-def _text(value: object) -> str | None:
-    return None if isinstance(value, str) and value else "a text that is not empty"
-
-
-def _text_or_null(value: object) -> str | None:
-    return None if value is None or (isinstance(value, str) and value) else "a text that is not empty, or null"
-
-
-def _number(low: float, high: float) -> _Check:
-    def check(value: object) -> str | None:
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        return None if number and low <= value <= high else f"a number from {low:g} to {high:g}"  # type: ignore[operator]
-
-    return check
-
-
-def _one_of(*allowed: str) -> _Check:
-    def check(value: object) -> str | None:
-        return None if value in allowed else "one of " + ", ".join(allowed)
-
-    return check
-
-
-def _noise_reduction(value: object) -> str | None:
-    kind = value.get("type") if isinstance(value, Mapping) else value
-    return None if kind in ("near_field", "far_field", None) else "near_field, far_field or null"
-
-
-_SETTINGS: Final[Mapping[str, _Check | None]] = {
-    "voice": _text,
-    "input_audio_transcription_language": _text,
-    "input_audio_transcription_model": _text_or_null,
-    "input_audio_transcription_prompt": _text,
-    "turn_detection": None,
-    "noise_reduction": _noise_reduction,
-    "input_audio_noise_reduction": _noise_reduction,
-    "speed": _number(0.25, 1.5),
-}
-_TURN_DETECTION: Final[Mapping[str, _Check | None]] = {
-    "type": _one_of("server_vad", "semantic_vad"),
-    "threshold": _number(0, 1),
-    "prefix_padding_ms": _number(0, 10_000),
-    "silence_duration_ms": _number(0, 10_000),
-    "idle_timeout_ms": _number(0, 600_000),
-    "eagerness": _one_of("auto", "low", "medium", "high"),
-}
-_NESTED: Final = {"turn_detection": _TURN_DETECTION}
-_SEMANTIC_ONLY: Final = frozenset({"eagerness"})
-_DECIDED: Final = frozenset({"create_response", "interrupt_response"})
-
-
-def _faults(path: str, value: object, known: Mapping[str, _Check | None]) -> list[str]:
-    if not isinstance(value, Mapping):
-        return [f"{path} is {value!r}, it has to be an object"]
-    faults: list[str] = []
-    for key, setting in value.items():
-        where = f"{path}.{key}"
-        if key not in known:
-            faults.append(_unknown(where, str(key), known))
-            continue
-        check = known[key]
-        wanted = check(setting) if check else None
-        if wanted:
-            faults.append(f"{where} is {setting!r}, it has to be {wanted}")
-        elif key in _NESTED:
-            faults += _faults(where, setting, _NESTED[key])
-    if known is _TURN_DETECTION:
-        faults += _mismatches(path, value)
-    return faults
-
-
-def _unknown(where: str, key: str, known: Mapping[str, object]) -> str:
-    if key in _DECIDED and "eagerness" in known:
-        return f"{where} cannot be set: `interruption` of the agent decides it"
-    nearest = get_close_matches(key, list(known), n=1, cutoff=0.4)
-    hint = f"did you mean {nearest[0]}?" if nearest else "known are " + ", ".join(sorted(known))
-    return f"{where} is unknown; {hint}"
-
-
-def _mismatches(path: str, detection: Mapping[object, object]) -> list[str]:
-    """Keys that belong to the other kind of detector."""
-    semantic = detection.get("type") == "semantic_vad"
-    wrong = [
-        key
-        for key in detection
-        if isinstance(key, str) and key in _TURN_DETECTION and key != "type" and (key in _SEMANTIC_ONLY) is not semantic
-    ]
-    other = "server_vad" if semantic else "semantic_vad"
-    return [f"{path}.{key} belongs to {other}" for key in wrong]
+def _put(into: dict[str, object], path: tuple[str, ...], value: object) -> None:
+    *way, last = path
+    for name in way:
+        deeper = into.setdefault(name, {})
+        assert isinstance(deeper, dict)
+        into = deeper
+    into[last] = value

@@ -2,21 +2,22 @@
 
 import asyncio
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from ssl import SSLContext
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
-from openai import AsyncOpenAI
+from openai import AsyncOpenAI, Omit
 from openai.resources.realtime.realtime import AsyncRealtimeConnection
 from websockets.asyncio.client import ClientConnection
 from websockets.protocol import State
 
 from mediaproviders.contract import ProviderError
 from mediaproviders.openai_realtime import commands, errors
-from mediaproviders.openai_realtime.events import MalformedError, ServerError, SessionCreated, SessionUpdated, read
+from mediaproviders.openai_realtime.dialects import EXPIRED, Dialect
+from mediaproviders.openai_realtime.events import MalformedError, Opened, ServerError, SessionUpdated, read
 from mediaproviders.openai_realtime.uplink import Uplink
 
 MOST_BYTES: Final = 16 * 1024 * 1024
@@ -35,10 +36,11 @@ class Access:
     """How to get in: the SDK's client, the model, and what is wanted of the connection."""
 
     client: AsyncOpenAI
+    dialect: Dialect
     model: str
     session: dict[str, object]
     open_timeout_s: float = 10.0
-    extra_headers: Mapping[str, str] = field(default_factory=dict)
+    extra_headers: Mapping[str, str | Omit] = field(default_factory=dict)
     tls: SSLContext | None = None
 
 
@@ -51,6 +53,8 @@ class Wire(ClientConnection):
 
     uplink: Uplink | None = None
     """What to flush when the congestion is over."""
+    stalled = False
+    """It was given up because the peer did not read."""
     _congested = False
     _stall: asyncio.TimerHandle | None = None
 
@@ -76,7 +80,7 @@ class Wire(ClientConnection):
         """The peer reads slower than we write."""
         super().pause_writing()
         self._congested = True
-        self._stall = self.loop.call_later(STALL_S, self.abort)
+        self._stall = self.loop.call_later(STALL_S, self._give_up)
 
     def resume_writing(self) -> None:
         """The congestion is over."""
@@ -95,6 +99,10 @@ class Wire(ClientConnection):
         """Drop the TCP connection without a word."""
         self.transport.abort()
 
+    def _give_up(self) -> None:
+        self.stalled = True
+        self.abort()
+
     def _calm(self) -> None:
         if self._stall is not None:
             self._stall.cancel()
@@ -104,8 +112,9 @@ class Wire(ClientConnection):
 class Link:
     """One connection to the service, configured and ready to speak."""
 
-    def __init__(self, connection: AsyncRealtimeConnection, wire: Wire) -> None:
+    def __init__(self, connection: AsyncRealtimeConnection, wire: Wire, dialect: Dialect) -> None:
         self._connection = connection
+        self._dialect = dialect
         self.wire = wire
 
     @classmethod
@@ -171,30 +180,32 @@ class Link:
             websocket_connection_options=cast(Any, options),
         )
         connection = await manager.enter()
-        return cls(connection, wires[-1])
+        return cls(connection, wires[-1], access.dialect)
 
     async def _configure(self, session: dict[str, object]) -> None:
-        await self._expect(SessionCreated)
+        opens = self._dialect.opens
+        await self._until(lambda happening: isinstance(happening, Opened) and happening.event in opens)
         await self._connection.send_raw(commands.update_session(session).decode())
         # Audio sent earlier would be heard in the default format.
-        await self._expect(SessionUpdated)
+        await self._until(lambda happening: isinstance(happening, SessionUpdated))
 
-    async def _expect(self, kind: type[SessionCreated] | type[SessionUpdated]) -> None:
+    async def _until(self, awaited: Callable[[object], bool]) -> None:
         while True:
             try:
                 happening = read(await self.receive())
             except MalformedError as fault:
                 raise ProviderError(str(fault), code="protocol", retryable=True) from fault
-            if isinstance(happening, kind):
+            if awaited(happening):
                 return
             if isinstance(happening, ServerError):
-                raise refusal(happening)
+                raise refusal(happening, self._dialect)
 
 
-def refusal(error: ServerError) -> ProviderError:
+def refusal(error: ServerError, dialect: Dialect) -> ProviderError:
     """An error before the session stands: what we asked for does not suit, unless it is the service's own trouble."""
-    retryable = error.code in ("server_error", "rate_limit_exceeded", errors.EXPIRED)
-    return ProviderError(f"{error.code}: {error.message}", code=error.code, retryable=retryable)
+    code = dialect.code_of(error.code, error.message)
+    retryable = code in ("server_error", "rate_limit_exceeded", EXPIRED)
+    return ProviderError(f"{code}: {error.message}", code=code, retryable=retryable)
 
 
 def is_loopback(url: str) -> bool:

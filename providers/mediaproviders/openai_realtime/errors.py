@@ -20,14 +20,14 @@ FATAL: Final = frozenset(
     }
 )
 """Codes after which nothing will work, however often it is tried."""
-EXPIRED: Final = "session_expired"
-ACTIVE_RESPONSE: Final = "conversation_already_has_active_response"
 RECOVERABLE_CLOSES: Final = frozenset({1000, 1001, 1002, 1005, 1006, 1009, 1011, 1012, 1013, 1015})
-"""Close codes after which a new connection may work.
+"""Close codes after which another session may work.
 
 1000 is here for a server that left before we did, 1002 and 1009 for our own answer to a senseless or a huge frame.
 """
 
+_CODES: Final = {"DeploymentNotFound": "model_not_found", "OperationNotSupported": "model_not_found"}
+"""Azure's own words for what others call so."""
 _STATUS_CODES: Final = {
     400: "bad_request",
     401: "invalid_api_key",
@@ -59,7 +59,7 @@ def from_exception(error: BaseException) -> ProviderError:
 
 
 def from_close(closed: ConnectionClosed) -> ProviderError:
-    """The end of a connection that no reconnecting helps, or that came before the session stood."""
+    """The end of a connection that was not ours to end."""
     code, reason = close_code(closed), closed.rcvd.reason if closed.rcvd else ""
     said = f": {reason}" if reason else ""
     return ProviderError(
@@ -76,6 +76,11 @@ def close_code(closed: ConnectionClosed) -> int:
     return closed.sent.code if closed.sent is not None else 1006
 
 
+def stalled() -> ProviderError:
+    """The peer has not read for so long that it is given up."""
+    return ProviderError("the provider does not read any more", code="stalled", retryable=True)
+
+
 def from_code(code: str, message: str) -> ProviderError:
     """An error event that ends the session."""
     return ProviderError(f"{code}: {message}", code=code, retryable=code not in FATAL)
@@ -84,6 +89,7 @@ def from_code(code: str, message: str) -> ProviderError:
 def _from_status(error: InvalidStatus) -> ProviderError:
     status = error.response.status_code
     code, message = _body_error(error.response.body)
+    code = _CODES.get(code, code) if code is not None and not code.isdigit() else None
     code = code or _STATUS_CODES.get(status) or ("server_error" if status >= 500 else f"http_{status}")
     said = f": {message}" if message else ""
     retryable = (status in (408, 429) or status >= 500) and code not in FATAL

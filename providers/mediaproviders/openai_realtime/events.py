@@ -12,7 +12,6 @@ from typing import Any, Final, Literal, cast
 import orjson
 
 from mediaproviders.contract import (
-    AgentTranscript,
     Audio,
     AudioDone,
     CallerTranscript,
@@ -35,8 +34,10 @@ class MalformedError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class SessionCreated:
-    """The service is there."""
+class Opened:
+    """The service is there, says the event of that name."""
+
+    event: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,40 @@ class ResponseEnded:
     usage: Usage | None
 
 
-type Signal = SessionCreated | SessionUpdated | ServerError | ResponseEnded
+@dataclass(frozen=True, slots=True)
+class AgentWords:
+    """Words of an item the agent says: a piece, or (`final`) the whole. `response` is None if it does not say."""
+
+    response: str | None
+    item: str
+    text: str
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CallerSoFar:
+    """All that has been made out of the caller's turn yet; it replaces what came before."""
+
+    item: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ItemAdded:
+    """An item joined the conversation, behind another or as the first."""
+
+    item: str
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemDeleted:
+    """An item left the conversation."""
+
+    item: str
+
+
+type Signal = Opened | SessionUpdated | ServerError | ResponseEnded | AgentWords | CallerSoFar | ItemAdded | ItemDeleted
 type Happening = Event | Signal
 
 
@@ -128,13 +162,18 @@ def _caller_failed(message: Message) -> Fault:
     return Fault(_optional_text(error, "code") or "transcription_failed", f"{_text(message, 'item_id')}: {said}")
 
 
-def _agent_piece(message: Message) -> AgentTranscript:
-    return AgentTranscript(_text(message, "item_id"), _text(message, "delta"), final=False)
+def _caller_so_far(message: Message) -> CallerSoFar:
+    return CallerSoFar(_text(message, "item_id"), _text(message, "transcript"))
 
 
-def _agent_whole(field: str) -> Callable[[Message], AgentTranscript]:
-    def reader(message: Message) -> AgentTranscript:
-        return AgentTranscript(_text(message, "item_id"), _text(message, field), final=True)
+def _agent_piece(message: Message) -> AgentWords:
+    return AgentWords(_optional_text(message, "response_id"), _text(message, "item_id"), _text(message, "delta"), False)
+
+
+def _agent_whole(field: str) -> Callable[[Message], AgentWords]:
+    def reader(message: Message) -> AgentWords:
+        response = _optional_text(message, "response_id")
+        return AgentWords(response, _text(message, "item_id"), _text(message, field), True)
 
     return reader
 
@@ -152,7 +191,9 @@ def _response_ended(message: Message) -> ResponseEnded:
     error = details.get("error") or {}
     reason = _optional_text(error, "code") or _optional_text(error, "type") or _optional_text(details, "reason")
     ended = cast(Literal["completed", "cancelled", "incomplete", "failed"], status)
-    return ResponseEnded(ResponseDone(_text(response, "id"), ended, reason), _usage(response.get("usage")))
+    # xAI puts the usage beside the response, or leaves it empty.
+    usage = _usage(response.get("usage") or message.get("usage"))
+    return ResponseEnded(ResponseDone(_text(response, "id"), ended, reason), usage)
 
 
 def _usage(usage: Message | None) -> Usage | None:
@@ -187,6 +228,18 @@ def _item_done(message: Message) -> ToolCall | None:
     return ToolCall(_text(item, "call_id"), _text(item, "name"), _text(item, "arguments"))
 
 
+def _item_added(message: Message) -> ItemAdded:
+    return ItemAdded(_text(message["item"], "id"), _optional_text(message, "previous_item_id"))
+
+
+def _item_deleted(message: Message) -> ItemDeleted:
+    return ItemDeleted(_text(message, "item_id"))
+
+
+def _opened(message: Message) -> Opened:
+    return Opened(_text(message, "type"))
+
+
 def _error(message: Message) -> ServerError:
     error = message["error"]
     code = _optional_text(error, "code") or _optional_text(error, "type") or "unknown"
@@ -216,7 +269,12 @@ _READERS: Final[Mapping[str, Callable[[Message], Happening | None]]] = {
     "conversation.item.input_audio_transcription.delta": _caller_piece,
     "conversation.item.input_audio_transcription.completed": _caller_whole,
     "conversation.item.input_audio_transcription.failed": _caller_failed,
-    "session.created": lambda _: SessionCreated(),
+    "conversation.item.input_audio_transcription.updated": _caller_so_far,
+    "conversation.item.added": _item_added,
+    "conversation.item.created": _item_added,
+    "conversation.item.deleted": _item_deleted,
+    "session.created": _opened,
+    "conversation.created": _opened,
     "session.updated": lambda _: SessionUpdated(),
     "error": _error,
 }

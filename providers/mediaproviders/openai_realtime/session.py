@@ -14,87 +14,110 @@ from mediaproviders.contract import (
     Fault,
     Interrupted,
     ProviderError,
-    Reconnected,
+    ResponseDone,
     ResponseStarted,
     SpeechStarted,
     SpeechStopped,
     Told,
     ToolCall,
     TurnCommitted,
+    Used,
 )
-from mediaproviders.history import History
 from mediaproviders.openai_realtime import commands, errors
 from mediaproviders.openai_realtime.answers import Answers
+from mediaproviders.openai_realtime.dialects import ACTIVE_RESPONSE, EXPIRED, NO_ACTIVE_RESPONSE, OPENAI, Dialect
 from mediaproviders.openai_realtime.events import (
+    AgentWords,
+    CallerSoFar,
+    ItemAdded,
+    ItemDeleted,
     MalformedError,
+    Opened,
     ResponseEnded,
     ServerError,
-    SessionCreated,
     SessionUpdated,
     read,
 )
+from mediaproviders.openai_realtime.items import AgentItems, Order
 
 MOST_NONSENSE: Final = 20
 """Senseless messages in a row after which the peer is given up."""
 
 
 class Session:
-    """One conversation, over however many connections. `send` takes a command as the bytes of a message."""
+    """One conversation over one connection. `send` takes a command as the bytes of a message."""
 
-    def __init__(self, brief: Brief, send: Callable[[bytes], None]) -> None:
+    def __init__(self, brief: Brief, send: Callable[[bytes], None], dialect: Dialect = OPENAI) -> None:
         self._brief = brief
         self._send = send
+        self._dialect = dialect
         self._provider_decides = brief.interruption == "provider"
-        self.history = History(brief.history, brief.output_format)
-        self.answers = Answers(send, provider_decides=self._provider_decides)
+        answer = commands.create_answer(brief, dialect)
+        self.answers = Answers(send, answer=answer, provider_decides=self._provider_decides)
         self.events: deque[Event] = deque()
         """What the server has not yet taken."""
         self.ignored = 0
-        """Events of the provider we have no use for."""
+        """Events of the service we have no use for."""
         self.malformed = 0
         """Messages that made no sense."""
         self.failure: ProviderError | None = None
         """Why the session cannot go on."""
-        self.expired = False
-        """The provider ended the session because of its age."""
+        self._items = AgentItems(brief.output_format.bytes_per_ms)
+        self._order = Order() if brief.modality == "text" else None
+        self._amends: dict[str, tuple[str, str]] = {}
+        """Items to replace once their response is over: that response, and the text."""
+        self._response_of: dict[str, str] = {}
+        self._calls: set[str] = set()
+        self._turns: dict[str, str | None] = {}
+        """The transcript of each turn of the caller so far; None: it is final."""
         self._nonsense_in_a_row = 0
         self._audible = False
-        self._items: dict[str, str] = {}
-        """Which response an item of the agent belongs to."""
 
     # --- commands ---
 
     def remember(self, told: Iterable[Told]) -> None:
         """Tell the service what was said before this session."""
         told = tuple(told)
-        self.history.remember(told)
-        for message in commands.tell(told):
+        for each in told:
+            if isinstance(each, Used):
+                self._calls.add(each.call)
+                if each.output is None:
+                    self.answers.called_before(each.call)
+        for message in commands.tell(told, self._dialect.agent_text):
             self._send(message)
 
     def greet(self) -> None:
         """Have the greeting spoken, if the brief has one."""
-        brief = self._brief
-        if brief.greeting:
-            self.answers.ask(commands.create_greeting(brief.instructions, brief.greeting, has_tools=bool(brief.tools)))
+        if self._brief.greeting:
+            self.answers.ask(commands.create_greeting(self._brief, self._brief.greeting, self._dialect))
 
     def truncate(self, item: str, heard_ms: int) -> None:
-        """Cut `item` to what was heard, here and at the provider; unknown items are left alone."""
-        told_ms = self.history.truncate(item, heard_ms)
-        if told_ms is not None:
+        """Cut `item` to what was heard, here and at the service; unknown items are left alone."""
+        told_ms = self._items.truncate(item, heard_ms)
+        if told_ms is not None and self._order is None:
             self._send(commands.truncate_item(item, told_ms))
+
+    def amend(self, item: str, text: str) -> None:
+        """Text modality: put what was heard in the place of `item`; unknown items are left alone."""
+        if self._order is None or not self._items.cut(item):
+            return
+        response = self._response_of.get(item)
+        if response is not None and response == self.answers.active:
+            # The service is still writing it; replaced now, it would come back.
+            self._amends[item] = (response, text)
+        else:
+            self._replace(self._order, item, text)
 
     def send_tool_result(self, call: str, output: str) -> None:
         """Answer a tool call."""
         if not self.answers.waits_for(call):
             self.events.append(Fault("unknown_call", f"no tool call {call} waits for a result"))
             return
-        self.history.answered(call, output)
         self._send(commands.add_call_output(call, output))
         self.answers.answered(call)
 
     def send_text(self, text: str) -> None:
         """The caller wrote something that is to be answered."""
-        self.history.typed(text)
         self._send(commands.add_message("user", text))
         self.answers.ask()
 
@@ -106,7 +129,7 @@ class Session:
     # --- messages ---
 
     def receive(self, raw: bytes | str) -> None:
-        """One message of the provider."""
+        """One message of the service."""
         try:
             happening = read(raw)
         except MalformedError as fault:
@@ -118,24 +141,6 @@ class Session:
         else:
             _HANDLERS[type(happening)](self, happening)
 
-    def restart(self, reason: str) -> None:
-        """A new connection stands in for the lost one: tell it what was said, and ask again for what was due."""
-        due = self.answers.restart()
-        if due is not None:
-            self.history.forget_unfinished()
-        self._items.clear()
-        self._audible = self.expired = False
-        self._nonsense_in_a_row = 0
-        self.replay()
-        self.events.append(Reconnected(reason))
-        if due is not None:
-            self.answers.ask(due)
-
-    def replay(self) -> None:
-        """Tell a new connection what was said so far."""
-        for message in commands.tell(self.history.told()):
-            self._send(message)
-
     def _nonsense(self, fault: MalformedError) -> None:
         self.malformed += 1
         self._nonsense_in_a_row += 1
@@ -143,29 +148,59 @@ class Session:
         if self._nonsense_in_a_row > MOST_NONSENSE:
             self.failure = ProviderError("the provider sends nothing that makes sense", code="protocol", retryable=True)
 
-    # --- happenings ---
+    # --- what the agent says ---
+
+    def _goes_on(self, response: str) -> bool:
+        """`response` may be added to. One that was never announced begins here; one that is over stays over."""
+        answers = self.answers
+        if response == answers.active:
+            return response not in answers.void
+        if response in answers.void:
+            return False
+        if response in answers.over:
+            answers.void.add(response)
+            self.events.append(Fault("wrong_order", f"response {response} went on after its end"))
+            return False
+        self._on_response_started(ResponseStarted(response))
+        return response not in answers.void
 
     def _on_audio(self, audio: Audio) -> None:
-        if audio.response in self.answers.void or not self.history.agent_audio(audio.item, len(audio.data)):
-            return
-        self._items[audio.item] = audio.response
-        self._audible = True
-        self.events.append(audio)
+        if self._goes_on(audio.response) and self._items.add_audio(audio.item, len(audio.data)):
+            self._response_of[audio.item] = audio.response
+            self._audible = True
+            self.events.append(audio)
 
     def _on_audio_done(self, done: AudioDone) -> None:
-        if done.response not in self.answers.void:
+        if self._goes_on(done.response):
             self.events.append(done)
 
-    def _on_agent_words(self, words: AgentTranscript) -> None:
-        if self._items.get(words.item, self.answers.active) in self.answers.void:
-            return
-        if self.history.agent_words(words.item, words.text, final=words.final):
-            self.events.append(words)
+    def _on_agent_words(self, words: AgentWords) -> None:
+        response = words.response or self._response_of.get(words.item) or self.answers.active
+        if (response is None or self._goes_on(response)) and self._items.add_words(words.item):
+            if response is not None:
+                self._response_of[words.item] = response
+            self.events.append(AgentTranscript(words.item, words.text, words.final))
+
+    def _on_tool_call(self, call: ToolCall) -> None:
+        if call.call not in self._calls:
+            self._calls.add(call.call)
+            self.answers.called(call.call)
+            self.events.append(call)
+
+    # --- what the caller says ---
 
     def _on_caller_words(self, words: CallerTranscript) -> None:
-        if words.final:
-            self.history.caller_words(words.item, words.text)
-        self.events.append(words)
+        so_far = self._turns.get(words.item, "")
+        if so_far is not None:
+            self._turns[words.item] = None if words.final else so_far + words.text
+            self.events.append(words)
+
+    def _on_caller_so_far(self, words: CallerSoFar) -> None:
+        so_far = self._turns.get(words.item, "")
+        # What was revised cannot be taken back piece by piece: the whole puts it right.
+        if so_far is not None and len(words.text) > len(so_far) and words.text.startswith(so_far):
+            self._turns[words.item] = words.text
+            self.events.append(CallerTranscript(words.item, words.text[len(so_far) :], final=False))
 
     def _on_speech_started(self, started: SpeechStarted) -> None:
         self.answers.speaking = True
@@ -181,63 +216,103 @@ class Session:
         self.events.append(stopped)
 
     def _on_turn(self, turn: TurnCommitted) -> None:
-        self.history.caller_turn(turn.item)
         self.answers.turn_committed()
         self.events.append(turn)
 
+    # --- responses ---
+
     def _on_response_started(self, started: ResponseStarted) -> None:
-        self.answers.created(started.response)
+        answers = self.answers
+        if started.response == answers.active:
+            return
+        if answers.active is not None:
+            # Some services say nothing more of a response that was stopped before its first word.
+            self._end(ResponseDone(answers.active, "cancelled", "abandoned"))
+        answers.created(started.response)
         self.events.append(started)
 
     def _on_response_ended(self, ended: ResponseEnded) -> None:
         done = ended.done
+        if done.response in self.answers.over:
+            return
         if done.reason == "turn_detected" and done.response not in self.answers.void:
             self.answers.void.add(done.response)
             self.events.append(Interrupted())
-        self.history.agent_finished()
         if ended.usage is not None:
             self.events.append(ended.usage)
-        self.events.append(done)
-        self.answers.done(done.response, answered=done.status != "cancelled")
+        self._end(done)
         if done.status == "failed" and done.reason in errors.FATAL:
             self.failure = errors.from_code(done.reason, "the response failed")
 
-    def _on_tool_call(self, call: ToolCall) -> None:
-        if self.history.called(call):
-            self.answers.called(call.call)
-            self.events.append(call)
+    def _end(self, done: ResponseDone) -> None:
+        self.events.append(done)
+        for item, (response, text) in list(self._amends.items()):
+            if response == done.response and self._order is not None:
+                del self._amends[item]
+                self._replace(self._order, item, text)
+        self.answers.done(done.response, answered=done.status != "cancelled")
+
+    def _replace(self, order: Order, item: str, text: str) -> None:
+        if not text.strip():
+            gone = order.remove(item)
+            if gone is not None:
+                self._send(commands.delete_item(gone))
+            return
+        places = order.replace(item)
+        if places is not None:
+            old, new, after = places
+            self._send(commands.delete_item(old))
+            self._send(commands.put_agent_message(new, text, after, self._dialect.agent_text))
+
+    # --- the rest ---
+
+    def _on_item_added(self, added: ItemAdded) -> None:
+        if self._order is not None:
+            self._order.added(added.item, added.after)
+
+    def _on_item_deleted(self, deleted: ItemDeleted) -> None:
+        if self._order is not None:
+            self._order.deleted(deleted.item)
 
     def _on_error(self, error: ServerError) -> None:
-        if error.code in errors.FATAL:
-            self.failure = errors.from_code(error.code, error.message)
-        if error.code == errors.EXPIRED:
-            self.expired = True
+        code = self._dialect.code_of(error.code, error.message)
+        if code in errors.FATAL or code == EXPIRED:
+            self.failure = errors.from_code(code, error.message)
+        self.events.append(Fault(code, error.message))
+        answers = self.answers
+        if code == NO_ACTIVE_RESPONSE and answers.active in answers.void:
+            about = error.about or f"{commands.CANCEL}{answers.active}"
+            if about == f"{commands.CANCEL}{answers.active}":
+                self._end(ResponseDone(str(answers.active), "cancelled", "abandoned"))
+            return
         ours = error.about in (commands.ANSWER, commands.GREETING)
-        busy = error.code == errors.ACTIVE_RESPONSE
-        if (ours and busy) or (self.answers.asking and (ours or (busy and error.about is None))):
-            self.answers.refused(busy=busy)
-        self.events.append(Fault(error.code, error.message))
+        busy = code == ACTIVE_RESPONSE
+        if (ours and busy) or (answers.asking and (ours or (busy and error.about is None))):
+            answers.refused(busy=busy)
 
     def _on_fault(self, fault: Fault) -> None:
         self.events.append(fault)
 
-    def _on_session(self, _: SessionCreated | SessionUpdated) -> None:
+    def _on_session(self, _: Opened | SessionUpdated) -> None:
         self.ignored += 1
 
 
 _HANDLERS: Final[dict[type[Any], Callable[[Session, Any], None]]] = {
     Audio: Session._on_audio,
     AudioDone: Session._on_audio_done,
-    AgentTranscript: Session._on_agent_words,
+    AgentWords: Session._on_agent_words,
     CallerTranscript: Session._on_caller_words,
+    CallerSoFar: Session._on_caller_so_far,
     SpeechStarted: Session._on_speech_started,
     SpeechStopped: Session._on_speech_stopped,
     TurnCommitted: Session._on_turn,
     ResponseStarted: Session._on_response_started,
     ResponseEnded: Session._on_response_ended,
     ToolCall: Session._on_tool_call,
+    ItemAdded: Session._on_item_added,
+    ItemDeleted: Session._on_item_deleted,
     ServerError: Session._on_error,
     Fault: Session._on_fault,
-    SessionCreated: Session._on_session,
+    Opened: Session._on_session,
     SessionUpdated: Session._on_session,
 }

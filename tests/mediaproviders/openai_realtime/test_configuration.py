@@ -72,8 +72,8 @@ def test_transcription_can_be_switched_off():
     ("own", "words"),
     [
         ({"vioce": "x"}, ["openai_realtime.vioce", "voice"]),
-        ({"temperature": 1}, ["openai_realtime.temperature is unknown"]),
-        ({"speed": 3}, ["openai_realtime.speed is 3", "0.25"]),
+        ({"temperature": 1}, ["openai_realtime.temperature is not taken by OpenAI"]),
+        ({"speed": 3}, ["openai_realtime.speed is 3", "1.5"]),
         ({"speed": True}, ["openai_realtime.speed is True"]),
         ({"voice": ""}, ["openai_realtime.voice"]),
         ({"noise_reduction": "car"}, ["near_field"]),
@@ -81,8 +81,8 @@ def test_transcription_can_be_switched_off():
         ({"turn_detection": {"silence_ms": 3}}, ["turn_detection.silence_ms", "silence_duration_ms"]),
         ({"turn_detection": {"threshold": 2}}, ["turn_detection.threshold is 2"]),
         ({"turn_detection": {"create_response": True}}, ["create_response", "interruption"]),
-        ({"turn_detection": {"eagerness": "low"}}, ["turn_detection.eagerness belongs to semantic_vad"]),
-        ({"turn_detection": {"type": "semantic_vad", "threshold": 0.5}}, ["threshold belongs to server_vad"]),
+        ({"turn_detection": {"eagerness": "low"}}, ["turn_detection", "eagerness of semantic_vad"]),
+        ({"turn_detection": {"type": "semantic_vad", "threshold": 0.5}}, ["turn_detection", "threshold of server_vad"]),
         ("voice", ["openai_realtime is 'voice'"]),
     ],
 )

@@ -6,7 +6,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mediaproviders import contract
-from mediaproviders.openai_realtime.events import MalformedError, ResponseEnded, ServerError, read
+from mediaproviders.openai_realtime.events import (
+    AgentWords,
+    CallerSoFar,
+    ItemAdded,
+    ItemDeleted,
+    MalformedError,
+    Opened,
+    ResponseEnded,
+    ServerError,
+    read,
+)  # fmt: skip
 
 
 def wire(kind, **fields):
@@ -26,10 +36,10 @@ def test_audio_of_both_interfaces(name):
 @pytest.mark.parametrize(
     ("raw", "event"),
     [
-        (wire("response.audio_transcript.delta", **IDS, delta="hel"), contract.AgentTranscript("i", "hel", False)),
+        (wire("response.audio_transcript.delta", **IDS, delta="hel"), AgentWords("r", "i", "hel", False)),
         (wire("response.output_audio_transcript.done", **IDS, transcript="hello"),
-         contract.AgentTranscript("i", "hello", True)),
-        (wire("response.output_text.done", **IDS, text="hello"), contract.AgentTranscript("i", "hello", True)),
+         AgentWords("r", "i", "hello", True)),
+        (wire("response.output_text.done", **IDS, text="hello"), AgentWords("r", "i", "hello", True)),
         (wire("response.created", response={"id": "r"}), contract.ResponseStarted("r")),
         (wire("input_audio_buffer.speech_started", item_id="i", audio_start_ms=12), contract.SpeechStarted("i", 12)),
         (wire("input_audio_buffer.speech_started", item_id="i"), contract.SpeechStarted("i", None)),
@@ -47,6 +57,14 @@ def test_audio_of_both_interfaces(name):
         (wire("error", error={"code": None, "type": "invalid_request_error", "message": "m"}),
          ServerError("invalid_request_error", "m", None)),
         (wire("rate_limits.updated", rate_limits=[]), None),
+        (wire("ping", timestamp=1), None),
+        (wire("session.created", session={}), Opened("session.created")),
+        (wire("conversation.created", conversation={}), Opened("conversation.created")),
+        (wire("conversation.item.input_audio_transcription.updated", item_id="i", transcript="ye"),
+         CallerSoFar("i", "ye")),
+        (wire("conversation.item.added", item={"id": "i"}, previous_item_id=None), ItemAdded("i", None)),
+        (wire("conversation.item.created", item={"id": "i"}, previous_item_id="h"), ItemAdded("i", "h")),
+        (wire("conversation.item.deleted", item_id="i"), ItemDeleted("i")),
     ],
 )  # fmt: skip
 def test_table(raw, event):

@@ -14,7 +14,6 @@ from mediaproviders.contract import (
     Brief,
     Fault,
     ProviderError,
-    Reconnected,
     ResponseDone,
     ResponseStarted,
     Said,
@@ -26,7 +25,6 @@ FRAME = bytes(range(160))
 
 
 def provider(server, **options):
-    options.setdefault("reconnect_delays_s", (0.0, 0.05, 0.1))
     return OpenAIRealtime("sk-test", server.url, **options)
 
 
@@ -175,150 +173,58 @@ async def expire(scene):
     await scene.until_closed()
 
 
+async def babble_on(scene):
+    await scene.socket.send("x" * 17_000_000)
+    await scene.until_closed()
+
+
+async def break_the_frames(scene):
+    scene.socket.transport.write(b"\xff\xff\xff\xff nothing of RFC 6455")
+    await scene.until_closed()
+
+
 @pytest.mark.parametrize(
-    ("end", "reason"),
+    ("end", "code"),
     [(drop, "closed_1006"), (leave(1001), "closed_1001"), (leave(1011), "closed_1011"), (leave(1000), "closed_1000"),
-     (expire, "session_expired")],
+     (expire, "session_expired"), (babble_on, "closed_1009"), (break_the_frames, "closed_1002")],
 )  # fmt: skip
-async def test_reconnects_with_configuration_and_history(end, reason):
-    async def first(scene):
+async def test_a_session_ends_with_its_connection(end, code):
+    async def script(scene):
         await scene.open()
         await scene.created("r")
-        await scene.audio("r", "a", FRAME * 50, "One two three four.")
-        await scene.done("r")
-        await scene.expect("conversation.item.truncate")
-        await scene.send("input_audio_buffer.committed", item_id="u")
-        kind = "conversation.item.input_audio_transcription.completed"
-        await scene.send(kind, item_id="u", transcript="And five?")
+        await scene.audio("r", "a", FRAME)
         await end(scene)
 
-    async def second(scene):
-        assert (await scene.open())["instructions"] == "Be brief."
-        items = [(await scene.expect("conversation.item.create"))["item"] for _ in range(2)]
-        assert [item["content"][0]["text"] for item in items] == ["One two", "And five?"]
-        await scene.expect("response.create")
-        assert [m["type"] for m in scene.got if m["type"] == "input_audio_buffer.append"] == []
-        await scene.expect("input_audio_buffer.append")
-        await scene.until_closed()
-
-    async with ScriptedOpenAI(first, second) as server, provider(server).connect(brief()) as conversation:
-        await take(conversation, 4)
-        conversation.truncate("a", 500)
-        await take(conversation, 2)
-        events = await take(conversation, 1)
-        if reason == "session_expired":
-            assert events == [Fault("session_expired", "60 minutes")]
-            events = await take(conversation, 1)
-        assert events == [Reconnected(reason)]
+    async with ScriptedOpenAI(script) as server, provider(server).connect(brief()) as conversation:
+        assert [type(event) for event in await take(conversation, 2)] == [ResponseStarted, Audio]
+        if end is expire:
+            assert await take(conversation, 1) == [Fault("session_expired", "60 minutes")]
+        for _ in range(2):
+            with pytest.raises(ProviderError) as ended:
+                await take(conversation, 1)
+            assert (ended.value.code, ended.value.retryable) == (code, True)
+        # Nobody asks who has just been told; what is sent all the same goes nowhere.
         conversation.send_audio(FRAME)
-        await asyncio.sleep(0.02)
-
-
-async def test_stale_audio_is_not_sent_to_the_new_connection():
-    opened = asyncio.Event()
-
-    async def first(scene):
-        await scene.open()
-        scene.socket.transport.abort()
-
-    async def second(scene):
-        await opened.wait()
-        await scene.open()
-        message = await scene.expect("input_audio_buffer.append")
-        assert message["audio"].startswith("AAAA")
-        await scene.until_closed()
-
-    async with ScriptedOpenAI(first, second) as server, provider(server).connect(brief()) as conversation:
-        waiting = asyncio.create_task(take(conversation, 1))
-        await asyncio.sleep(0.05)
-        for _ in range(5):
-            conversation.send_audio(b"\xff" * 160)
-        opened.set()
-        assert await waiting == [Reconnected("closed_1006")]
-        assert conversation.dropped_ms == 100
-        conversation.send_audio(bytes(160))
-        await asyncio.sleep(0.02)
-
-
-async def test_huge_message_costs_the_connection_not_the_call():
-    async def first(scene):
-        await scene.open()
-        await scene.socket.send("x" * 17_000_000)
-        await scene.until_closed()
-
-    async def second(scene):
-        await scene.open()
-        await scene.until_closed()
-
-    async with ScriptedOpenAI(first, second) as server, provider(server).connect(brief()) as conversation:
-        assert await take(conversation, 1) == [Reconnected("closed_1009")]
-
-
-async def test_broken_frames_cost_the_connection_not_the_call():
-    async def first(scene):
-        await scene.open()
-        scene.socket.transport.write(b"\xff\xff\xff\xff nothing of RFC 6455")
-        await scene.until_closed()
-
-    async def second(scene):
-        await scene.open()
-        await scene.until_closed()
-
-    async with ScriptedOpenAI(first, second) as server, provider(server).connect(brief()) as conversation:
-        assert await take(conversation, 1) == [Reconnected("closed_1002")]
+        conversation.create_response()
+        assert not conversation.renew("useless")
+    assert len(server.requests) == 1
 
 
 async def test_audio_and_commands_into_a_reset_connection():
-    async def first(scene):
+    async def script(scene):
         await scene.open()
         await scene.expect("input_audio_buffer.append")
         scene.socket.transport.abort()
 
-    async def second(scene):
-        await scene.open()
-        await scene.until_closed()
-
-    async with ScriptedOpenAI(first, second) as server, provider(server).connect(brief()) as conversation:
+    async with ScriptedOpenAI(script) as server, provider(server).connect(brief()) as conversation:
         for _ in range(300):
             conversation.send_audio(FRAME)
             conversation.cancel()
             await asyncio.sleep(0)
-        assert await take(conversation, 1) == [Reconnected("closed_1006")]
+        with pytest.raises(ProviderError) as ended:
+            await take(conversation, 1)
+        assert ended.value.code == "closed_1006"
         assert conversation.dropped_ms > 0
-
-
-async def test_gives_up_after_its_attempts():
-    async def first(scene):
-        await scene.open()
-        scene.socket.transport.abort()
-
-    async with ScriptedOpenAI(first, 503, 500, 503) as server, provider(server).connect(brief()) as conversation:
-        with pytest.raises(ProviderError) as lost:
-            await take(conversation, 1)
-        assert lost.value.retryable
-        assert len(server.requests) == 4
-
-
-async def test_refusal_that_cannot_heal_ends_the_attempts():
-    async def first(scene):
-        await scene.open()
-        scene.socket.transport.abort()
-
-    async with ScriptedOpenAI(first, 401) as server, provider(server).connect(brief()) as conversation:
-        with pytest.raises(ProviderError) as lost:
-            await take(conversation, 1)
-        assert (lost.value.code, len(server.requests)) == ("invalid_api_key", 2)
-
-
-async def test_a_server_that_always_leaves_is_given_up():
-    async def flap(scene):
-        await scene.open()
-        scene.socket.transport.abort()
-
-    async with ScriptedOpenAI(*[flap] * 9) as server, provider(server).connect(brief()) as conversation:
-        with pytest.raises(ProviderError):
-            await take(conversation, 9)
-        assert len(server.requests) == 4
 
 
 async def test_policy_close_is_final():
@@ -391,26 +297,24 @@ async def test_stalled_provider_is_left_in_time():
         released.set()
 
 
-async def test_stall_is_taken_for_a_loss(monkeypatch):
+async def test_stall_ends_the_session(monkeypatch):
     monkeypatch.setattr("mediaproviders.openai_realtime.connection.STALL_S", 0.1)
     released = asyncio.Event()
 
-    async def first(scene):
+    async def script(scene):
         await scene.open()
         # A peer that has begun to read has its system's buffer grown to more than is sent here.
         scene.socket.transport.pause_reading()
         await released.wait()
 
-    async def second(scene):
-        await scene.open()
-        await scene.until_closed()
-
-    async with ScriptedOpenAI(first, second) as server, provider(server).connect(brief()) as conversation:
+    async with ScriptedOpenAI(script) as server, provider(server).connect(brief()) as conversation:
         for n in range(60_000):
             conversation.send_audio(FRAME)
             if n % 500 == 0:
                 await asyncio.sleep(0)
-        assert await take(conversation, 1) == [Reconnected("closed_1006")]
+        with pytest.raises(ProviderError) as ended:
+            await take(conversation, 1)
+        assert (ended.value.code, ended.value.retryable) == ("stalled", True)
         released.set()
 
 

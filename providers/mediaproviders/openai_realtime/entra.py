@@ -1,0 +1,64 @@
+"""Bearer tokens of Microsoft Entra ID, from whatever identity the machine has."""
+
+import asyncio
+import time
+from typing import Any, Final, Protocol
+
+from mediaproviders.contract import ProviderError
+
+SCOPE: Final = "https://cognitiveservices.azure.com/.default"
+EARLY_S: Final = 300.0
+"""A token is replaced so long before it expires."""
+
+
+class Credential(Protocol):
+    """What azure-identity's credentials have in common."""
+
+    def get_token(self, *scopes: str) -> Any:
+        """A token with the attributes `token` and `expires_on`, in s of the Unix epoch; blocks."""
+
+    def close(self) -> None:
+        """Release its connections."""
+
+
+class EntraToken:
+    """The `token` of an :class:`AzureRealtime`: call it for a bearer token, asked for once and kept while it is good.
+
+    Without a credential it is azure-identity's `DefaultAzureCredential`: environment, workload or managed identity,
+    the Azure CLI.
+    """
+
+    def __init__(self, credential: Credential | None = None, *, scope: str = SCOPE) -> None:
+        self._credential = credential
+        self._scope = scope
+        self._token = ""
+        self._good_until = 0.0
+        self._lock = asyncio.Lock()
+
+    async def __call__(self) -> str:
+        """A bearer token. Raises ProviderError if there is none to be had."""
+        # Calls that begin at the same time share one request.
+        async with self._lock:
+            if time.time() >= self._good_until:
+                got = await self._ask()
+                self._token, self._good_until = got.token, got.expires_on - EARLY_S
+        return self._token
+
+    async def close(self) -> None:
+        """Release the credential's connections."""
+        if self._credential is not None:
+            await asyncio.to_thread(self._credential.close)
+
+    async def _ask(self) -> Any:
+        try:
+            return await asyncio.to_thread(self._get)
+        except Exception as error:
+            first = str(error).partition("\n")[0]
+            raise ProviderError(f"no token of Entra ID: {first}", code="invalid_api_key", retryable=False) from error
+
+    def _get(self) -> Any:
+        if self._credential is None:
+            from azure.identity import DefaultAzureCredential  # hundreds of milliseconds, and only Azure needs it
+
+            self._credential = DefaultAzureCredential()
+        return self._credential.get_token(self._scope)
