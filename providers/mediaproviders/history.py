@@ -33,6 +33,7 @@ class History:
     def __init__(self, told: Iterable[Told], audio: AudioFormat) -> None:
         self._bytes_per_ms = audio.bytes_per_ms
         self._items: dict[str, _Spoken | _Called] = {}
+        self._unnamed = 0
         self.remember(told)
 
     def remember(self, told: Iterable[Told]) -> None:
@@ -98,6 +99,15 @@ class History:
         spoken.cut = True
         return heard_ms
 
+    def amend(self, item: str, text: str) -> bool:
+        """Replace what is known of the agent's `item` by `text`, what was heard of it. False: there is no such item."""
+        spoken = self._items.get(item)
+        if not isinstance(spoken, _Spoken) or spoken.speaker != "agent":
+            return False
+        spoken.text = text
+        spoken.cut = True
+        return True
+
     def called(self, call: ToolCall) -> bool:
         """The model called a tool. False: it is known already."""
         key = f"call {call.call}"
@@ -125,16 +135,18 @@ class History:
     def told(self) -> list[Told]:
         """What a new session is to know, in order."""
         told: list[Told] = []
-        last = next(reversed(self._items), None)
-        for key, item in self._items.items():
+        lost = False
+        for item in self._items.values():
             if isinstance(item, _Called):
                 told.append(Used(item.call.call, item.call.name, item.call.arguments, item.output))
-                continue
-            text = item.text.strip()
-            if not text and item.speaker == "caller" and key == last:
-                text = INAUDIBLE
-            if text:
+                lost = False
+            elif text := item.text.strip():
                 told.append(Said(item.speaker, text))
+                lost = False
+            else:
+                lost = lost or item.speaker == "caller"
+        if lost:
+            told.append(Said("caller", INAUDIBLE))
         return told
 
     def _agent(self, item: str) -> _Spoken | None:
@@ -144,8 +156,9 @@ class History:
         return spoken if isinstance(spoken, _Spoken) and spoken.speaker == "agent" else None
 
     def _add(self, spoken: _Spoken) -> None:
-        # A space never starts an id of the provider's.
-        self._items[f" {len(self._items)}"] = spoken
+        # A space never starts an id of the provider's. Counted, because items are also forgotten.
+        self._unnamed += 1
+        self._items[f" {self._unnamed}"] = spoken
 
 
 def cut_text(text: str, heard_ms: int, received_ms: int) -> str:

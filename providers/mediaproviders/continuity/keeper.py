@@ -1,0 +1,263 @@
+"""Keeps a session behind a conversation: opens the first, the next ahead of a limit, and another for one that is lost.
+
+One task at a time: it waits for the end of the current session's life, or replaces one that has ended.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Coroutine, Sequence
+from typing import Any, Final, Protocol
+
+from mediaproviders.continuity.attempts import Attempts
+from mediaproviders.continuity.line import Line
+from mediaproviders.continuity.schedule import Floor, Window, window
+from mediaproviders.continuity.settings import Candidate, ContinuitySettings
+from mediaproviders.contract import Brief, Event, ProviderError
+
+_ASK_S: Final = 2.0
+"""How often a session is asked whether its provider has announced its end."""
+_LEAVE_S: Final = 3.0
+"""Patience with sessions that are being closed, at the end of the conversation."""
+_AGAIN_S: Final = 3.0
+"""After all attempts to open the next session have failed, while the present one still works."""
+
+
+class Stage(Protocol):
+    """The conversation, as the keeper sees it."""
+
+    def take(self, line: Line, event: Event) -> None:
+        """A session has an event."""
+
+    def crowded(self) -> Awaitable[None] | None:
+        """What to wait for before sessions are read further, if anything."""
+
+    def adopt(self, line: Line, reason: str | None) -> None:
+        """Go on with this session; `reason` if that is to be told."""
+
+    def lost(self) -> None:
+        """There is no session until another is adopted."""
+
+    def fail(self, error: Exception) -> None:
+        """There will be none any more."""
+
+    def refused(self, name: str, error: ProviderError) -> None:
+        """A candidate could not be opened."""
+
+    def lingers_s(self) -> float:
+        """How long an exchanged session may still have something to tell."""
+
+
+class Keeper:
+    """Opens, exchanges, replaces and leaves the sessions of one conversation."""
+
+    def __init__(
+        self,
+        candidates: Sequence[Candidate],
+        settings: ContinuitySettings,
+        brief: Brief,
+        floor: Floor,
+        stage: Stage,
+    ) -> None:
+        self.current: Line | None = None
+        self.rollovers = 0
+        self.reconnects = 0
+        self.failovers = 0
+        self.name = candidates[0].name
+        """The candidate in use, or last used."""
+        self._candidates = candidates
+        self._settings = settings
+        self._brief = brief
+        self._floor = floor
+        self._stage = stage
+        self._attempts = Attempts(len(candidates), settings.delays_s)
+        self._ahead: Line | None = None
+        self._work: asyncio.Task[None] | None = None
+        self._lines: set[Line] = set()
+        self._adopted = 0
+        self._adopted_at = 0.0
+        self._clock = asyncio.get_running_loop().time
+
+    async def begin(self) -> None:
+        """Open the first candidate that can be opened. Raises the last one's ProviderError if none can."""
+        deadline = self._clock() + self._settings.open_s
+        error: ProviderError | None = None
+        for index in range(len(self._candidates)):
+            patience_s = (deadline - self._clock()) / (len(self._candidates) - index)
+            try:
+                line = await self._open(index, patience_s)
+            except ProviderError as refused:
+                error = refused
+                continue
+            if index:
+                self.failovers += 1
+            self._adopt(line, None)
+            return
+        assert error is not None
+        raise error
+
+    async def close(self) -> None:
+        """Leave all sessions."""
+        self.current = None
+        tasks = {line.task for line in self._lines}
+        if self._work is not None:
+            self._work.cancel()
+            tasks.add(self._work)
+        for line in self._lines:
+            line.leave()
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=_LEAVE_S)
+            for task in late:
+                task.cancel()
+
+    # --- a session's calls ---
+
+    def take(self, line: Line, event: Event) -> None:
+        """A session has an event."""
+        self._stage.take(line, event)
+
+    def crowded(self) -> Awaitable[None] | None:
+        """What to wait for before it is read further, if anything."""
+        return self._stage.crowded()
+
+    def ended(self, line: Line, error: Exception) -> None:
+        """A session has ended by itself. One opened ahead is missed by whoever waits for it."""
+        if line is not self.current:
+            return
+        self.current = None
+        if self._clock() - self._adopted_at >= self._settings.steady_s:
+            self._attempts.renew()
+        self._stage.lost()
+        if isinstance(error, ProviderError):
+            self._do(self._replace(line, error))
+        else:
+            self._stage.fail(error)
+
+    # --- ahead of a limit ---
+
+    def _window(self, line: Line) -> Window | None:
+        return window(line.since, line.traits.max_connection_s, line.ending_at, self._settings)
+
+    async def _renew(self, line: Line) -> None:
+        """Exchange `line` before the end of its life."""
+        while (end := self._window(line)) is None or self._clock() < end.opens:
+            if not line.may_announce_its_end and end is None:
+                return
+            wait_s = end.opens - self._clock() if end is not None else _ASK_S
+            await asyncio.sleep(min(wait_s, _ASK_S) if line.may_announce_its_end else wait_s)
+        attempts = Attempts(len(self._candidates), self._settings.delays_s)
+        while True:
+            end = self._window(line) or end
+            if self._ahead is None or self._ahead.over:
+                self._ahead = await self._open_ahead(line.index, attempts, settle=self._clock() >= end.relaxes)
+            elif end.ripe(self._clock(), self._floor):
+                self._exchange(line, self._ahead)
+                return
+            await asyncio.sleep(self._settings.look_s)
+
+    async def _open_ahead(self, index: int, attempts: Attempts, *, settle: bool) -> Line | None:
+        """One attempt. `settle`: time is short, so another candidate will do."""
+        order = [each for each in attempts.order(index) if attempts.left(each)]
+        if not order or (order[0] != index and not settle and not attempts.barred(index)):
+            attempts.renew()
+            await asyncio.sleep(_AGAIN_S)
+            return None
+        delay_s = attempts.take(order[0]) or 0.0
+        await asyncio.sleep(delay_s)
+        try:
+            return await self._open(order[0], self._settings.total_s)
+        except ProviderError as refused:
+            if not refused.retryable:
+                attempts.bar(order[0])
+            return None
+
+    def _exchange(self, old: Line, new: Line) -> None:
+        self._ahead = None
+        self.rollovers += 1
+        reason = None
+        if new.index != old.index:
+            self.failovers += 1
+            reason = f"{old.name} could not go on, {new.name} took over"
+        self._adopt(new, reason)
+        lingers_s = self._stage.lingers_s()
+        if lingers_s > 0:
+            asyncio.get_running_loop().call_later(lingers_s, old.leave)
+        else:
+            old.leave()
+
+    # --- after a loss ---
+
+    async def _replace(self, lost: Line, error: ProviderError) -> None:
+        """Find another session; give up when there is none."""
+        if not error.retryable:
+            self._attempts.bar(lost.index)
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None and not ahead.over:
+            self._stand_in(ahead, lost, error)
+            return
+        last = error
+        for index in self._attempts.order(lost.index):
+            found = await self._attempt(index)
+            if isinstance(found, Line):
+                self._stand_in(found, lost, error)
+                return
+            last = found or last
+        self._stage.fail(last)
+
+    async def _attempt(self, index: int) -> Line | ProviderError | None:
+        """A session by the candidate, the last reason why there is none, or nothing if it has no attempts left."""
+        error: ProviderError | None = None
+        try:
+            async with asyncio.timeout(self._settings.total_s):
+                while (delay_s := self._attempts.take(index)) is not None:
+                    await asyncio.sleep(delay_s)
+                    try:
+                        return await self._open(index, self._settings.total_s)
+                    except ProviderError as refused:
+                        error = refused
+                        if not refused.retryable:
+                            self._attempts.bar(index)
+        except TimeoutError:
+            pass
+        return error
+
+    def _stand_in(self, line: Line, lost: Line, error: ProviderError) -> None:
+        reason = error.code
+        if line.index == lost.index:
+            self.reconnects += 1
+        else:
+            self.failovers += 1
+            reason = f"{lost.name} was lost ({error.code}), {line.name} took over"
+        self._adopt(line, reason)
+
+    # --- both ---
+
+    async def _open(self, index: int, patience_s: float) -> Line:
+        candidate = self._candidates[index]
+        try:
+            line = Line(index, candidate, self._brief, self)
+            self._lines.add(line)
+            line.task.add_done_callback(lambda _: self._lines.discard(line))
+            await line.open(patience_s)
+        except ProviderError as error:
+            self._stage.refused(candidate.name, error)
+            raise
+        return line
+
+    def _adopt(self, line: Line, reason: str | None) -> None:
+        line.number, self._adopted = self._adopted, self._adopted + 1
+        self.current = line
+        self.name = line.name
+        self._adopted_at = self._clock()
+        self._stage.adopt(line, reason)
+        self._do(self._renew(line))
+
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        """This, and nothing else any more."""
+        before = self._work
+        if before is not None and before is not asyncio.current_task():
+            before.cancel()
+        self._work = asyncio.create_task(work)
+        self._work.add_done_callback(self._done)
+
+    def _done(self, work: asyncio.Task[None]) -> None:
+        if not work.cancelled() and (error := work.exception()) is not None and isinstance(error, Exception):
+            self._stage.fail(error)

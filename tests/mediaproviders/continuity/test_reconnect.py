@@ -1,0 +1,448 @@
+"""A session is lost: another one of the same model goes on."""
+
+import asyncio
+
+import pytest
+
+from mediaproviders.contract import (
+    PCMU,
+    Brief,
+    Fault,
+    Interrupted,
+    ProviderError,
+    Said,
+    SpeechStarted,
+    SpeechStopped,
+    ToolCall,
+    TurnCommitted,
+    Used,
+)
+from mediaproviders.history import INAUDIBLE
+from support.virtual_time import settle, tell
+
+FRAME = b"\x01" * 160
+
+
+def asked(session):
+    """What a session was asked for, apart from the history."""
+    return [each for each in session.told if each[0] != "remember"]
+
+
+def remembers(session):
+    return [each[1:] for each in session.told if each[0] == "remember"]
+
+
+async def lose(w):
+    """The session is lost; its successor comes at once, or half a second later if that was lost too."""
+    w.session.lose()
+    await settle()
+    if w.models[0].slow_s == 0:
+        await asyncio.sleep(0.6)
+
+
+def test_goes_on_with_history_and_asks_again(world):
+    async def story():
+        async with world() as w:
+            w.session.turn("Where is my parcel?")
+            n = w.session.begin("It is in", ms=400)
+            await settle()
+            await lose(w)
+            assert len(w.models[0].sessions) == 2
+            assert remembers(w.session) == [(Said("caller", "Where is my parcel?"),)]
+            assert asked(w.session) == [("create",)]
+            assert w.session.told[0][0] == "remember"
+            assert w.reasons == ["closed_1006"]
+            assert w.models[0].sessions[0].left
+            w.session.say("It is in Berlin.", ms=400)
+            await settle()
+            await lose(w)
+            assert remembers(w.session) == [(Said("caller", "Where is my parcel?"), Said("agent", "It is in Berlin."))]
+            assert asked(w.session) == []
+            assert (w.conversation.reconnects, w.conversation.failovers, w.conversation.rollovers) == (2, 0, 0)
+            assert n == 2
+
+    tell(story())
+
+
+def test_session_that_just_ends_is_replaced_too(world):
+    async def story():
+        async with world() as w:
+            await w.does(None)
+            assert w.reasons == ["connection_lost"]
+
+    tell(story())
+
+
+def test_lost_greeting_is_spoken_anew_and_a_heard_one_is_not(world):
+    async def story():
+        async with world(brief=Brief("m", "", PCMU, PCMU, greeting="Hello.")) as w:
+            w.conversation.greet()
+            w.session.begin("Hel", ms=100)
+            await settle()
+            await lose(w)
+            assert asked(w.session) == [("greet",)]
+            assert remembers(w.session) == []
+            w.session.say("Hello.", ms=500)
+            await settle()
+            await lose(w)
+            assert remembers(w.session) == [(Said("agent", "Hello."),)]
+            assert asked(w.session) == []
+
+    tell(story())
+
+
+def test_no_greeting_nothing_asked(world):
+    async def story():
+        async with world() as w:
+            w.conversation.greet()
+            assert asked(w.session) == []
+
+    tell(story())
+
+
+@pytest.mark.parametrize("interruption", ["provider", "local"])
+def test_nothing_due_nothing_asked(world, interruption):
+    async def story():
+        async with world(brief=Brief("m", "", PCMU, PCMU, interruption=interruption)) as w:
+            w.session.say("Hello.")
+            await settle()
+            await lose(w)
+            assert asked(w.session) == []
+
+    tell(story())
+
+
+def test_unanswered_turn_is_answered_although_its_words_are_lost(world):
+    async def story():
+        async with world() as w:
+            w.session.turn()
+            await settle()
+            await lose(w)
+            assert remembers(w.session) == [(Said("caller", INAUDIBLE),)]
+            assert asked(w.session) == [("create",)]
+
+    tell(story())
+
+
+def test_local_turn_is_answered_when_the_server_has_asked(world):
+    async def story():
+        async with world(brief=Brief("m", "", PCMU, PCMU, interruption="local")) as w:
+            w.session.turn("Hi.")
+            await settle()
+            await lose(w)
+            assert asked(w.session) == []
+            w.conversation.create_response()
+            await lose(w)
+            assert asked(w.session) == [("create",)]
+
+    tell(story())
+
+
+def test_caller_who_is_speaking_is_not_talked_over_and_heard_from_the_start(world):
+    async def story():
+        async with world() as w:
+            w.session.begin("Well")
+            for _ in range(100):
+                w.conversation.send_audio(FRAME)
+            await w.does(SpeechStarted("u", None), Interrupted())
+            for _ in range(20):
+                w.conversation.send_audio(b"\x02" * 160)
+            await lose(w)
+            assert asked(w.session) == []
+            heard = b"".join(w.session.heard)
+            assert heard == b"\x01" * 4000 + b"\x02" * 3200
+            assert w.conversation.dropped_ms == 0
+
+    tell(story())
+
+
+def test_lost_answer_to_a_caller_who_speaks_again_is_left_to_the_next(world):
+    async def story():
+        async with world() as w:
+            w.session.turn("One")
+            w.session.does(SpeechStarted("v", None))
+            await settle()
+            await lose(w)
+            assert asked(w.session) == []
+
+    tell(story())
+
+
+def test_closed_turn_is_not_heard_twice_and_stale_audio_is_dropped(world, refused):
+    async def story():
+        model = world.Model(slow_s=1.0)
+        async with world(model) as w:
+            for _ in range(50):
+                w.conversation.send_audio(FRAME)
+            w.session.turn("Hi.")
+            await settle()
+            await lose(w)
+            for n in range(50):
+                w.conversation.send_audio(bytes([n]) * 160)
+                await asyncio.sleep(0.02)
+            await settle()
+            assert len(model.sessions) == 2
+            # The newest 600 ms are no more than the present; what is older is stale.
+            assert w.session.heard == [bytes([n]) * 160 for n in range(20, 50)]
+            assert w.conversation.dropped_ms == pytest.approx(400)
+
+    tell(story())
+
+
+def test_commands_given_while_away_are_made_good(world):
+    async def story():
+        model = world.Model(slow_s=0.5)
+        async with world(model) as w:
+            w.session.say("one two three four", ms=1000)
+            await settle()
+            await lose(w)
+            item = w.events[1].item
+            w.conversation.truncate(item, 500)
+            w.conversation.send_text("12#")
+            w.conversation.instruct("Be kind.")
+            w.conversation.cancel()
+            w.conversation.instruct("Say goodbye.")
+            w.conversation.send_audio(FRAME)
+            await asyncio.sleep(1)
+            assert remembers(w.session) == [(Said("agent", "one two"), Said("caller", "12#"))]
+            assert asked(w.session) == [("instruct", "Say goodbye.")]
+
+    tell(story())
+
+
+def test_instruction_not_carried_out_is_given_again(world):
+    async def story():
+        async with world() as w:
+            w.conversation.instruct("Say goodbye.")
+            w.session.begin("Good")
+            w.session.does(SpeechStarted("u", None))
+            await settle()
+            await lose(w)
+            assert asked(w.session) == [("instruct", "Say goodbye.")]
+            w.session.say("Goodbye.")
+            await settle()
+            await lose(w)
+            assert asked(w.session) == []
+
+    tell(story())
+
+
+def test_tool_that_runs_across_the_loss(world):
+    async def story():
+        async with world() as w:
+            n = w.session.begin("Let me see.")
+            w.session.does(ToolCall("1", "weather", '{"in":"Rome"}'), ToolCall("2", "time", "{}"))
+            w.session.finish(n)
+            await settle()
+            w.conversation.send_tool_result("2", "noon")
+            await lose(w)
+            assert remembers(w.session) == [
+                (
+                    Said("agent", "Let me see."),
+                    Used("told_2", "weather", '{"in":"Rome"}'),
+                    Used("told_3", "time", "{}", "noon"),
+                )
+            ]
+            assert asked(w.session) == []
+            w.conversation.send_tool_result("1", "sunny")
+            ((_, instruction),) = asked(w.session)
+            assert "weather" in instruction
+            assert '{"in":"Rome"}' in instruction
+            assert "sunny" in instruction
+            await lose(w)
+            assert remembers(w.session)[0][1].output == "sunny"
+            assert asked(w.session) == [("create",)]
+
+    tell(story())
+
+
+def test_results_of_several_old_calls_are_told_together(world):
+    async def story():
+        async with world() as w:
+            w.session.does(ToolCall("1", "a", "{}"), ToolCall("2", "b", "{}"))
+            await settle()
+            await lose(w)
+            w.conversation.send_tool_result("1", "one")
+            assert asked(w.session) == []
+            w.conversation.send_tool_result("2", "two")
+            ((kind, instruction),) = asked(w.session)
+            assert kind == "instruct"
+            assert "one" in instruction
+            assert "two" in instruction
+
+    tell(story())
+
+
+def test_result_while_away(world):
+    async def story():
+        async with world(world.Model(slow_s=0.5)) as w:
+            w.session.does(ToolCall("1", "a", "{}"))
+            await settle()
+            await lose(w)
+            w.conversation.send_tool_result("1", "one")
+            await asyncio.sleep(1)
+            assert remembers(w.session) == [(Used("told_1", "a", "{}", "one"),)]
+            assert asked(w.session) == [("create",)]
+
+    tell(story())
+
+
+def test_unknown_result_is_left_to_the_session(world):
+    async def story():
+        async with world() as w:
+            w.conversation.send_tool_result("nobody's", "x")
+            assert asked(w.session) == [("result", "nobody's", "x")]
+
+    tell(story())
+
+
+def test_answer_that_never_began_is_not_asked_for_for_ever(world):
+    async def story():
+        async with world(answer_s=5.0) as w:
+            w.session.turn("Hm.")
+            await settle()
+            await asyncio.sleep(6)
+            await lose(w)
+            assert asked(w.session) == []
+
+    tell(story())
+
+
+# --- attempts ---
+
+
+def test_attempts_are_bounded_and_the_last_error_is_told(world, refused):
+    async def story():
+        model = world.Model(refuses=[None, refused("a"), refused("b"), refused("rate_limit_exceeded")])
+        async with world(model) as w:
+            began = asyncio.get_running_loop().time()
+            w.session.lose()
+            await asyncio.sleep(5)
+            assert [round(at - began, 3) for at in model.asked_at[1:]] == [0.0, 0.5, 2.0]
+            assert w.error.code == "rate_limit_exceeded"
+            assert [event.code for event in w.of(Fault)] == ["a", "b", "rate_limit_exceeded"]
+            assert w.reasons == []
+            with pytest.raises(ProviderError):
+                await anext(w.conversation)
+
+    tell(story())
+
+
+def test_attempts_are_bounded_in_time(world):
+    async def story():
+        model = world.Model()
+        async with world(model, total_s=2.0) as w:
+            model.slow_s = 60.0
+            w.session.lose("closed_1011")
+            await asyncio.sleep(2.5)
+            assert w.error.code in ("timeout", "closed_1011")
+
+    tell(story())
+
+
+def test_refusal_that_cannot_heal_ends_the_attempts(world, refused):
+    async def story():
+        model = world.Model(refuses=[None, refused("invalid_api_key", retryable=False)])
+        async with world(model) as w:
+            w.session.lose()
+            await asyncio.sleep(5)
+            assert w.error.code == "invalid_api_key"
+            assert len(model.asked_at) == 2
+
+    tell(story())
+
+
+def test_final_end_of_a_session_is_final(world):
+    async def story():
+        async with world() as w:
+            w.session.lose("closed_1008", retryable=False)
+            await asyncio.sleep(5)
+            assert w.error.code == "closed_1008"
+            assert len(w.models[0].sessions) == 1
+
+    tell(story())
+
+
+def test_model_that_always_leaves_is_given_up_unless_it_held(world):
+    async def story():
+        async with world() as w:
+            for _ in range(4):
+                w.session.lose()
+                await asyncio.sleep(2)
+            assert w.error is not None
+            assert len(w.models[0].sessions) == 4
+        async with world() as w:
+            for _ in range(9):
+                await asyncio.sleep(10)
+                w.session.lose()
+                await asyncio.sleep(1)
+            assert w.error is None
+            assert len(w.models[0].sessions) == 10
+
+    tell(story())
+
+
+def test_session_that_dies_as_soon_as_it_is_open_is_not_taken(world):
+    async def story():
+        model = world.Model()
+        async with world(model) as w:
+            connect = model.connect
+
+            def stillborn(brief):
+                model.connect = connect
+
+                class Context:
+                    async def __aenter__(self):
+                        self.inner = connect(brief)
+                        session = await self.inner.__aenter__()
+                        session.lose("stillborn")
+                        return session
+
+                    async def __aexit__(self, *exc):
+                        await self.inner.__aexit__(None, None, None)
+
+                return Context()
+
+            model.connect = stillborn
+            w.session.lose("first")
+            await asyncio.sleep(3)
+            assert len(model.sessions) == 3
+            assert w.reasons[0] == "first"
+            assert w.error is None
+
+    tell(story())
+
+
+def test_leaving_while_away(world):
+    async def story():
+        model = world.Model()
+        async with world(model) as w:
+            model.slow_s = 3.0
+            w.session.lose()
+            await settle()
+        assert w.error is None
+        assert len(asyncio.all_tasks()) == 1
+
+    tell(story())
+
+
+def test_programming_error_of_an_adapter_is_not_hidden(world):
+    async def story():
+        async with world() as w:
+            await w.does(RuntimeError("a bug"))
+            assert isinstance(w.error, RuntimeError)
+
+    tell(story())
+
+
+def test_late_reader_gets_events_before_the_error(world):
+    async def story():
+        async with world() as w:
+            w.session.turn("x")
+            w.session.lose("closed_1008", retryable=False)
+            await settle()
+            kinds = [type(event) for event in w.events[:3]]
+            assert kinds == [SpeechStarted, SpeechStopped, TurnCommitted]
+            assert w.error.code == "closed_1008"
+
+    tell(story())
