@@ -1,0 +1,11 @@
+"""What adapters that speak WebSocket have in common: sending without waiting, and without ever falling far behind.
+
+``wire`` is a connection that plain code can write to while it is not congested; ``uplink`` the bounded queue before
+it; ``address`` knows an address of this machine, which no proxy stands before.
+"""
+
+from mediaproviders.websocket.address import is_loopback
+from mediaproviders.websocket.uplink import Uplink, Writer
+from mediaproviders.websocket.wire import CLOSE_S, MOST_BYTES, PING_S, WRITE_BYTES, Wire
+
+__all__ = ["CLOSE_S", "MOST_BYTES", "PING_S", "WRITE_BYTES", "Uplink", "Wire", "Writer", "is_loopback"]
