@@ -33,7 +33,6 @@ class FakeSession(ScriptedConversation):
     def __init__(self, brief):
         super().__init__()
         self.brief = brief
-        self.ending_at = None
         self.left = False
         self._n = 0
 
@@ -65,7 +64,9 @@ class FakeSession(ScriptedConversation):
 
 
 class FakeModel:
-    """`refuses` are raised in turn instead of sessions, None lets one in."""
+    """`refuses` are raised in turn instead of sessions, None lets one in; `announces`: sessions have `ending_at`."""
+
+    announces = True
 
     def __init__(self, refuses=(), slow_s=0.0, **traits):
         self.traits = replace(TRAITS, **traits)
@@ -89,6 +90,8 @@ class FakeModel:
         if refusal is not None:
             raise refusal
         session = FakeSession(brief)
+        if self.announces:
+            session.ending_at = None
         self.sessions.append(session)
         try:
             yield session

@@ -295,14 +295,18 @@ def test_connection_limit_of_the_settings(world):
     tell(story())
 
 
-def test_without_a_limit_there_is_no_renewal(world):
+def test_without_a_limit_nobody_watches(world):
     async def story():
-        async with world() as w:
-            del w.session.ending_at
         model = world.Model()
-        async with world(model) as w:
+        model.announces = False
+        async with world(model):
+            await asyncio.sleep(10)
+            assert len(asyncio.all_tasks()) == 3  # the test, its reader, the session
+        model.announces = True
+        async with world(model):
             await asyncio.sleep(100_000)
-            assert len(model.sessions) == 1
+            assert len(asyncio.all_tasks()) == 4
+            assert len(model.sessions) == 2
 
     tell(story())
 
