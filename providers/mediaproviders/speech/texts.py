@@ -46,7 +46,7 @@ def _cut(text: str, reach: int) -> int:
         last = text[end - 1]
         if last in _ENDS or (last in _ENDS_BEFORE_SPACE and text[end : end + 1].isspace()):
             return end
-    for end in range(reach, reach // 2, -1):
+    for end in range(reach, 0, -1):
         if text[end : end + 1].isspace():
             return end
     return reach

@@ -1,14 +1,13 @@
 """How to get in: the SDK's client for OpenAI, for Azure's GA endpoint, and for Azure's deployments of old."""
 
 from collections.abc import Awaitable, Callable
-from ipaddress import ip_address
 from ssl import SSLContext
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from openai import AsyncAzureOpenAI, AsyncOpenAI, DefaultAsyncHttpxClient, OpenAIError, Timeout
 
 from mediaproviders.contract import ProviderError
+from mediaproviders.speech.loopback import is_loopback
 
 type Key = str | Callable[[], Awaitable[str]]
 """An API key, or a coroutine function that fetches a token whenever one is needed."""
@@ -55,15 +54,7 @@ def _http(base_url: str | None, tls: SSLContext | None) -> DefaultAsyncHttpxClie
     options: dict[str, Any] = {}
     if tls is not None:
         options["verify"] = tls
-    if base_url is not None and _is_loopback(base_url):
+    if is_loopback(base_url):
         # No proxy stands between this machine and itself.
         options["trust_env"] = False
     return DefaultAsyncHttpxClient(**options)
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
