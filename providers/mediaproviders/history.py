@@ -132,6 +132,12 @@ class History:
         for item in unfinished:
             del self._items[item]
 
+    @property
+    def unanswered(self) -> bool:
+        """The last word is not the agent's; nor is there none yet."""
+        told = self.told()
+        return bool(told) and not (isinstance(told[-1], Said) and told[-1].speaker == "agent")
+
     def told(self) -> list[Told]:
         """What a new session is to know, in order."""
         told: list[Told] = []

@@ -147,6 +147,10 @@ class ContinuousConversation:
         """Have the model act on something the caller did not say."""
         self._ask(Ask(instructions=(text,)))
 
+    def renew(self, reason: str) -> bool:
+        """The server waited for this session in vain: replace it, with another candidate if it never said a word."""
+        return self._keeper.renew(reason, proved=self._record.spoke)
+
     # --- events ---
 
     def __aiter__(self) -> AsyncIterator[Event]:
@@ -187,9 +191,9 @@ class ContinuousConversation:
         if start.due is not None:
             self._ask(start.due)
 
-    def lost(self) -> None:
-        """There is no session until another is adopted."""
-        self._record.lose(self._clock())
+    def lost(self, *, in_vain: bool = False) -> None:
+        """There is no session until another is adopted; `in_vain`: what it owed is overdue."""
+        self._record.lose(self._clock(), in_vain=in_vain)
         self._release()
 
     def fail(self, error: Exception) -> None:

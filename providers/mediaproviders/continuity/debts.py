@@ -120,9 +120,9 @@ class Debts:
 
     # --- another session ---
 
-    def lose(self, now: float) -> None:
-        """The session is gone: what it owed is to be asked for again."""
-        fresh = self.owed(now)
+    def lose(self, now: float, *, in_vain: bool = False) -> None:
+        """The session is gone: what it owed is to be asked for again; `in_vain`: and was waited for all the time."""
+        fresh = in_vain or self.owed(now)
         due = self._asked if fresh else None
         self.cut_short = self.generating
         if self.generating:
@@ -134,6 +134,11 @@ class Debts:
         self._active = None
         self._cancel_next = self._turn_open = False
         self._void.clear()
+
+    @property
+    def due(self) -> bool:
+        """There is something to ask the next session for, or a turn that will bring it."""
+        return self._asked is not None or self._results_sent or bool(self.open_calls) or self.speaking
 
     def resume(self) -> Ask | None:
         """What the new session is to be asked for; whoever asks tells so by :meth:`ask`.

@@ -33,8 +33,8 @@ class Stage(Protocol):
     def adopt(self, line: Line, reason: str | None) -> None:
         """Go on with this session; `reason` if that is to be told."""
 
-    def lost(self) -> None:
-        """There is no session until another is adopted."""
+    def lost(self, *, in_vain: bool = False) -> None:
+        """There is no session until another is adopted; `in_vain`: what it owed is overdue."""
 
     def fail(self, error: Exception) -> None:
         """There will be none any more."""
@@ -123,13 +123,38 @@ class Keeper:
         if line is not self.current:
             return
         self.current = None
-        if self._clock() - self._adopted_at >= self._settings.steady_s:
-            self._attempts.renew()
+        self._reward()
         self._stage.lost()
         if isinstance(error, ProviderError):
             self._do(self._replace(line, error))
         else:
             self._stage.fail(error)
+
+    def renew(self, reason: str, *, proved: bool) -> bool:
+        """Replace the current session, which works no longer; one that was not `proved` speaks against its candidate.
+
+        False: there is nothing to replace it with.
+        """
+        line = self.current
+        if line is None:
+            return self._work is not None and not self._work.done()
+        if proved:
+            self._reward()
+        else:
+            self._attempts.bar(line.index)
+        ready = self._ahead is not None and not self._ahead.over and proved
+        if not ready and not any(map(self._attempts.left, range(len(self._candidates)))):
+            return False
+        self.current = None
+        self._stage.lost(in_vain=True)
+        line.leave()
+        self._do(self._replace(line, ProviderError(f"{line.name}: {reason}", code=reason, retryable=proved)))
+        return True
+
+    def _reward(self) -> None:
+        """A session that held has earned all attempts again."""
+        if self._clock() - self._adopted_at >= self._settings.steady_s:
+            self._attempts.renew()
 
     # --- ahead of a limit ---
 
@@ -190,7 +215,9 @@ class Keeper:
         if not error.retryable:
             self._attempts.bar(lost.index)
         ahead, self._ahead = self._ahead, None
-        if ahead is not None and not ahead.over:
+        if ahead is not None and not self._attempts.left(ahead.index):
+            ahead.leave()
+        elif ahead is not None and not ahead.over:
             self._stand_in(ahead, lost, error)
             return
         last = error

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from mediaproviders.continuity.debts import Ask, Debts
+from mediaproviders.continuity.debts import ANSWER, Ask, Debts
 from mediaproviders.continuity.names import Names
 from mediaproviders.continuity.recent import Recent
 from mediaproviders.continuity.settings import ContinuitySettings
@@ -20,6 +20,7 @@ from mediaproviders.contract import (
     Reconnected,
     ResponseDone,
     ResponseStarted,
+    Said,
     SpeechStarted,
     SpeechStopped,
     Told,
@@ -66,15 +67,28 @@ class Record:
         """The caller has said something that is in no closed turn."""
         self._untranscribed: dict[str, float] = {}
         """Closed turns whose words are missing, and since when."""
+        self._spoke = False
         self._plays_until = 0.0
-        self._audible = 0
+        self._audible = -1
         """Whose audio was last received."""
 
     # --- sessions ---
 
-    def lose(self, now: float) -> None:
-        """The session is gone or about to go."""
-        self.debts.lose(now)
+    def lose(self, now: float, *, in_vain: bool = False) -> None:
+        """The session is gone or about to go; `in_vain`: the server waited for it, and nothing came."""
+        debts = self.debts
+        debts.lose(now, in_vain=in_vain)
+        if not in_vain or debts.due:
+            return
+        if self.history.unanswered:
+            debts.ask(ANSWER, now)
+        else:
+            self._mid_turn = True  # what it was to heed is in no turn that we know of
+
+    @property
+    def spoke(self) -> bool:
+        """The current session has said or done something for the caller."""
+        return self._spoke
 
     def begin(self, session: int, *, provider_decides: bool, hears_speech_start: bool) -> Beginning:
         """Another session goes on, the nth, counted from 0."""
@@ -90,12 +104,25 @@ class Record:
             for names in (self._items, self._responses, self._calls):
                 names.begin()
         self._session = session
+        self._spoke = False
         return Beginning(self._told(), audio, due)
 
     def _told(self) -> list[Told]:
-        """The history. Calls get ids of their own: a session may count its own calls from 1 as the last one did."""
-        told = self.history.told()
-        return [replace(each, call=f"told_{n}") if isinstance(each, Used) else each for n, each in enumerate(told, 1)]
+        """The history. Calls get ids of their own: a session may count its own calls from 1 as the last one did.
+
+        Not every session takes the result of another's call. So a tool that is still running is told in words, and
+        its result will be.
+        """
+        told: list[Told] = []
+        for each in self.history.told():
+            if not isinstance(each, Used):
+                told.append(each)
+            elif each.call in self.debts.open_calls:
+                running = f"The tool {each.name} was called with {each.arguments}. Its result will follow."
+                told.append(Said("system", running))
+            else:
+                told.append(replace(each, call=f"told_{len(told) + 1}"))
+        return told
 
     # --- the schedule's questions ---
 
@@ -173,6 +200,7 @@ class Record:
         begins = self._plays_until if self._plays_until > now else now
         self._plays_until = begins + size / self._bytes_per_s
         self._audible = self._session
+        self._spoke = True
         audio.item, audio.response = item, self._responses.unique(audio.response)
         self._emit(audio)
 
@@ -182,6 +210,7 @@ class Record:
     def _on_agent_words(self, words: AgentTranscript, now: float) -> None:
         item = self._items.unique(words.item)
         if self.history.agent_words(item, words.text, final=words.final):
+            self._spoke = True
             self._emit(words if item == words.item else replace(words, item=item))
 
     def _on_speech_started(self, started: SpeechStarted, now: float) -> None:
@@ -242,6 +271,7 @@ class Record:
         if self.history.called(called):
             self._used[called.call] = called
             self.debts.called(called.call)
+            self._spoke = True
             self._emit(called)
 
     def _on_other(self, event: Usage | Fault | Reconnected, now: float) -> None:

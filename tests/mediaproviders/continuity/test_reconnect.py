@@ -10,6 +10,8 @@ from mediaproviders.contract import (
     Fault,
     Interrupted,
     ProviderError,
+    ResponseDone,
+    ResponseStarted,
     Said,
     SpeechStarted,
     SpeechStopped,
@@ -239,7 +241,7 @@ def test_tool_that_runs_across_the_loss(world):
             assert remembers(w.session) == [
                 (
                     Said("agent", "Let me see."),
-                    Used("told_2", "weather", '{"in":"Rome"}'),
+                    Said("system", 'The tool weather was called with {"in":"Rome"}. Its result will follow.'),
                     Used("told_3", "time", "{}", "noon"),
                 )
             ]
@@ -250,7 +252,7 @@ def test_tool_that_runs_across_the_loss(world):
             assert '{"in":"Rome"}' in instruction
             assert "sunny" in instruction
             await lose(w)
-            assert remembers(w.session)[0][1].output == "sunny"
+            assert remembers(w.session)[0][1] == Used("told_2", "weather", '{"in":"Rome"}', "sunny")
             assert asked(w.session) == [("create",)]
 
     tell(story())
@@ -444,5 +446,86 @@ def test_late_reader_gets_events_before_the_error(world):
             kinds = [type(event) for event in w.events[:3]]
             assert kinds == [SpeechStarted, SpeechStopped, TurnCommitted]
             assert w.error.code == "closed_1008"
+
+    tell(story())
+
+
+# --- the server waits in vain ---
+
+
+def test_stalled_answer_is_asked_for_elsewhere(world):
+    async def story():
+        async with world() as w:
+            w.session.say("Hello.")
+            w.session.turn("Why?")
+            await settle()
+            await asyncio.sleep(13)
+            first = w.session
+            assert w.conversation.renew("stalled")
+            assert w.conversation.renew("stalled")  # it is on its way
+            await settle()
+            assert first.left
+            assert w.reasons == ["stalled"]
+            assert remembers(w.session) == [(Said("agent", "Hello."), Said("caller", "Why?"))]
+            assert asked(w.session) == [("create",)]
+            await asyncio.sleep(13)
+            assert not w.conversation.renew("stalled")  # it has not said a word, and there is no other
+
+    tell(story())
+
+
+def test_model_that_stays_mute_is_replaced_by_the_next(world):
+    async def story():
+        first, second = world.Model(), world.Model()
+        async with world(first, second, brief=Brief("m", "", PCMU, PCMU, greeting="Hello.")) as w:
+            w.conversation.greet()
+            await asyncio.sleep(13)
+            assert w.conversation.renew("stalled")
+            await settle()
+            assert w.reasons == ["model-0 was lost (stalled), model-1 took over"]
+            assert asked(second.sessions[0]) == [("greet",)]
+
+    tell(story())
+
+
+def test_voice_that_was_not_heeded_is_heard_by_the_next_session(world):
+    async def story():
+        async with world() as w:
+            w.session.say("Hello.")
+            await settle()
+            for _ in range(500):
+                w.conversation.send_audio(FRAME)
+            assert w.conversation.renew("stalled")
+            await settle()
+            assert w.session.heard == [FRAME] * 400
+            assert asked(w.session) == []
+
+    tell(story())
+
+
+def test_empty_answers_are_asked_for_again(world):
+    async def story():
+        async with world() as w:
+            w.session.say("Hello.")
+            w.session.turn("Why?")
+            w.session.does(ResponseStarted("x"), ResponseDone("x", "completed"))
+            await settle()
+            assert w.conversation.renew("empty-answers")
+            await settle()
+            assert asked(w.session) == [("create",)]
+
+    tell(story())
+
+
+def test_failed_renewal_ends_the_conversation(world, refused):
+    async def story():
+        model = world.Model(refuses=[None] + [refused()] * 3)
+        async with world(model) as w:
+            w.session.say("Hello.")
+            await settle()
+            assert w.conversation.renew("stalled")
+            await asyncio.sleep(5)
+            assert w.error.code == "server_error"
+            assert not w.conversation.renew("stalled")
 
     tell(story())
