@@ -29,7 +29,6 @@ from mediaproviders.openai_chat.reply import Reply, SenselessError
 from mediaproviders.openai_chat.thread import Thread
 from mediaproviders.outbox import Outbox
 
-_EMPTY: Final = "empty_answer"
 _INCOMPLETE: Final = {"length": "max_output_tokens", "content_filter": "content_filter"}
 _FAILURES: Final = 2
 """Responses in a row that fail after their first word, and the session with them."""
@@ -223,8 +222,6 @@ class ChatConversation:
             return errors.from_exception(error), errors.retry_after_s(error)
         if reply.finish is None and reply.usage is None:
             return ProviderError("the answer ended before its end", code="connection_lost", retryable=True), 0.0
-        if not (reply.text or reply.calls or reply.finish in _INCOMPLETE or self._thread.ends_with_results):
-            return ProviderError("the answer is empty", code=_EMPTY, retryable=True), 0.0
         return None, 0.0
 
     async def _stream(self, answer: _Answer, reply: Reply) -> None:
@@ -260,7 +257,7 @@ class ChatConversation:
         if answer.reply.text:
             self._put(AgentTranscript(answer.item, answer.reply.text, final=True))
             self._failures += 1
-        if failure.code == _EMPTY or failure.code in errors.REFUSED:
+        if failure.code in errors.REFUSED:
             self._put(ResponseDone(answer.response, "incomplete", failure.code))
             return
         self._put(ResponseDone(answer.response, "failed", failure.code))

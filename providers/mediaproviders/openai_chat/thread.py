@@ -82,11 +82,6 @@ class Thread:
         """A tool has not answered yet."""
         return any(None in entry.results.values() for entry in self._entries if isinstance(entry, _Calls))
 
-    @property
-    def ends_with_results(self) -> bool:
-        """What the model would answer now are results of tools."""
-        return bool(self._entries) and isinstance(self._entries[-1], _Calls)
-
     def forget_half(self) -> bool:
         """Drop the older half, for a model whose memory is full. False if there is nothing left to drop."""
         keep = len(self._entries) // 2
