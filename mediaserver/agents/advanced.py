@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from mediaproviders.advanced import faults, nearest
+from mediaproviders.advanced import faults, nearest, nova
 from mediaproviders.catalog import MODELS, Model
 from mediaserver.agents.definition import AgentDefinition, LocalModel, SileroVad
 from mediaserver.agents.findings import Findings
@@ -50,17 +50,28 @@ def check_advanced(definition: AgentDefinition, models: Sequence[Model], streami
             remedy = f"write {own}" if expected else "remove it"
             found.fault(where, f"belongs to models of another provider than {models[0].name}; {remedy}")
             continue
-        for fault in faults(where, section(key), value):
+        told = faults(where, section(key), value)
+        for fault in told or _of_generations(key, value, models):
             path, _, rest = fault.partition(" ")
             found.fault(path, rest)
         if key == SILERO and not listens(definition, models[0], streaming):
             found.warn(where, f"has no effect: {models[0].name} finds the caller's turns itself")
 
 
+def _of_generations(key: str, value: object, models: Sequence[Model]) -> list[str]:
+    """What the generation of Nova Sonic that is wanted does not have."""
+    if key != nova.KEY:
+        return []
+    generations = dict.fromkeys(model.generation for model in models if model.generation is not None)
+    wanted = nova.NovaSection.model_validate(value)
+    return [f"advanced_configuration.{each}" for number in generations for each in wanted.faults_of(number)]
+
+
 def listens(definition: AgentDefinition, model: Model, streaming: bool) -> bool:
     """Whether the server's own detector finds the caller's turns."""
     gemini = definition.advanced_configuration.get("gemini_audio")
-    return not streaming or (isinstance(gemini, Mapping) and gemini.get("vad_mode") == "silero")
+    chosen = isinstance(gemini, Mapping) and gemini.get("vad_mode") == "silero"
+    return not streaming or (model.provider == "google" and (chosen or definition.interruption == "local"))
 
 
 def for_model(definition: AgentDefinition, model: Model) -> dict[str, Any]:

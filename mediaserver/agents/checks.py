@@ -7,12 +7,13 @@ from pydantic import SecretStr, ValidationError
 
 from mediaproviders import catalog
 from mediaproviders.catalog import MODELS, Model
+from mediaproviders.speech.catalog import Direction
 from mediaserver.agents import template
 from mediaserver.agents.advanced import check_advanced
 from mediaserver.agents.definition import AgentDefinition, Fallback, Speech, own_access
 from mediaserver.agents.findings import Finding, Findings, of_shape
 from mediaserver.agents.secrets import Secrets
-from mediaserver.agents.services import TAKES, Adapter
+from mediaserver.agents.services import service_faults
 
 VENDOR: Mapping[str, str] = {
     "openai": "OpenAI",
@@ -122,29 +123,30 @@ def _holder(holder: AgentDefinition | Fallback, prefix: str, model: Model, found
     vendor = VENDOR.get(model.provider, model.provider)
     if holder.deployment is not None and model.provider != "azure":
         found.fault(f"{prefix}deployment", f"is for Azure models, and {model.name} is of {vendor}; remove it")
+    _access(holder, prefix, model.provider, f"{vendor} ({model.name})", found)
+
+
+def _access(
+    holder: AgentDefinition | Fallback | Speech, prefix: str, provider: str, whose: str, found: Findings
+) -> None:
+    """Keys of one's own are the provider's, whole, and kept well."""
     given = own_access(holder)
     if holder.api_key is not None and holder.access is not None and holder.access.api_key is not None:
         found.fault(f"{prefix}access.api_key", "is given as api_key too; give one")
-    allowed = ACCESS_KEYS.get(model.provider, frozenset())
-    for key in given:
+    allowed = ACCESS_KEYS.get(provider, frozenset())
+    for key, value in given.items():
         where = f"{prefix}{'api_key' if key == 'api_key' and holder.api_key is not None else f'access.{key}'}"
         if key not in allowed:
             takes = ", ".join(sorted(allowed)) or "no keys"
-            found.fault(where, f"does not belong to {vendor} ({model.name}), which takes {takes}; remove it")
-    _keys(given, prefix, found)
-
-
-def _keys(given: Mapping[str, object], prefix: str, found: Findings) -> None:
-    secrets = {"api_key", "token", "access_key_id"}
+            found.fault(where, f"does not belong to {whose}, which takes {takes}; remove it")
+        elif isinstance(value, SecretStr):
+            for warning in Secrets().warnings(value):
+                found.warn(where, warning)
     for address in ("base_url", "endpoint"):
-        if address in given and not secrets & given.keys():
+        if address in given and not {"api_key", "token"} & given.keys():
             found.fault(f"{prefix}access.{address}", "give api_key too: the server's own key is not sent elsewhere")
     if ("access_key_id" in given) != ("secret_access_key" in given):
         found.fault(f"{prefix}access", "access_key_id and secret_access_key go together; give both")
-    for key, value in given.items():
-        if isinstance(value, SecretStr):
-            for warning in Secrets().warnings(value, key):
-                found.warn(f"{prefix}{key}", warning.partition(": ")[2])
 
 
 def _fallback(
@@ -172,7 +174,10 @@ def _fallback(
 
 
 def _speech(definition: AgentDefinition, model: Model, found: Findings) -> None:
-    services = {"speech_to_text": definition.speech_to_text, "text_to_speech": definition.text_to_speech}
+    services: dict[Direction, Speech | None] = {
+        "speech_to_text": definition.speech_to_text,
+        "text_to_speech": definition.text_to_speech,
+    }
     if streams(definition, model):
         for field, service in services.items():
             speaks_for_typing = field == "text_to_speech" and model.generation == 1
@@ -182,29 +187,15 @@ def _speech(definition: AgentDefinition, model: Model, found: Findings) -> None:
         for field, service in services.items():
             if service is None:
                 found.fault(field, "is missing: with voice streaming off the model works in text; name a service")
-    for adapter, service in (
-        (Adapter.SPEECH_TO_TEXT, definition.speech_to_text),
-        (Adapter.TEXT_TO_SPEECH, definition.text_to_speech),
-    ):
+    for direction, service in services.items():
         if service is not None:
-            _service(service, adapter, found)
+            _service(direction, service, found)
 
 
-def _service(service: Speech, adapter: Adapter, found: Findings) -> None:
-    takes = TAKES[adapter, service.service]
-    for key in service.model_fields_set - {"service", "access"}:
-        if getattr(service, key) is not None and key not in takes:
-            known = ", ".join(sorted(takes)) or "nothing of these"
-            found.fault(f"{adapter.value}.{key}", f"is not for {service.service}, which takes {known}; remove it")
-    if service.access is not None:
-        given = own_access(service)
-        allowed = ACCESS_KEYS.get(service.service, frozenset())
-        for key in given.keys() - allowed:
-            takes_keys = ", ".join(sorted(allowed)) or "no keys"
-            found.fault(
-                f"{adapter.value}.access.{key}", f"is not for {service.service}, which takes {takes_keys}; remove it"
-            )
-        _keys(given, f"{adapter.value}.", found)
+def _service(direction: Direction, service: Speech, found: Findings) -> None:
+    for name, text in service_faults(direction, service):
+        found.fault(f"{direction}.{name}", text)
+    _access(service, f"{direction}.", service.service, f"the {service.service} service", found)
 
 
 def examine(value: object, models: Mapping[str, Model] = MODELS) -> tuple[AgentDefinition | None, Findings]:

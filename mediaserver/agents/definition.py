@@ -87,36 +87,21 @@ class Access(Part):
 
 
 class Speech(Part):
-    """A speech service."""
+    """A speech service. Besides these it takes what the service takes: model, language, voice, …"""
+
+    model_config = ConfigDict(extra="allow")
 
     service: Service
     """Whose: openai, azure, amazon, google, or local (offline)."""
-    model: str | None = None
-    """The service's own name of a model; on Azure the deployment. None: the service's usual one."""
-    language: str | None = None
-    """The caller's language, as "de" or "de-DE". None: the service finds out, or its default."""
+    api_key: SecretStr | None = None
+    """A key of the agent's own. None: the server's. Short for `access.api_key`."""
     access: Access | None = None
-    """Keys of one's own. None: the server's."""
+    """All else that reaching the service with keys of one's own may take."""
 
-
-class SpeechToText(Speech):
-    """How the caller's words become text where the model does not hear."""
-
-    prompt: str | None = None
-    """Names and words that are likely to come up, for services that take a hint."""
-
-
-class TextToSpeech(Speech):
-    """How text becomes speech where the model does not speak."""
-
-    voice: str | None = None
-    """The service's own name of a voice. None: its usual one."""
-    instructions: str | None = None
-    """How to speak, for services that take it."""
-    speed: float | None = Field(None, ge=0.25, le=4.0)
-    """Times the usual pace, for services that take it."""
-    engine: str | None = None
-    """Amazon: standard, neural, long-form or generative."""
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What is given of the service's own settings."""
+        return {name: value for name, value in (self.model_extra or {}).items() if value is not None}
 
 
 class BargeIn(Part):
@@ -189,10 +174,10 @@ class AgentDefinition(Part):
 
     None: on for speech-to-speech models; off for text models, which cannot do otherwise.
     """
-    speech_to_text: SpeechToText | None = None
-    """With voice streaming off."""
-    text_to_speech: TextToSpeech | None = None
-    """With voice streaming off."""
+    speech_to_text: Speech | None = None
+    """How the caller's words become text, with voice streaming off."""
+    text_to_speech: Speech | None = None
+    """How the model's text is spoken, with voice streaming off."""
     interruption: Literal["provider", "local"] = "provider"
     """Who decides that the caller interrupts: the model's own detector, or the server."""
     barge_in: BargeIn = BargeIn()
@@ -241,6 +226,6 @@ class LocalModel(Part):
 def own_access(holder: AgentDefinition | Fallback | Speech) -> Mapping[str, object]:
     """What is given of one's own to reach the provider, secrets still covered."""
     given = {} if holder.access is None else holder.access.given()
-    if not isinstance(holder, Speech) and holder.api_key is not None:
+    if holder.api_key is not None:
         given["api_key"] = holder.api_key
     return given

@@ -21,6 +21,8 @@ class Loaded:
 
     roster: Roster
     warnings: list[str]
+    own: bool = False
+    """It is the one agent of the server's own settings, not of a file."""
 
 
 def load(path: Path, models: Mapping[str, Model] = MODELS) -> Loaded:

@@ -66,16 +66,16 @@ class Secrets:
             raise SecretError(field, f"is empty{_where(kind, rest)}; put the secret there")
         return found
 
-    def warnings(self, given: SecretStr, field: str) -> list[str]:
-        """What is unwise about how it is kept, one sentence each. Nothing is looked up but a file's mode."""
+    def warnings(self, given: SecretStr) -> list[str]:
+        """What is unwise about how it is kept, one clause each. Nothing is looked up but a file's mode."""
         kind, rest = _parse(given)
         if kind == "plain":
             if _REFERENCE.fullmatch(rest):
                 kinds = ", ".join(f"{known}:" for known in KINDS[:-1])
-                return [f"{field}: is taken as the secret itself; a reference begins with one of {kinds}"]
-            return [f"{field}: is written in plain text; write env:NAME or file:/path, or seal it"]
+                return [f"is taken as the secret itself; a reference begins with one of {kinds}"]
+            return ["is written in plain text; write env:NAME or file:/path, or seal it"]
         if kind == "file" and _readable_by_all(Path(rest)):
-            return [f"{field}: {rest} can be read by everyone on this machine; chmod 600 it"]
+            return [f"{rest} can be read by everyone on this machine; chmod 600 it"]
         return []
 
     def _of_environment(self, name: str, field: str) -> str:

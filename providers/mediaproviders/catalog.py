@@ -143,6 +143,7 @@ class Override(_Strict):
     """It may be run in text, with speech services around it, and then so are chats."""
     chat: Chat | None = None
     local_interruption: bool | None = None
+    audio_flow: bool | None = None
     price: PriceOverride | None = None
     generation: int | None = Field(None, ge=1, le=2)
 

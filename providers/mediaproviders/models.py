@@ -47,6 +47,8 @@ class Model:
     chat: Chat = "text"
     local_interruption: bool = True
     """We may decide when the caller interrupts it."""
+    audio_flow: bool = False
+    """It gives up on a caller from whom no audio comes, not even silence."""
     vertex_model: str | None = None
     """Google: what Vertex AI calls it."""
     price: Price | None = None
@@ -149,6 +151,7 @@ def _amazon(name: str, own: str, generation: int, deprecated: str | None = None)
         voices=NOVA_VOICES if first else NOVA_2_VOICES,
         chat="transcription",
         local_interruption=False,
+        audio_flow=True,
         price=_NOVA if first else _NOVA_2,
         generation=generation,
     )

@@ -154,13 +154,25 @@ def test_a_voice_of_the_model_is_ignored_while_voice_streaming_is_off():
     assert told.startswith("voice: has no effect") and "text_to_speech.voice" in told
 
 
-def test_settings_a_service_does_not_take():
-    told = fault(
-        voice_streaming=False,
-        speech_to_text={"service": "amazon", "prompt": "x"},
-        text_to_speech={"service": "openai"},
-    )
-    assert told.startswith("speech_to_text.prompt: is not for amazon, which takes ")
+@pytest.mark.parametrize(
+    ("direction", "given", "words"),
+    [
+        ("speech_to_text", {"service": "amazon", "promt": "x"}, "promt: is unknown to amazon; known are language"),
+        ("text_to_speech", {"service": "openai", "voise": "x"}, "voise: is unknown to openai; did you mean voice?"),
+        ("text_to_speech", {"service": "local", "speed": 1}, "speed: is unknown to local; it takes no settings"),
+        ("text_to_speech", {"service": "openai", "speed": 9}, "speed: 9 has to be a number from 0.25 to 4"),
+        ("speech_to_text", {"service": "azure"}, "model: is missing"),
+        (
+            "speech_to_text",
+            {"service": "openai", "base_url": "x"},
+            "base_url: is not a setting of the service; give it",
+        ),
+        ("speech_to_text", {"service": "local", "api_key": "env:X"}, "api_key: does not belong to the local service"),
+    ],
+)
+def test_settings_a_service_does_not_take(direction, given, words):
+    told = fault(voice_streaming=False, **SPEECH | {direction: given})
+    assert told.startswith(f"{direction}.{words}")
 
 
 def test_local_interruption():
@@ -295,6 +307,12 @@ def test_an_object_of_another_provider_names_the_right_one():
     assert told.endswith("write xai_realtime")
     assert fault(**advanced("gemini-2.5-flash-native-audio", nova_sonic={})).endswith("write gemini_audio")
     assert fault(model="chat/x", advanced_configuration={"nova_sonic": {}}, **SPEECH).endswith("remove it")
+
+
+def test_what_the_generation_does_not_have():
+    told = fault(**advanced("nova-sonic", nova_sonic={"endpointing_sensitivity": "HIGH"}))
+    assert told.startswith("advanced_configuration.nova_sonic.endpointing_sensitivity: is for the second generation")
+    assert not faults(**advanced("nova-2-sonic", nova_sonic={"endpointing_sensitivity": "HIGH"}))
 
 
 def test_an_object_for_a_fallback_is_welcome():

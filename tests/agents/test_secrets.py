@@ -57,10 +57,10 @@ def test_warnings(tmp_path):
     path.write_text("x")
 
     def warnings(text):
-        return secrets.warnings(SecretStr(text), "api_key")
+        return secrets.warnings(SecretStr(text))
 
     path.chmod(0o644)
-    assert warnings(f"file:{path}") == [f"api_key: {path} can be read by everyone on this machine; chmod 600 it"]
+    assert warnings(f"file:{path}") == [f"{path} can be read by everyone on this machine; chmod 600 it"]
     path.chmod(0o600)
     assert warnings(f"file:{path}") == []
     assert warnings("env:X") == warnings("sealed:x") == []

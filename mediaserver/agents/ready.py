@@ -1,0 +1,83 @@
+"""An agent with everything it needs: it can be called and chatted with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from mediaproviders.catalog import Chat, Model
+from mediaproviders.contract import Provider
+from mediaproviders.speech.contract import TextToSpeech
+from mediaserver.agents import template
+from mediaserver.agents.advanced import for_model
+from mediaserver.agents.definition import CALL_VARIABLES, AgentDefinition
+from mediaserver.talk.budget import Limits, Price
+from mediaserver.talk.orders import Agent
+from mediaserver.talk.turn import TurnSettings
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyAgent:
+    """An agent that was provided for."""
+
+    definition: AgentDefinition
+    model: Model
+    provider_model: str
+    """What the provider calls the model: on Azure its deployment, on Vertex AI another name than elsewhere."""
+    streaming: bool
+    """Calls run with voice streaming on."""
+    provider: Provider
+    """For calls."""
+    chat_provider: Provider
+    """For chats: the model itself, without speech services."""
+    chat: Chat
+    chat_voice: TextToSpeech | None = None
+    """Speaks what is typed, to a model that only hears."""
+
+    def agent(self, known: Mapping[str, str] | None = None, now: datetime | None = None) -> Agent:
+        """The agent for one call of which `known` is known, by the names that prompts use."""
+        return to_agent(self, known or {}, now)
+
+
+def to_agent(ready: ReadyAgent, known: Mapping[str, str], now: datetime | None = None) -> Agent:
+    """What a conversation needs of the agent, its texts filled in. `now` is when the call began; None: now."""
+    given, price = ready.definition, ready.model.price
+    values = variables(given, known, now)
+    turn, limits = given.barge_in, given.limits
+    return Agent(
+        name=given.name,
+        model=ready.provider_model,
+        prompt=template.fill(given.prompt, values),
+        greeting=template.fill(given.welcome, values) if given.welcome else None,
+        voice=given.voice if ready.streaming else None,
+        interruption=given.interruption,
+        turn=TurnSettings(confirm_ms=turn.confirm_ms, release_ms=turn.release_ms, contest_ms=turn.contest_ms),
+        max_output_tokens=given.max_output_tokens,
+        temperature=given.temperature,
+        tools=given.tools,
+        tool_timeout_s=given.tool_timeout_s,
+        stall_timeout_s=given.stall_timeout_s,
+        fault_audio=str(given.fault_audio) if given.fault_audio else None,
+        advanced=for_model(given, ready.model),
+        limits=Limits(max_call_s=limits.max_call_s, max_cost=limits.max_cost),
+        price=None
+        if price is None
+        else Price(
+            text_input=price.text_input,
+            text_output=price.text_output,
+            audio_input=price.audio_input,
+            audio_output=price.audio_output,
+            cached_input=price.cached_input,
+            per_minute=price.per_minute,
+        ),
+    )
+
+
+def variables(given: AgentDefinition, known: Mapping[str, str], now: datetime | None = None) -> dict[str, str]:
+    """Values of everything the agent's texts may name: what is known of the call comes before the agent's own."""
+    zone = given.variables.get("timezone")
+    began = (now or datetime.now().astimezone()).astimezone(ZoneInfo(zone) if zone else None)
+    values = dict.fromkeys(CALL_VARIABLES, "")
+    values |= {"agent": given.name, "date": began.strftime("%Y-%m-%d"), "time": began.strftime("%H:%M")}
+    values |= given.variables
+    return values | {name: value for name, value in known.items() if value}
