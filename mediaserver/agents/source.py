@@ -30,7 +30,7 @@ def of(settings: Settings, path: Path | None = None) -> Loaded:
     Without any of these, `agents.yaml` in the working directory is taken if it is there. Raises ConfigurationError with
     a sentence per fault.
     """
-    models = _models(settings.models)
+    models = known_models(settings.models)
     if path is None and settings.agents is not None:
         if settings.agent:
             raise ConfigurationError(["agent and agents are both given: keep the table or the file, not both"])
@@ -40,7 +40,8 @@ def of(settings: Settings, path: Path | None = None) -> Loaded:
     return _own(settings.agent, models) if path is None else file.load(path, models)
 
 
-def _models(given: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Model]:
+def known_models(given: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Model]:
+    """The catalogue with what the settings' `models` say. Raises ConfigurationError."""
     try:
         return extend(given, MODELS)
     except OverrideError as error:
