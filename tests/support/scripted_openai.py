@@ -26,7 +26,7 @@ class Scene:
     async def expect(self, kind: str) -> dict[str, Any]:
         """The next message that is not audio (unless audio is asked for); it has to be a `kind`."""
         while True:
-            message = json.loads(await asyncio.wait_for(self.socket.recv(), 5))
+            message = json.loads(await asyncio.wait_for(self.socket.recv(), 20))
             self.got.append(message)
             if kind == message["type"] or message["type"] != "input_audio_buffer.append":
                 assert message["type"] == kind, f"{message['type']} instead of {kind}"
@@ -35,7 +35,7 @@ class Scene:
     async def nothing_more(self) -> None:
         """A ping is answered and nothing but audio came before the pong."""
         pong = await self.socket.ping()
-        await asyncio.wait_for(pong, 5)
+        await asyncio.wait_for(pong, 20)
         try:
             while True:
                 message = json.loads(await asyncio.wait_for(self.socket.recv(), 0.01))

@@ -16,6 +16,7 @@ from mediaproviders.emulators.pace import Pace
 type Pcm = NDArray[np.int16]
 
 RATES = {"audio/pcmu": 8000, "audio/pcma": 8000, "audio/pcm": 24000}
+RATES |= {f"audio/pcm;rate={rate}": rate for rate in (8000, 16000, 24000, 32000, 48000)}
 DEFAULT_MS = 4000
 _SYLLABLE_S = 0.2
 _TELEPHONE_BAND_HZ = 3400.0
@@ -117,9 +118,8 @@ class Answers:
         key = (index % self._variety if self._wav is None else 0, kind)
         ready = self._ready.get(key)
         if ready is None:
-            ready = self._ready[key] = self._cut(
-                self.audio(index, kind), RATES[kind] // 1000 * (1 + (kind == "audio/pcm"))
-            )
+            bytes_per_ms = RATES[kind] // 1000 * (1 if kind in ("audio/pcmu", "audio/pcma") else 2)
+            ready = self._ready[key] = self._cut(self.audio(index, kind), bytes_per_ms)
         return ready
 
     def prepare(self, kinds: tuple[str, ...]) -> None:

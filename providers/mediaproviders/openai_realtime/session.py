@@ -70,6 +70,8 @@ class Session:
         self._calls: set[str] = set()
         self._turns: dict[str, str | None] = {}
         """The transcript of each turn of the caller so far; None: it is final."""
+        self._disordered: set[str] = set()
+        """Responses that did not keep to their beginning and end."""
         self._nonsense_in_a_row = 0
         self._audible = False
 
@@ -151,18 +153,16 @@ class Session:
     # --- what the agent says ---
 
     def _goes_on(self, response: str) -> bool:
-        """`response` may be added to. One that was never announced begins here; one that is over stays over."""
+        """`response` may be added to: it began, is not over, and was not stopped."""
         answers = self.answers
-        if response == answers.active:
+        if response == answers.active or response in answers.void:
             return response not in answers.void
-        if response in answers.void:
-            return False
-        if response in answers.over:
-            answers.void.add(response)
-            self.events.append(Fault("wrong_order", f"response {response} went on after its end"))
-            return False
-        self._on_response_started(ResponseStarted(response))
-        return response not in answers.void
+        # Once for each: what else comes of it is dropped without a word.
+        if response not in self._disordered:
+            self._disordered.add(response)
+            when = "after its end" if response in answers.over else "before its beginning"
+            self.events.append(Fault("wrong_order", f"response {response} speaks {when}"))
+        return False
 
     def _on_audio(self, audio: Audio) -> None:
         if self._goes_on(audio.response) and self._items.add_audio(audio.item, len(audio.data)):
@@ -223,7 +223,7 @@ class Session:
 
     def _on_response_started(self, started: ResponseStarted) -> None:
         answers = self.answers
-        if started.response == answers.active:
+        if started.response == answers.active or started.response in answers.over:
             return
         if answers.active is not None:
             # Some services say nothing more of a response that was stopped before its first word.
@@ -234,6 +234,8 @@ class Session:
     def _on_response_ended(self, ended: ResponseEnded) -> None:
         done = ended.done
         if done.response in self.answers.over:
+            # Told twice; yet what waited for the service to be free may go now.
+            self.answers.done(done.response, answered=False)
             return
         if done.reason == "turn_detected" and done.response not in self.answers.void:
             self.answers.void.add(done.response)

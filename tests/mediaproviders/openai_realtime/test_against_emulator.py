@@ -56,7 +56,7 @@ def brief(input_format=PCMU, output_format=PCMU, **fields):
 async def until(conversation, kind, *more):
     """The events up to the last of the awaited kinds, in whatever order these come."""
     events, missing = [], [kind, *more]
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         while missing:
             events.append(await anext(conversation))
             if type(events[-1]) in missing:

@@ -33,7 +33,7 @@ def brief(**fields):
 
 
 async def take(conversation, count):
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         return [await anext(conversation) for _ in range(count)]
 
 

@@ -1,6 +1,8 @@
-"""A strict emulator of OpenAI's realtime service, on a real WebSocket.
+"""A strict emulator of the services that speak OpenAI's realtime protocol, on a real WebSocket.
 
-``session`` is the sans-I/O core; ``validation``, ``shapes`` and ``configuration`` decide what it accepts; ``speech``
+Which service it is, is a setting: OpenAI, Azure OpenAI (GA or preview), xAI. ``services`` holds what sets them apart
+as data; ``session`` is the sans-I/O core, which knows OpenAI's shapes; ``dialects``, ``beta`` and ``xai`` (with
+``xai_shapes``) translate them; ``validation``, ``shapes`` and ``configuration`` decide what it accepts; ``speech``
 and ``listening`` hear the caller, ``responding`` and ``response`` answer; ``pace`` says how fast, ``faults`` what goes
 wrong, ``settings`` holds all choices; ``server`` is the WebSocket around it.
 """

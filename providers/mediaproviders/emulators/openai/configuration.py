@@ -1,6 +1,7 @@
 """The configuration of a session: its defaults, and how an update changes it."""
 
 import copy
+from collections.abc import Mapping
 from typing import Any
 
 from mediaproviders.emulators.openai.refusal import Refusal, invalid_value
@@ -22,11 +23,32 @@ SEMANTIC_VAD: dict[str, Any] = {
 }
 PCM: dict[str, Any] = {"type": "audio/pcm", "rate": 24000}
 # What an update replaces as a whole; every other object is merged field by field.
-WHOLE = frozenset({"tools", "tool_choice", "truncation", "tracing", "prompt", "voice", "reasoning", "include"})
+WHOLE = frozenset(
+    {"tools", "tool_choice", "truncation", "tracing", "prompt", "voice", "reasoning", "include", "replace"}
+)
 
 
-def default_session(session_id: str, model: str, expires_at: int) -> dict[str, Any]:
-    """A new session's configuration, as in `session.created`. `expires_at` is in s of the Unix epoch."""
+def default_session(
+    session_id: str, model: str, expires_at: int, own: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """A new session's configuration, as in `session.created`. `expires_at` is in s of the Unix epoch.
+
+    `own`: what a service has that OpenAI's has not.
+    """
+    session = _openai_session(session_id, model, expires_at)
+    _merge_plainly(session, own or {})
+    return session
+
+
+def _merge_plainly(into: dict[str, Any], own: Mapping[str, Any]) -> None:
+    for name, value in own.items():
+        if isinstance(value, dict) and isinstance(into.get(name), dict):
+            _merge_plainly(into[name], value)
+        else:
+            into[name] = copy.deepcopy(value)
+
+
+def _openai_session(session_id: str, model: str, expires_at: int) -> dict[str, Any]:
     return {
         "type": "realtime",
         "object": "realtime.session",
@@ -85,7 +107,7 @@ def _merge(into: dict[str, Any], changes: dict[str, Any]) -> None:
         if name == "turn_detection" and value is not None:
             into[name] = _turn_detection(into[name], value)
         elif name == "format":
-            into[name] = dict(PCM) if value["type"] == "audio/pcm" else dict(value)
+            into[name] = {**PCM, **value} if value["type"] == "audio/pcm" else dict(value)
         elif isinstance(value, dict) and isinstance(into.get(name), dict) and name not in WHOLE:
             _merge(into[name], value)
         else:
@@ -119,3 +141,9 @@ def for_response(session: dict[str, Any], overrides: dict[str, Any], *, has_spok
     _merge(merged, {name: value for name, value in overrides.items() if name not in ("input", "metadata")})
     _check_tool_choice(merged["tool_choice"], merged["tools"], "response.tool_choice")
     return merged
+
+
+def kind_of(audio: Mapping[str, Any]) -> str:
+    """The name of an audio format: its media type, with the rate where that is not 24 kHz."""
+    kind, rate = str(audio["type"]), audio.get("rate")
+    return kind if rate in (None, PCM["rate"]) else f"{kind};rate={rate}"

@@ -17,6 +17,8 @@ type FaultKind = Literal[
     "stop_reading",
     "flood",
     "mute",
+    "wrong_order",
+    "empty_answer",
 ]
 
 
@@ -40,7 +42,8 @@ class Fault:
     """`close` with `code`; `reset` the TCP connection; `expire` as at the session limit; send `binary_garbage`, text
     that is `not_json`, `truncated_json`, or an `unknown_event`; an `error` event; end the answer as `fail_response`;
     `stall` the answer, or `stop_reading` the socket, for `seconds`; `flood` the rest of the answer and `seconds` more
-    audio at once; `mute`: send nothing any more."""
+    audio at once; `mute`: send nothing any more; `wrong_order`: audio of a response nobody announced, and the end of
+    the answer before the rest of it; `empty_answer`: end it as if all were well with nothing said."""
     at_s: float | None = None
     """Seconds after the session opened; None: `on_turn` says when."""
     on_turn: int | None = None

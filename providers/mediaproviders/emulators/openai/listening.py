@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mediaproviders.emulators.agenda import Agenda
+from mediaproviders.emulators.openai.configuration import kind_of
 from mediaproviders.emulators.openai.conversation import Conversation, Item, tokens_of_text
 from mediaproviders.emulators.openai.outbox import Outbox
 from mediaproviders.emulators.openai.refusal import Refusal, invalid_value
@@ -33,12 +34,14 @@ class Listening:
         self._conversation = conversation
         self._timeline = timeline
         self._ids = ids
-        self._buffer = InputBuffer(heard["format"]["type"])
+        self._buffer = InputBuffer(kind_of(heard["format"]))
         self._detector: Detector | None = None
         self._transcription: dict[str, Any] | None = None
         self._item_id = ids("item")
         self._idle_round = 0
         self._speech_start_ms = 0.0
+        self.deaf = False
+        """What the user says is dropped."""
         self.turns = 0
         """Turns of the user so far, spoken or typed."""
         self.began: Callable[[float], None] = lambda now: None
@@ -49,11 +52,11 @@ class Listening:
 
     def configure(self, heard: dict[str, Any]) -> None:
         """Take the session's `audio.input`."""
-        if heard["format"]["type"] != self._buffer.kind:
-            self._buffer.use(heard["format"]["type"])
+        if kind_of(heard["format"]) != self._buffer.kind:
+            self._buffer.use(kind_of(heard["format"]))
         self._transcription = heard["transcription"]
         detection = heard["turn_detection"]
-        if detection is None:
+        if detection is None or detection["type"] in self._settings.service.dead_detectors:
             self._detector = None
         elif self._detector is None:
             self._detector = Detector(detection, self._settings.onset_ms)
@@ -62,9 +65,11 @@ class Listening:
 
     def append(self, audio: bytes, now: float) -> None:
         """Take audio. Raises Refusal if it is not whole samples."""
-        if self._buffer.kind == "audio/pcm" and len(audio) % 2:
+        if len(audio) % 2 and self._buffer.kind not in ("audio/pcmu", "audio/pcma"):
             raise invalid_value("audio", "Invalid 'audio': 16-bit PCM needs an even number of bytes.")
         self._timeline.appended(len(audio), now)
+        if self.deaf:
+            return
         found = self._buffer.append(audio, self._detector)
         if found is not None:
             for each in found:
@@ -151,13 +156,9 @@ class Listening:
     def _transcribe(self, item: Item, length_ms: float, turn: int) -> None:
         kind = "conversation.item.input_audio_transcription"
         place = {"item_id": item.id, "content_index": 0}
-        if turn in self._settings.transcription_fails_on:
-            error = {
-                "type": "transcription_error",
-                "code": "audio_unintelligible",
-                "message": "It was not intelligible.",
-            }
-            self._outbox.emit(f"{kind}.failed", **place, error=error)
+        failure = self._failure(turn)
+        if failure is not None:
+            self._outbox.emit(f"{kind}.failed", **place, error={"type": "transcription_error", **failure})
             return
         hears = self._settings.hears
         text = hears[(turn - 1) % len(hears)] if hears else f"(speech, {length_ms / 1000:.1f} s)"
@@ -175,3 +176,14 @@ class Listening:
             "input_token_details": {"text_tokens": 0, "audio_tokens": read},
         }
         self._outbox.emit(f"{kind}.completed", **place, transcript=text, usage=usage)
+
+    def _failure(self, turn: int) -> dict[str, str] | None:
+        """Why a turn is not transcribed."""
+        settings = self._settings
+        if turn in settings.transcription_fails_on:
+            return {"code": "audio_unintelligible", "message": "It was not intelligible."}
+        model = (self._transcription or {}).get("model")
+        known = settings.transcribers is None or model in settings.transcribers
+        if settings.service.transcribes_by_deployment and not known:
+            return {"code": "DeploymentNotFound", "message": f"There is no deployment {model!r} that transcribes."}
+        return None

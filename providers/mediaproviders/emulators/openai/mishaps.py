@@ -14,6 +14,9 @@ GARBAGE = bytes(range(255, -1, -1)) * 4
 NOT_JSON = "<html><body><h1>502 Bad Gateway</h1></body></html>"
 TRUNCATED_JSON = '{"type":"response.output_audio.delta","event_id":"event_0","delta":"//7+/v'
 
+LOUD = "gIAAAICA"
+"""A little audio, in base64."""
+
 
 class Mishaps:
     """Strikes when the script says so."""
@@ -45,7 +48,7 @@ class Mishaps:
 
     def _watch(self, response: Response, now: float) -> None:
         for fault in list(self._in_answers):
-            if fault.on_turn == response.order.number and response.sent_ms >= fault.after_ms:
+            if fault.on_turn == response.order.number and response.reached_ms >= fault.after_ms:
                 self._in_answers.remove(fault)
                 self._strike(fault, response, now)
 
@@ -87,4 +90,9 @@ class Mishaps:
                 response.hold(fault.seconds)
             case "flood":
                 response.flood(fault.seconds)
+            case "empty_answer":
+                response.end_empty(now)
+            case "wrong_order":
+                self._outbox.emit_audio("resp_never_announced", "item_never_announced", LOUD)
+                response.end_early()
         self._responding.rearm(response)

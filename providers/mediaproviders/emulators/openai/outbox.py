@@ -6,6 +6,8 @@ from typing import Any
 
 import orjson
 
+from mediaproviders.emulators.openai.dialects import Dialect
+
 
 @dataclass(frozen=True, slots=True)
 class Close:
@@ -34,25 +36,27 @@ type Effect = str | bytes | Close | Reset | StopReading
 class Outbox:
     """The effects of one session, in order, until the shell drains them."""
 
-    def __init__(self, ids: Callable[[str], str]) -> None:
+    def __init__(self, ids: Callable[[str], str], dialect: Dialect) -> None:
         self._effects: list[Effect] = []
         self._ids = ids
+        self._dialect = dialect
         self.muted = False
         """Nothing more is sent."""
         self.closed = False
         """The connection is to end; nothing more is sent."""
 
     def emit(self, kind: str, **fields: Any) -> None:
-        """A server event, with an id of its own."""
+        """A server event of the GA interface, said in the session's dialect and with an id of its own."""
         if not self.muted and not self.closed:
-            event = {"type": kind, "event_id": self._ids("event"), **fields}
-            self._effects.append(orjson.dumps(event).decode())
+            for said, details in self._dialect.say(kind, fields):
+                event = {"type": said, "event_id": self._ids("event"), **details}
+                self._effects.append(orjson.dumps(event).decode())
 
     def emit_audio(self, response: str, item: str, piece: str) -> None:
         """An audio delta; the one event there are many of, so its JSON is written by hand."""
         if not self.muted and not self.closed:
             self._effects.append(
-                f'{{"type":"response.output_audio.delta","event_id":"{self._ids("event")}","response_id":"{response}",'
+                f'{{"type":"{self._dialect.audio_delta}","event_id":"{self._ids("event")}","response_id":"{response}",'
                 f'"item_id":"{item}","output_index":0,"content_index":0,"delta":"{piece}"}}'
             )
 

@@ -1,11 +1,12 @@
 """Which response a session gives when, and that there is only one at a time."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from mediaproviders.emulators.agenda import Agenda
 from mediaproviders.emulators.answers import Answers
-from mediaproviders.emulators.openai.configuration import for_response
+from mediaproviders.emulators.openai.configuration import for_response, kind_of
 from mediaproviders.emulators.openai.conversation import Conversation, tokens_of_text
 from mediaproviders.emulators.openai.outbox import Outbox
 from mediaproviders.emulators.openai.refusal import Refusal
@@ -40,7 +41,15 @@ class Responding:
         self._conversation = conversation
         self._timeline = timeline
         self._around = Surroundings(
-            outbox, conversation, ids("conv"), ids, settings.pace, jitter, self._audio_sent, self._finished
+            outbox,
+            conversation,
+            ids("conv"),
+            ids,
+            settings.pace,
+            jitter,
+            self._audio_sent,
+            self._words_sent,
+            self._finished,
         )
         self._beside: list[Response] = []
         self._armed: dict[str, int] = {}
@@ -57,8 +66,10 @@ class Responding:
         self.ended: Callable[[Response, float], None] = lambda response, now: None
         """Told when a response of the conversation is over."""
 
-    def create(self, session: dict[str, Any], overrides: dict[str, Any], turn: int, now: float) -> None:
-        """Begin a response. `turn`: the user's turns so far. Raises Refusal."""
+    def create(
+        self, session: dict[str, Any], overrides: dict[str, Any], turn: int, now: float, *, text: str | None = None
+    ) -> None:
+        """Begin a response. `turn`: the user's turns so far; `text`: what it has to say. Raises Refusal."""
         in_conversation = overrides.get("conversation", "auto") != "none"
         if in_conversation and self.active is not None:
             raise Refusal(
@@ -71,7 +82,8 @@ class Responding:
                 raise Refusal("invalid_value", f"Item with id '{item['id']}' not found.", f"response.input[{index}].id")
         configuration = for_response(session, overrides, has_spoken=self.has_spoken)
         self.count += 1
-        response = Response(self._order(configuration, overrides, turn, in_conversation), self._around)
+        order = self._order(configuration, overrides, turn, in_conversation)
+        response = Response(order if text is None else replace(order, text=text, call=None), self._around)
         if in_conversation:
             self.active = response
         else:
@@ -93,6 +105,7 @@ class Responding:
     def interrupt(self, now: float) -> None:
         """The user began to speak: the active response stops, if there is one."""
         if self.active is not None and self.active.status != "cancelled":
+            self._timeline.note("interrupted", now, response=self.active.id, sent_ms=self.active.sent_ms)
             self._stop(self.active, "turn_detected", now)
 
     def rearm(self, response: Response) -> None:
@@ -122,7 +135,7 @@ class Responding:
         call = self._call(configuration, turn) if in_conversation else None
         answer = None
         if configuration["output_modalities"] == ["audio"]:
-            answer = self._answers.answer(self.count - 1, configuration["audio"]["output"]["format"]["type"])
+            answer = self._answers.answer(self.count - 1, kind_of(configuration["audio"]["output"]["format"]))
         return Order(
             number=self.count,
             configuration=configuration,
@@ -177,6 +190,15 @@ class Responding:
         if response.sent_ms == answer.lengths_ms[0]:
             self._timeline.note("first_delta", now, **details)
         if response.sent_ms == answer.duration_ms:
+            self._timeline.note("last_delta", now, **details)
+        for watcher in self.watchers:
+            watcher(response, now)
+
+    def _words_sent(self, response: Response, words: int, now: float) -> None:
+        details = {"response": response.id, "item": response.item.id if response.item else None, "sent_ms": 0.0}
+        if words == 1:
+            self._timeline.note("first_delta", now, **details)
+        if words == len(response.words):
             self._timeline.note("last_delta", now, **details)
         for watcher in self.watchers:
             watcher(response, now)

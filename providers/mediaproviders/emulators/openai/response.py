@@ -12,6 +12,8 @@ from mediaproviders.emulators.pace import Pace
 
 type Status = Literal["completed", "cancelled", "incomplete", "failed"]
 NEVER = float("inf")
+WORD_MS = 250.0
+"""A written word takes the time it would take to say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ class Surroundings:
     """Random numbers in [0, 1)."""
     audio_sent: Callable[["Response", float], None]
     """Told after each audio delta, with the time."""
+    words_sent: Callable[["Response", int, float], None]
+    """Told after each delta of a written answer, with the words so far and the time."""
     finished: Callable[["Response", float], None]
     """Told after the response's last event, with the time."""
 
@@ -71,13 +75,19 @@ class Response:
         self._emit = around.outbox.emit
         self._steps: Iterator[float] = iter(())
         self._output: list[dict[str, Any]] = []
-        self._words: list[str] = order.text.split(" ")
+        self.words: list[str] = order.text.split(" ")
+        self._words_said = 0
         self._said: list[str] = []
         self._next_piece = 0
         self._hold_s = 0.0
         self._now = 0.0
         self._flooding = False
         self._flood_ms = 0.0
+
+    @property
+    def reached_ms(self) -> float:
+        """How far it has come: the audio sent, or the time its written words would take."""
+        return self.sent_ms if self.order.answer is not None else self._words_said * WORD_MS
 
     def start(self, now: float) -> None:
         """Announce it; the rest follows by `advance`."""
@@ -126,6 +136,16 @@ class Response:
         self._close_item("incomplete")
         self._end("failed", now)
 
+    def end_empty(self, now: float) -> None:
+        """End it as if all were well, with nothing said."""
+        self._end("completed", now)
+
+    def end_early(self) -> None:
+        """Say that it is over; it goes on all the same, and is over once more."""
+        self.status = "completed"
+        self._emit("response.done", response=self.body(self.usage()))
+        self.status = None
+
     def hold(self, seconds: float) -> None:
         """Deliver nothing for a while."""
         self._hold_s += seconds
@@ -167,16 +187,24 @@ class Response:
         self._close_item("completed" if self.status is None else "incomplete")
 
     def _written(self, start: float) -> Iterator[float]:
-        yield start + self._around.pace.first_audio_ms / 1000
+        pace = self._around.pace
+        due = start + pace.due_s(0.0, self._around.jitter())
+        yield due
         item = self._open_message("text")
-        for index, word in enumerate(self._words):
+        for index, word in enumerate(self.words):
             if not self._affords(0):
                 self.status, self.reason = "incomplete", "max_output_tokens"
                 break
             delta = word if index == 0 else " " + word
             self._said.append(delta)
+            self._words_said += 1
             self._emit("response.output_text.delta", **self._place(item), delta=delta)
-            yield start + self._hold_s + self._around.pace.first_audio_ms / 1000
+            self._around.words_sent(self, self._words_said, self._now)
+            if self.due == NEVER:
+                return
+            due = max(due, start + self._hold_s + pace.due_s(self.reached_ms, self._around.jitter()))
+            if not self._flooding and self._words_said < len(self.words):
+                yield due
         self._close_item("completed" if self.status is None else "incomplete")
 
     def _called(self, start: float) -> Iterator[float]:
@@ -246,8 +274,8 @@ class Response:
 
     def _say(self, pieces: int) -> None:
         """The words that go with the next piece."""
-        first, last = (len(self._words) * each // pieces for each in (self._next_piece, self._next_piece + 1))
-        words = self._words[first:last]
+        first, last = (len(self.words) * each // pieces for each in (self._next_piece, self._next_piece + 1))
+        words = self.words[first:last]
         if words and self.item is not None:
             delta = (" " if first else "") + " ".join(words)
             self._said.append(delta)

@@ -127,7 +127,10 @@ class Peer:
 
 
 class OpenAIEmulator:
-    """A strict emulator of OpenAI's realtime service; an async context manager that listens while it is entered."""
+    """A strict emulator of a service that speaks OpenAI's realtime protocol; which one is a setting.
+
+    It is an async context manager that listens while it is entered.
+    """
 
     def __init__(self, settings: EmulatorSettings | None = None) -> None:
         self.settings = settings or EmulatorSettings()
@@ -147,8 +150,8 @@ class OpenAIEmulator:
 
     @property
     def url(self) -> str:
-        """The base URL for an OpenAI client, `http://host:port/v1`."""
-        return f"http://{self.settings.host}:{self.port}/v1"
+        """The base URL for the provider of its dialect: `http://host:port/v1`, or an Azure resource's endpoint."""
+        return f"http://{self.settings.host}:{self.port}{self.settings.service.base}"
 
     @property
     def port(self) -> int:
@@ -214,7 +217,7 @@ class OpenAIEmulator:
                 return None
             admission = refused
         if isinstance(admission, handshake.Admission):
-            admission = handshake.error(400, "invalid_request", "This is a WebSocket endpoint.")
+            admission = handshake.error(400, "invalid_request", "This is a WebSocket endpoint.", self.settings)
         headers = Headers({"Content-Type": "application/json", "Content-Length": str(len(admission.body))})
         headers["Connection"] = "close"
         if admission.retry_after_s is not None:
@@ -222,14 +225,7 @@ class OpenAIEmulator:
         return Response(admission.status, REASONS.get(admission.status, "Error"), headers, admission.body)
 
     def _admit(self, request: Request) -> handshake.Admission | handshake.HttpAnswer:
-        headers = request.headers
-        return handshake.admit(
-            request.path,
-            headers.get("Authorization"),
-            headers.get("X-Call"),
-            headers.get("OpenAI-Beta"),
-            self.settings,
-        )
+        return handshake.admit(request.path, request.headers, self.settings)
 
     async def _serve(self, connection: ServerConnection) -> None:
         assert connection.request is not None and self._wheel is not None and self._ledger is not None
@@ -242,7 +238,7 @@ class OpenAIEmulator:
             model=admission.model,
             ids=ids,
             timeline=self._ledger.open(ids("sess"), admission.call),
-            expires_at=int(time.time() + self.settings.session_s),
+            expires_at=int(time.time() + self.settings.lifetime_s),
             connection=next(self._connections),
         )
         assert isinstance(connection, DirectConnection)

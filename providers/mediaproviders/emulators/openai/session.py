@@ -1,14 +1,17 @@
 """One realtime session: client events and time in, server events out. No socket, no clock of its own."""
 
 import random
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Final
 
 from mediaproviders.emulators.agenda import Agenda
 from mediaproviders.emulators.answers import Answers
 from mediaproviders.emulators.openai import validation
-from mediaproviders.emulators.openai.configuration import default_session, updated
+from mediaproviders.emulators.openai.beta import BetaDialect
+from mediaproviders.emulators.openai.configuration import default_session, kind_of, updated
 from mediaproviders.emulators.openai.conversation import Conversation, Item
+from mediaproviders.emulators.openai.dialects import CurrentDialect, Dialect
 from mediaproviders.emulators.openai.listening import Listening
 from mediaproviders.emulators.openai.mishaps import Mishaps
 from mediaproviders.emulators.openai.outbox import Close, Effect, Outbox
@@ -16,11 +19,18 @@ from mediaproviders.emulators.openai.refusal import Refusal
 from mediaproviders.emulators.openai.responding import Responding
 from mediaproviders.emulators.openai.response import Response
 from mediaproviders.emulators.openai.settings import EmulatorSettings
+from mediaproviders.emulators.openai.xai import FORCE_MESSAGE, XAIDialect
 from mediaproviders.emulators.speech import BYTES_PER_MS
 from mediaproviders.emulators.timeline import Timeline
 
 APPEND = "input_audio_buffer.append"
 _APPEND_FIELDS = frozenset({"type", "audio", "event_id"})
+DIALECTS: Final[Mapping[str, Callable[[], Dialect]]] = {
+    "openai": CurrentDialect,
+    "azure": CurrentDialect,
+    "azure-preview": BetaDialect,
+    "xai": XAIDialect,
+}
 
 
 class Session:
@@ -40,10 +50,11 @@ class Session:
         self.timeline = timeline
         self._settings = settings
         self._ids = ids
-        self._outbox = Outbox(ids)
+        self._dialect = DIALECTS[settings.dialect]()
+        self._outbox = Outbox(ids, self._dialect)
         self._agenda = Agenda()
         self._conversation = Conversation()
-        self._configuration = default_session(timeline.session, model, expires_at)
+        self._configuration = default_session(timeline.session, model, expires_at, settings.service.defaults)
         jitter = random.Random(f"{settings.seed}/{connection}").random
         shared = (self._outbox, self._agenda, self._conversation, timeline, ids)
         self._responding = Responding(settings, answers, *shared, jitter)
@@ -53,7 +64,8 @@ class Session:
         self._listening.began = self._user_began
         self._listening.ended = self._user_ended
         self._responding.ended = self._response_ended
-        self._voices = validation.VOICES | settings.voices
+        limits = settings.service.limits
+        self._limits = replace(limits, voices=limits.voices | settings.voices)
         self._handlers: dict[str, Callable[[dict[str, Any], float], None]] = {
             "session.update": self._update,
             "input_audio_buffer.commit": lambda event, now: self._listening.commit(now),
@@ -76,7 +88,9 @@ class Session:
         """The connection stands: greet the client and start the session's clock."""
         self.timeline.note("session", now, model=self._configuration["model"])
         self._outbox.emit("session.created", session=self._configuration)
-        self._agenda.at(now + self._settings.session_s, self._expire)
+        self._agenda.at(now + self._settings.lifetime_s, self._expire)
+        if self._settings.dialect == "xai":
+            self._agenda.at(now + self._settings.ping_s, self._ping)
         self._mishaps.begin(now)
 
     def receive_binary(self, now: float) -> None:
@@ -121,10 +135,12 @@ class Session:
 
     def _dispatch(self, event: dict[str, Any], now: float) -> None:
         self.timeline.client_events.append((now, event))
-        validation.check(event, self._voices)
+        event = self._dialect.hear(event)
+        validation.check_values(event, self._limits)
         self._handlers[event["type"]](event, now)
 
     def _refuse(self, refusal: Refusal, event_id: str | None, now: float) -> None:
+        refusal.param = self._dialect.parameter(refusal.param)
         self.timeline.note("refused", now, code=refusal.code, param=refusal.param)
         self._outbox.emit("error", error=refusal.body(event_id))
 
@@ -146,11 +162,14 @@ class Session:
 
     def _create_item(self, event: dict[str, Any], now: float) -> None:
         given = event["item"]
+        if given["type"] == FORCE_MESSAGE:
+            self._force_message(given, now)
+            return
         body = {"id": self._ids("item"), "object": "realtime.item", "status": "completed", **given}
         item = Item(body)
         if body["type"] == "message":
             encoded = sum(len(part.get("audio", "")) for part in body["content"])
-            kind = self._configuration["audio"]["input"]["format"]["type"]
+            kind = kind_of(self._configuration["audio"]["input"]["format"])
             item.audio_ms = encoded * 3 / 4 / BYTES_PER_MS[kind]
             # Like the service, it tells of an item's audio but does not send it back.
             body["content"] = [{name: part[name] for name in part if name != "audio"} for part in body["content"]]
@@ -160,6 +179,12 @@ class Session:
             self._listening.turns += 1
         self._outbox.emit("conversation.item.added", previous_item_id=previous, item=body)
         self._outbox.emit("conversation.item.done", previous_item_id=previous, item=body)
+
+    def _force_message(self, given: dict[str, Any], now: float) -> None:
+        text = "".join(part.get("text", "") for part in given["content"])
+        self._listening.stop_waiting()
+        self._responding.create(self._configuration, {}, self._listening.turns, now, text=text)
+        self._listening.deaf = not given.get("interruptible", True)
 
     def _retrieve_item(self, event: dict[str, Any], now: float) -> None:
         item = self._conversation.get(event["item_id"], "retrieve")
@@ -200,6 +225,7 @@ class Session:
             self._refuse(refusal, None, now)
 
     def _response_ended(self, response: Response, now: float) -> None:
+        self._listening.deaf = False
         timeout_ms = self._detection().get("idle_timeout_ms")
         if timeout_ms is None or response.order.call is not None or response.status != "completed":
             return
@@ -208,7 +234,11 @@ class Session:
         self._listening.wait_for_user(timeout_ms / 1000, now + played_s + timeout_ms / 1000, self._answer)
 
     def _expire(self, now: float) -> None:
-        minutes = self._settings.session_s / 60
+        minutes = self._settings.lifetime_s / 60
         message = f"Your session hit the maximum duration of {minutes:g} minutes."
         self._refuse(Refusal("session_expired", message), None, now)
         self._outbox.put(Close(1001, "session expired"))
+
+    def _ping(self, now: float) -> None:
+        self._outbox.emit("ping", timestamp=round(now * 1000))
+        self._agenda.at(now + self._settings.ping_s, self._ping)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mediaproviders.emulators.openai.faults import Fault, Refuse
+from mediaproviders.emulators.openai.services import SERVICES, DialectName, Service
 from mediaproviders.emulators.pace import Pace
 
 type Record = Callable[[dict[str, Any]], None]
@@ -13,16 +14,22 @@ type Record = Callable[[dict[str, Any]], None]
 
 @dataclass(frozen=True, slots=True)
 class EmulatorSettings:
-    """How an emulator of OpenAI's realtime service behaves. The defaults are a healthy, prompt service."""
+    """How an emulator of a realtime service behaves. The defaults are a healthy, prompt one of OpenAI's."""
 
+    dialect: DialectName = "openai"
+    """Which service it is: OpenAI, Azure OpenAI (GA or preview interface), or xAI."""
     host: str = "127.0.0.1"
     """Address to listen at."""
     port: int = 0
     """TCP port; 0: any free one, see the emulator's `url`."""
     accepted_key: str | None = None
-    """The one API key that is right; None: every key that starts with `sk-`."""
+    """The one API key that is right; None: every key that begins as the service's do."""
+    accepted_token: str | None = None
+    """Azure: the one bearer token of Entra ID that is right; None: every one."""
     models: frozenset[str] | None = None
-    """Models it has; None: every name that begins like a realtime model of OpenAI's."""
+    """Models or deployments it has; None: every name that begins like a realtime model of the service."""
+    transcribers: frozenset[str] | None = None
+    """Azure: deployments that transcribe; None: every name is one."""
     voices: frozenset[str] = frozenset()
     """Voices it has besides the SDK's."""
 
@@ -58,8 +65,10 @@ class EmulatorSettings:
     settle_ms: float = 20.0
     """Wall time a cancelled response stays active; a `response.create` in it is refused."""
 
-    session_s: float = 3600.0
-    """Lifetime of a session; then `session_expired` and close 1001."""
+    ping_s: float = 10.0
+    """xAI: wall time between two `ping` events."""
+    session_s: float | None = None
+    """Lifetime of a session; then `session_expired` and close 1001. None: the service's own."""
     refusals: tuple[Refuse, ...] = ()
     """Handshakes to refuse."""
     faults: tuple[Fault, ...] = ()
@@ -73,3 +82,13 @@ class EmulatorSettings:
     """Client events and timeline entries kept of each session."""
     sessions_kept: int = 200
     """Closed sessions whose logs are kept."""
+
+    @property
+    def service(self) -> Service:
+        """The service it is."""
+        return SERVICES[self.dialect]
+
+    @property
+    def lifetime_s(self) -> float:
+        """How long a session lasts."""
+        return self.service.session_s if self.session_s is None else self.session_s

@@ -17,6 +17,8 @@ type Check = Callable[[object, str], None]
 
 # The service takes null for these although the SDK's types leave it out: it is how they are switched off.
 NULLABLE = frozenset({"noise_reduction", "transcription", "previous_item_id", "prompt", "tracing"})
+# The same of the interface before GA; Azure's preview does not take null for noise reduction.
+NULLABLE |= {"input_audio_transcription", "turn_detection"}
 DISCRIMINATORS = ("type", "role")
 SCALARS: dict[object, tuple[type | tuple[type, ...], str]] = {
     str: (str, "a string"),

@@ -8,21 +8,19 @@ from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
 import orjson
-from openai.types.realtime.realtime_audio_config_output_param import Voice
 from openai.types.realtime.realtime_client_event_param import RealtimeClientEventParam
 from openai.types.realtime.response_create_event_param import ResponseCreateEventParam
 from openai.types.realtime.response_create_event_with_references_param import ResponseCreateEventWithReferencesParam
 
 from mediaproviders.emulators.openai.refusal import Refusal, invalid_value, missing, wrong_type
-from mediaproviders.emulators.openai.shapes import Check, check_of, literals_of
+from mediaproviders.emulators.openai.services import VOICES, Limits
+from mediaproviders.emulators.openai.shapes import Check, check_of
 
 MAX_APPEND_BYTES = 15 * 1024 * 1024
 MAX_OUTPUT_TOKENS = 4096
-IDLE_TIMEOUT_MS = (5000, 30000)
-SPEED = (0.25, 1.5)
 MAX_ITEM_ID = 32
 TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
-VOICES = frozenset(str(each) for each in literals_of(Voice))
+LIMITS = Limits(VOICES)
 
 # The SDK's union leaves out that a response's input may refer to items by id.
 _SHAPE: Check = check_of(
@@ -47,18 +45,28 @@ def parsed(frame: str | bytes | bytearray | memoryview) -> dict[str, Any]:
     return event
 
 
-def check(event: dict[str, Any], voices: frozenset[str] = VOICES) -> None:
+def check(event: dict[str, Any]) -> None:
     """Raise Refusal unless `event` is a client event in shape and values."""
+    check_shape(event)
+    check_values(event)
+
+
+def check_shape(event: dict[str, Any]) -> None:
+    """Raise Refusal unless `event` has the shape of a client event."""
     if "type" not in event:
         raise missing("type")
     _SHAPE(event, "")
+
+
+def check_values(event: dict[str, Any], limits: Limits = LIMITS) -> None:
+    """Raise Refusal unless the values in `event`, of the right shape, are ones the service takes."""
     if len(event.get("event_id", "")) > 512:
         raise too_long("event_id", 512)
     match event["type"]:
         case "session.update":
-            _session(event["session"], voices)
+            _session(event["session"], limits)
         case "response.create":
-            _response(event.get("response", {}), voices)
+            _response(event.get("response", {}), limits)
         case "conversation.item.create":
             _item(event["item"], "item")
         case "conversation.item.truncate":
@@ -86,7 +94,7 @@ def too_long(param: str, limit: int) -> Refusal:
     return Refusal("string_above_max_length", message, param)
 
 
-def _session(session: Mapping[str, Any], voices: frozenset[str]) -> None:
+def _session(session: Mapping[str, Any], limits: Limits) -> None:
     if session["type"] != "realtime":
         raise invalid_value(
             "session.type", "Passing a transcription session update event to a realtime session is not allowed."
@@ -95,22 +103,22 @@ def _session(session: Mapping[str, Any], voices: frozenset[str]) -> None:
         _common(path, value)
     audio = session.get("audio", {})
     output = audio.get("output", {})
-    _voice(output, "session.audio.output", voices)
+    _voice(output, "session.audio.output", limits)
     if "speed" in output:
-        _between(output["speed"], *SPEED, "session.audio.output.speed")
-    _format(output, "session.audio.output")
+        _between(output["speed"], *limits.speed, "session.audio.output.speed")
+    _format(output, "session.audio.output", limits)
     heard = audio.get("input", {})
-    _format(heard, "session.audio.input")
+    _format(heard, "session.audio.input", limits)
     if heard.get("turn_detection") is not None:
-        _turn_detection(heard["turn_detection"], "session.audio.input.turn_detection")
+        _turn_detection(heard["turn_detection"], "session.audio.input.turn_detection", limits)
 
 
-def _response(response: Mapping[str, Any], voices: frozenset[str]) -> None:
+def _response(response: Mapping[str, Any], limits: Limits) -> None:
     for path, value in _present(response, "response", ("output_modalities", "max_output_tokens", "tools")):
         _common(path, value)
     output = response.get("audio", {}).get("output", {})
-    _voice(output, "response.audio.output", voices)
-    _format(output, "response.audio.output")
+    _voice(output, "response.audio.output", limits)
+    _format(output, "response.audio.output", limits)
     conversation = response.get("conversation", "auto")
     if conversation not in ("auto", "none"):
         raise invalid_value(
@@ -153,26 +161,33 @@ def _tool(tool: Mapping[str, Any], path: str) -> None:
         raise wrong_type(f"{path}.parameters", "an object", parameters)
 
 
-def _voice(output: Mapping[str, Any], path: str, voices: frozenset[str]) -> None:
+def _voice(output: Mapping[str, Any], path: str, limits: Limits) -> None:
     voice = output.get("voice")
-    if isinstance(voice, str) and voice not in voices:
-        listed = ", ".join(f"'{each}'" for each in sorted(voices))
+    if isinstance(voice, str) and (voice.lower() if limits.voices_any_case else voice) not in limits.voices:
+        listed = ", ".join(f"'{each}'" for each in sorted(limits.voices))
         raise invalid_value(f"{path}.voice", f"Invalid value: '{voice}'. Supported values are: {listed}.")
 
 
-def _format(record: Mapping[str, Any], path: str) -> None:
-    if "rate" in record.get("format", {}) and record["format"]["type"] != "audio/pcm":
+def _format(record: Mapping[str, Any], path: str, limits: Limits) -> None:
+    rate = record.get("format", {}).get("rate")
+    if rate is None:
+        return
+    if record["format"]["type"] != "audio/pcm":
         raise Refusal("unknown_parameter", f"Unknown parameter: '{path}.format.rate'.", f"{path}.format.rate")
+    if rate not in limits.pcm_rates:
+        raise invalid_value(
+            f"{path}.format.rate", f"Invalid value: '{rate}'. Supported are: {sorted(limits.pcm_rates)}."
+        )
 
 
-def _turn_detection(detection: Mapping[str, Any], path: str) -> None:
+def _turn_detection(detection: Mapping[str, Any], path: str, limits: Limits) -> None:
     if "threshold" in detection:
-        _between(detection["threshold"], 0.0, 1.0, f"{path}.threshold")
+        _between(detection["threshold"], *limits.threshold, f"{path}.threshold")
     for name in ("prefix_padding_ms", "silence_duration_ms"):
         if name in detection:
             _at_least(detection[name], 0, f"{path}.{name}")
     if detection.get("idle_timeout_ms") is not None:
-        _between(detection["idle_timeout_ms"], *IDLE_TIMEOUT_MS, f"{path}.idle_timeout_ms")
+        _between(detection["idle_timeout_ms"], *limits.idle_timeout_ms, f"{path}.idle_timeout_ms")
 
 
 def _item(item: Mapping[str, Any], path: str) -> None:
@@ -190,7 +205,9 @@ def _part(part: Mapping[str, Any], role: str, path: str) -> None:
     if part["type"] == "output_audio":
         raise invalid_value(f"{path}.type", "Assistant audio cannot be put into a conversation; use 'output_text'.")
     needed = {"input_text": "text", "output_text": "text", "input_audio": "audio", "input_image": "image_url"}
-    name = needed[part["type"]]
+    name = needed.get(part["type"])
+    if name is None:
+        raise invalid_value(f"{path}.type", f"Invalid value: '{part['type']}' is no content of a {role}'s message.")
     if name not in part:
         raise missing(f"{path}.{name}")
     if role == "user" and name == "audio":
