@@ -26,7 +26,7 @@ from mediaserver.agents.ready import ReadyAgent
 from mediaserver.chat import opening
 from mediaserver.chat.quiet_line import QuietLine
 from mediaserver.chat.reply import Reply
-from mediaserver.chat.trouble import ChatError, plain
+from mediaserver.chat.trouble import HOPELESS, ChatError, broken_off, plain
 from mediaserver.talk.budget import Budget
 from mediaserver.talk.orders import Agent
 from mediaserver.talk.tools import END_CALL, Toolbox
@@ -244,6 +244,8 @@ class ChatSession:
         if self.ended is None and self._budget.exceeded(asyncio.get_running_loop().time()) == "max-cost":
             self.ended = "it has cost what the agent's limit allows"
         if reply.failure is not None:
-            raise ChatError(f"The model broke off: {reply.failure}.", over=self.ended is not None)
+            if reply.failure in HOPELESS:
+                self.ended = "the model was lost"
+            raise broken_off(reply.failure, over=self.ended is not None)
         if not reply.text and self.ended is None:
             raise ChatError("The model's answer was empty; say it again.", over=False)

@@ -34,6 +34,13 @@ _PLAIN: Final[Mapping[str, str]] = {
 }
 _SHORT: Final = frozenset({"invalid_api_key", "insufficient_quota"})
 """Where the service's own words say no more, and may repeat a part of the key."""
+HOPELESS: Final = frozenset({"invalid_api_key", "insufficient_quota", "forbidden", "model_not_found"})
+"""Why the next answer will not come either."""
+
+
+def broken_off(reason: str, *, over: bool) -> ChatError:
+    """An answer that did not come, or not whole, for this reason."""
+    return ChatError(_PLAIN.get(reason, f"The model broke off: {reason}."), over=over)
 
 
 def plain(error: ProviderError, *, over: bool) -> ChatError:

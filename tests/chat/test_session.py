@@ -207,8 +207,8 @@ async def test_a_session_that_ends_by_itself_is_a_loss():
 async def test_failed_and_empty_answers_do_not_end_the_chat():
     provider = ScriptedProvider()
     async with ChatSession(AGENT, provider, "text") as chat:
-        provider.session.does(ResponseStarted("r"), ResponseDone("r", "failed", "server_error"))
-        with pytest.raises(ChatError, match="broke off: server_error") as error:
+        provider.session.does(ResponseStarted("r"), ResponseDone("r", "failed", "content_filter"))
+        with pytest.raises(ChatError, match="broke off: content_filter") as error:
             await said(chat, "1")
         assert not error.value.over
         provider.session.does(ResponseStarted("r"), ResponseDone("r", "completed"))

@@ -1,0 +1,145 @@
+"""Chats through the real adapters and SDKs, with the emulated services on real sockets."""
+
+import math
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from mediaproviders.emulators.chat import ChatEmulator, ChatPace, ChatSettings
+from mediaproviders.emulators.gemini import GeminiEmulator, GeminiSettings
+from mediaproviders.emulators.openai import EmulatorSettings, OpenAIEmulator
+from mediaproviders.emulators.pace import Pace
+from mediaserver.agents.checks import examine
+from mediaserver.agents.provision import Provision
+from mediaserver.agents.ready import ReadyAgent
+from mediaserver.chat import ChatError, ChatSession
+from mediaserver.config.providers import Providers
+
+PACE = Pace(first_audio_ms=20.0, rate=math.inf)
+TEXTS = ("It is three.", "Goodbye.")
+TOOL = {1: ("opening_hours", '{"day": "monday"}')}
+REHEARSAL = {"pace": PACE, "answer_ms": 400, "answer_texts": TEXTS}
+
+
+@asynccontextmanager
+async def emulated(model: str, **settings: object) -> AsyncIterator[Providers]:
+    """The service of `model`, and the server's access to it."""
+    if model.startswith("chat/"):
+        told = ChatSettings(pace=ChatPace(10.0, math.inf), answer_texts=TEXTS, **settings)
+        async with ChatEmulator(told) as chat:
+            yield Providers.model_validate({"chat": {"api_key": "sk-test", "base_url": chat.url}})
+    elif model.startswith("gemini"):
+        async with GeminiEmulator(GeminiSettings(**REHEARSAL, **settings)) as gemini:
+            access = {"api_key": "AIzaTest", "base_url": gemini.url, "ca_file": str(gemini.certificates.authority)}
+            yield Providers.model_validate({"google": access})
+    elif model.startswith("azure"):
+        async with OpenAIEmulator(EmulatorSettings(dialect="azure", **REHEARSAL, **settings)) as azure:
+            access = {"api_key": "0123456789abcdef0123456789abcdef", "endpoint": azure.url.removesuffix("/openai/v1")}
+            yield Providers.model_validate({"azure": access})
+    elif model == "grok-voice":
+        async with OpenAIEmulator(EmulatorSettings(dialect="xai", **REHEARSAL, **settings)) as xai:
+            yield Providers.model_validate({"xai": {"api_key": "xai-test", "base_url": xai.url}})
+    else:
+        async with OpenAIEmulator(EmulatorSettings(**REHEARSAL, **settings)) as openai:
+            yield Providers.model_validate({"openai": {"api_key": "sk-test", "base_url": openai.url}})
+
+
+def ready(provision: Provision, model: str, **changes: object) -> ReadyAgent:
+    speech = {"service": "local"}
+    services = {"speech_to_text": speech, "text_to_speech": speech} if model.startswith("chat/") else {}
+    written = {
+        "name": "clinic",
+        "model": model,
+        "prompt": "You are {agent}.",
+        "welcome": "Hello.",
+        **services,
+        **changes,
+    }
+    definition, found = examine(written)
+    assert definition is not None, [str(fault) for fault in found.faults]
+    return provision.agent(definition)
+
+
+async def said(chat: ChatSession, text: str) -> str:
+    return "".join([piece async for piece in chat.say(text)])
+
+
+MODELS = [
+    "gpt-realtime",
+    "gpt-4o-mini-realtime",
+    "azure/gpt-realtime",
+    "chat/gpt-4.1-mini",
+    "gemini-2.5-flash-native-audio",
+    "grok-voice",
+]
+SLOW = {"gemini-2.5-flash-native-audio", "grok-voice"}
+
+
+@pytest.mark.parametrize("model", MODELS)
+async def test_every_model_can_be_chatted_with(model: str) -> None:
+    async with emulated(model) as providers:
+        provision = Provision(providers)
+        agent = ready(provision, model)
+        async with ChatSession.of(agent) as chat:
+            assert chat.welcome == "Hello." and chat.slow is (model in SLOW)
+            assert await said(chat, "What time is it?") == TEXTS[0]
+            assert await said(chat, "Thank you.") == TEXTS[1]
+            assert (chat.cost is None) is (agent.model.price is None)
+            if agent.model.price is not None:
+                assert chat.cost is not None and chat.cost > 0
+        await provision.close()
+
+
+@pytest.mark.parametrize("model", MODELS)
+async def test_with_every_model_tools_run(model: str) -> None:
+    async with emulated(model, tool_on_turn=TOOL) as providers:
+        provision = Provision(providers)
+        async with ChatSession.of(ready(provision, model, tools=["support.phone_tools:opening_hours"])) as chat:
+            told = await said(chat, "When are you open?")
+            assert told.startswith("The function returned ") and '"from"' in told
+        await provision.close()
+
+
+@pytest.mark.parametrize("model", MODELS)
+async def test_with_every_model_the_agent_can_end_the_chat(model: str) -> None:
+    async with emulated(model, tool_on_turn={1: ("end_call", "{}")}) as providers:
+        provision = Provision(providers)
+        async with ChatSession.of(ready(provision, model)) as chat:
+            await said(chat, "Bye.")
+            assert chat.ended == "the agent ended it"
+        await provision.close()
+
+
+@pytest.mark.parametrize("model", MODELS)
+async def test_with_every_model_a_wrong_key_is_told_in_plain_words(model: str) -> None:
+    if model.startswith("azure"):
+        right: dict[str, object] = {"accepted_key": "another"}
+    else:
+        right = {"accepted_key": "sk-right"}
+    async with emulated(model, **right) as providers:
+        provision = Provision(providers)
+        # Google says the same of a wrong key as of a wrong setting.
+        with pytest.raises(ChatError, match=r"refuses the key|does not accept the agent's settings") as error:
+            async with ChatSession.of(ready(provision, model)) as chat:
+                await said(chat, "Hello?")
+        assert error.value.over
+        await provision.close()
+
+
+async def test_an_agents_own_key_wins() -> None:
+    async with emulated("gpt-realtime", accepted_key="sk-own") as providers:
+        provision = Provision(providers)
+        async with ChatSession.of(ready(provision, "gpt-realtime", api_key="sk-own")) as chat:
+            assert await said(chat, "Hello?") == TEXTS[0]
+        await provision.close()
+
+
+async def test_chats_are_in_text_whatever_the_switch() -> None:
+    async with emulated("gpt-realtime") as providers:
+        provision = Provision(providers)
+        speech = {"service": "local"}
+        agent = ready(provision, "gpt-realtime", voice_streaming=False, speech_to_text=speech, text_to_speech=speech)
+        async with ChatSession.of(agent) as chat:
+            assert not chat.slow and await said(chat, "Hello?") == TEXTS[0]
+        await provision.close()
