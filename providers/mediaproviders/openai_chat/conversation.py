@@ -101,7 +101,8 @@ class ChatConversation:
         if not greeting or self._closed or self._answer is not None:
             return
         response, item = self._name("resp"), self._name("item")
-        self._thread.agent(item, greeting)
+        self._thread.begin(item)
+        self._thread.amend(item, greeting)
         self._put(ResponseStarted(response), AgentTranscript(item, greeting, final=False))
         self._put(AgentTranscript(item, greeting, final=True), ResponseDone(response, "completed"))
 
@@ -175,6 +176,7 @@ class ChatConversation:
     def _begin(self) -> None:
         self._wanted = None
         answer = self._answer = _Answer(self._name("resp"), self._name("item"), self._reply())
+        self._thread.begin(answer.item)
         self._put(ResponseStarted(answer.response))
         answer.task = asyncio.get_running_loop().create_task(self._run(answer))
         self._tasks.add(answer.task)
@@ -266,12 +268,9 @@ class ChatConversation:
 
     def _note(self, answer: _Answer, *, calls: bool) -> None:
         """Keep in the thread what came of an answer."""
-        text = answer.reply.text if answer.amended is None else answer.amended
-        if answer.reply.text:
-            self._thread.agent(answer.item, answer.reply.text)
-            self._thread.amend(answer.item, text)
+        self._thread.amend(answer.item, answer.reply.text if answer.amended is None else answer.amended)
         if calls:
-            self._thread.agent(answer.item, "", answer.reply.calls)
+            self._thread.called(answer.item, answer.reply.calls)
 
     def _end(self, error: ProviderError | None) -> None:
         self._closed = True

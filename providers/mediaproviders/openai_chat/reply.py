@@ -61,7 +61,8 @@ class Reply:
         if isinstance(finish, str) and finish:
             self.finish = finish
         delta = getattr(choice, "delta", None)
-        for call in getattr(delta, "tool_calls", None) or ():
+        calls = getattr(delta, "tool_calls", None)
+        for call in calls if isinstance(calls, list) else ():
             self._fragment(call)
         # A refusal is what the model says instead of an answer.
         pieces = (getattr(delta, "content", None), getattr(delta, "refusal", None))

@@ -50,22 +50,24 @@ class Thread:
         """An instruction in the course of the conversation."""
         self._entries.append(_Line("system", text))
 
-    def agent(self, item: str, text: str, calls: Iterable[ToolCall] = ()) -> None:
-        """The model said `text` as `item` (nothing if it is empty) and called tools."""
-        if text:
-            self._entries.append(_Line("assistant", text, item))
+    def begin(self, item: str) -> None:
+        """The model begins an answer: what is said meanwhile comes after it."""
+        self._entries.append(_Line("assistant", "", item))
+
+    def called(self, item: str, calls: Iterable[ToolCall]) -> None:
+        """The model called tools in its answer `item`."""
         calls = list(calls)
-        if calls:
-            self._entries.append(_Calls(calls, {each.call: None for each in calls}))
+        place = self._place(item)
+        if calls and place is not None:
+            self._entries.insert(place + 1, _Calls(calls, {each.call: None for each in calls}))
 
     def amend(self, item: str, text: str) -> bool:
-        """Replace what was said as `item`; empty: it was not said. False for an unknown item."""
-        for index, entry in enumerate(self._entries):
-            if isinstance(entry, _Line) and entry.item == item:
-                # An item that was not heard at all keeps its place, in case more of it turns out to have been.
-                self._entries[index] = _Line("assistant", text, item)
-                return True
-        return False
+        """Put `text` in the place of what was said as `item`; empty: it was not said. False for an unknown item."""
+        place = self._place(item)
+        if place is None:
+            return False
+        self._entries[place] = _Line("assistant", text, item)
+        return True
 
     def answered(self, call: str, output: str) -> bool:
         """A tool's result. False if the call is unknown, or answered already."""
@@ -106,6 +108,12 @@ class Thread:
                 for call, output in entry.results.items()
             ]
         return messages
+
+    def _place(self, item: str) -> int | None:
+        for index, entry in enumerate(self._entries):
+            if isinstance(entry, _Line) and entry.item == item:
+                return index
+        return None
 
     def _used(self, used: Used) -> None:
         output = used.output if used.output is not None else UNANSWERED

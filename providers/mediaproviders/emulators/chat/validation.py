@@ -40,6 +40,8 @@ def parsed(body: bytes) -> dict[str, Any]:
     for name in ("model", "messages"):
         if name not in request:
             raise missing(name)
+    if not isinstance(request["model"], str):
+        raise wrong_type("model", "a string", request["model"])
     (_STREAMED if request.get("stream") is True else _WHOLE)(request, "")
     _values(request)
     _tools(request)
