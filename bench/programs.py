@@ -38,7 +38,7 @@ model = "{model}"
 prompt = "You are a friendly assistant on the telephone."
 greeting = ""
 interruption = "{interruption}"
-openai_realtime = {{ turn_detection = {{ silence_duration_ms = {silence_ms} }} }}
+advanced_configuration.openai_realtime.turn_detection.silence_duration_ms = {silence_ms}
 
 [providers.openai]
 api_key = "{key}"

@@ -7,14 +7,17 @@ import secrets
 import signal
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 import structlog
 
 from mediacodecs.signal.vad import DetectorPool, DetectorUnavailableError, SileroBatch
-from mediaproviders import catalog
-from mediaproviders.contract import Provider, ProviderError
+from mediaproviders.continuity import ContinuitySettings
+from mediaserver.agents import source
+from mediaserver.agents.file import Loaded
+from mediaserver.agents.provision import Provision
+from mediaserver.agents.ready import ReadyAgent
 from mediaserver.call.call import CallSettings
 from mediaserver.call.reception import Reception
 from mediaserver.call.routing import Routing
@@ -27,13 +30,9 @@ from mediaserver.sdp.negotiate import Capabilities
 from mediaserver.sip.digest import DigestAuthenticator
 from mediaserver.sip.endpoint import SipEndpoint
 from mediaserver.sip.identity import EndpointSettings
-from mediaserver.talk import fault_audio
 from mediaserver.talk.conversation import TalkSettings
 from mediaserver.talk.engine import Engine, EngineSettings
-from mediaserver.talk.orders import Agent
-from mediaserver.talk.tools import Toolbox
 
-OPENAI_URL = "https://api.openai.com/v1"
 _DRAIN_S = 3.0
 
 
@@ -80,15 +79,17 @@ class Server:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._agent = _agent(settings)
-        self._provider = _checked(settings, self._agent)
-        if self._agent.interruption == "local" and not self._provider.traits.reversible_interrupt:
-            raise ConfigurationError(
-                [f"agent.interruption is 'local': {self._agent.model} decides interruptions itself; use 'provider'"]
-            )
+        try:
+            self._loaded = source.of(settings)
+        except ConfigurationError as error:
+            raise ConfigurationError(error.faults + _further_faults(settings, error.usable)) from None
+        self._roster = self._loaded.roster
+        self._provision = provision(settings, self._loaded)
+        self._agents = source.ready(self._loaded, self._provision)
         sip = settings.sip
         users = {name: password.get_secret_value() for name, password in sip.users.items()}
-        self._detectors = _detectors() if self._agent.interruption == "local" else None
+        local = any(each.definition.interruption == "local" for each in self._agents.values())
+        self._detectors = _detectors() if local else None
         self._endpoint = SipEndpoint(
             token=lambda: secrets.token_hex(8),
             settings=EndpointSettings(advertised_host=sip.advertise),
@@ -99,12 +100,14 @@ class Server:
         )
         self._log = structlog.get_logger()
 
+    @property
+    def agents(self) -> Mapping[str, ReadyAgent]:
+        """Who can be called, by name."""
+        return self._agents
+
     def warnings(self) -> list[str]:
         """What is allowed and yet likely not meant, one sentence each."""
-        sip, found = self._settings.sip, []
-        deprecated = catalog.find(self._settings.agent.model).deprecated
-        if deprecated is not None:
-            found.append(f"agent.model {self._settings.agent.model!r} {deprecated}")
+        sip, found = self._settings.sip, list(self._loaded.warnings)
         if not sip.allow and not sip.users and any(map(_is_public, filter(None, (sip.udp, sip.tcp)))):
             found.append("anyone who reaches the SIP port can call and cost you model time: set sip.allow or sip.users")
         return found
@@ -117,20 +120,20 @@ class Server:
         engine = Engine(
             loop,
             PortRange(settings.rtp.address, first, last),
-            lambda agent: self._provider,
+            lambda agent: self._agents[agent.name].provider,
             lambda report: reception.media(report),
             _engine_settings(settings),
             self._detectors,
         )
         reception = Reception(
             _call_settings(settings),
-            Routing({self._agent.name: lambda known: self._agent}, self._agent.name),
+            Routing({name: ready.agent for name, ready in self._agents.items()}, self._roster.default),
             settings.limits.max_calls,
             SipFace(self._endpoint, shell),
             engine,
             self._address_towards,
         )
-        await self._provider.start()
+        await self._provision.start()
         await shell.start(
             self._endpoint,
             udp=split_host(settings.sip.udp) if settings.sip.udp else None,
@@ -149,8 +152,9 @@ class Server:
             "ready",
             sip_udp=_shown(shell.udp_address),
             sip_tcp=_shown(shell.tcp_address),
-            agent=self._agent.name,
-            model=self._agent.model,
+            agent=self._roster.default,
+            model=self._agents[self._roster.default].definition.model,
+            agents=len(self._agents),
         )
         try:
             await stop.wait()
@@ -173,7 +177,7 @@ class Server:
             await asyncio.sleep(0.05)  # the endpoint is a pure core: it has no event to wait for
         await engine.close()
         await shell.close()
-        await self._provider.close()
+        await self._provision.close()
 
     def _address_towards(self, peer: str) -> str:
         if self._settings.sip.advertise is not None:
@@ -217,67 +221,29 @@ class _Admission:
         return any(address in network for network in self._networks)
 
 
-def _agent(settings: Settings) -> Agent:
-    given = settings.agent
-    try:
-        model = catalog.find(given.model)
-    except ValueError as error:
-        raise ConfigurationError([f"agent.model: {error}"]) from None
-    return Agent(
-        name=given.name,
-        model=model.provider_model,
-        prompt=given.prompt,
-        greeting=given.greeting,
-        voice=given.voice,
-        interruption=given.interruption,
-        max_output_tokens=given.max_output_tokens,
-        tools=given.tools,
-        tool_timeout_s=given.tool_timeout_s,
-        stall_timeout_s=given.stall_timeout_s,
-        fault_audio=str(given.fault_audio) if given.fault_audio else None,
-        advanced={"openai_realtime": given.openai_realtime} if given.openai_realtime else {},
+def provision(settings: Settings, loaded: Loaded) -> Provision:
+    """What makes the agents of these settings ready."""
+    given = settings.continuity
+    return Provision(
+        settings.providers,
+        models=loaded.roster.models,
+        continuity=ContinuitySettings(
+            lead_s=given.lead_s,
+            connection_s=given.session_s,
+            delays_s=given.reconnect_delays_s,
+            total_s=given.reconnect_total_s,
+        ),
     )
 
 
-def _checked(settings: Settings, agent: Agent) -> Provider:
-    """The agent's provider, when everything the agent names is there. Raises ConfigurationError with all faults."""
-    faults: list[str] = []
-    provider: Provider | None = None
-    try:
-        provider = _provider(settings)
-    except ConfigurationError as error:
-        faults += error.faults
-    for check in (lambda: Toolbox(agent.tools), lambda: fault_audio.load(agent.fault_audio)):
+def _further_faults(settings: Settings, rest: object) -> list[str]:
+    """What an agent lacks, besides what is wrong with its definition: a key, a tool, a recording."""
+    if isinstance(rest, Loaded):
         try:
-            check()
+            source.ready(rest, provision(settings, rest))
         except ConfigurationError as error:
-            faults += error.faults
-    if provider is None or faults:
-        raise ConfigurationError(faults)
-    return provider
-
-
-def _provider(settings: Settings) -> Provider:
-    """The agent's provider, with the access the settings give. Raises ConfigurationError."""
-    name = settings.agent.model
-    openai, local = settings.providers.openai, settings.providers.local
-    access: dict[str, object]
-    if catalog.find(name).provider == "openai":
-        from mediaproviders.openai_realtime.configuration import validate  # not loaded for a model of another's
-
-        faults = validate({"openai_realtime": settings.agent.openai_realtime})
-        if openai.api_key is None:
-            faults.append(f"providers.openai.api_key: model {name!r} needs one; set it there or as OPENAI_API_KEY")
-        if faults or openai.api_key is None:
-            raise ConfigurationError(faults)
-        key = openai.api_key.get_secret_value()
-        access = {"api_key": key, "base_url": openai.base_url or OPENAI_URL, "uplink_ms": openai.uplink_ms}
-    else:
-        access = {"script": local.script, "voice": settings.agent.voice, "workers": local.workers}
-    try:
-        return catalog.build(name, access)
-    except (ValueError, ProviderError) as error:
-        raise ConfigurationError([f"agent.model is {name!r}: {error}"]) from None
+            return error.faults
+    return []
 
 
 def _detectors() -> DetectorPool:

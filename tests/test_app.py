@@ -6,8 +6,9 @@ import pytest
 
 from mediaproviders import catalog
 from mediaserver import app
+from mediaserver.agents import source
 from mediaserver.app import Server
-from mediaserver.config import AgentSettings, Settings, load
+from mediaserver.config import Settings, load
 from mediaserver.errors import ConfigurationError
 from support.scripted_model import ScriptedProvider
 
@@ -22,7 +23,7 @@ def nothing_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 def scripted(monkeypatch: pytest.MonkeyPatch) -> ScriptedProvider:
     """The provider of every model."""
     provider = ScriptedProvider()
-    monkeypatch.setattr(catalog, "build", lambda name, access: provider)
+    monkeypatch.setattr(catalog, "build", lambda name, access, **_: provider)
     return provider
 
 
@@ -45,7 +46,7 @@ KEY = '[providers.openai]\napi_key = "sk-secret"\n'
         pytest.param('[agent]\nmodel = "zzz"', ["agent.model", "zzz", "known are"]),
         pytest.param('[agent]\nmodel = "gpt-realtime"', ["providers.openai.api_key", "OPENAI_API_KEY"]),
         pytest.param(
-            KEY + '[agent]\nmodel = "gpt-realtime"\n[agent.openai_realtime]\nspeeed = 1.5',
+            KEY + '[agent]\nmodel = "gpt-realtime"\n[agent.advanced_configuration.openai_realtime]\nspeeed = 1.5',
             ["openai_realtime", "speeed", "speed"],
         ),
     ],
@@ -57,7 +58,8 @@ def test_a_model_that_cannot_be_used(tmp_path: Path, text: str, expected: list[s
 
 
 def test_all_that_is_wrong_with_a_model_at_once(tmp_path: Path) -> None:
-    told = faults(tmp_path, '[agent]\nmodel = "gpt-realtime"\n[agent.openai_realtime]\nspeeed = 1.5')
+    advanced = "[agent.advanced_configuration.openai_realtime]\nspeeed = 1.5"
+    told = faults(tmp_path, f'[agent]\nmodel = "gpt-realtime"\n{advanced}')
     assert len(told) == 2
 
 
@@ -80,12 +82,12 @@ def test_an_agent_that_cannot_be_built(
 def test_local_interruption_needs_a_model_that_can_be_resumed(
     tmp_path: Path, scripted: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = Settings(agent=AgentSettings(interruption="local"))
+    settings = Settings(agent={"interruption": "local"})
     Server(settings)
     stubborn = ScriptedProvider(reversible_interrupt=False)
-    monkeypatch.setattr(catalog, "build", lambda name, access: stubborn)
+    monkeypatch.setattr(catalog, "build", lambda name, access, **_: stubborn)
     (fault,) = faults(tmp_path, '[agent]\ninterruption = "local"')
-    assert "agent.interruption" in fault and "'provider'" in fault
+    assert "agent.interruption" in fault and "use provider" in fault
 
 
 def test_what_the_settings_say_is_what_the_parts_get(tmp_path: Path, scripted: ScriptedProvider) -> None:
@@ -96,7 +98,7 @@ def test_what_the_settings_say_is_what_the_parts_get(tmp_path: Path, scripted: S
         name = "desk"
         model = "gpt-4o-realtime"
         stall_timeout_s = 7
-        [agent.openai_realtime]
+        [agent.advanced_configuration.openai_realtime]
         speed = 1.1
         [providers.openai]
         api_key = "sk-secret"
@@ -113,7 +115,8 @@ def test_what_the_settings_say_is_what_the_parts_get(tmp_path: Path, scripted: S
         """
     )
     settings = load(path)
-    agent = app._agent(settings)
+    loaded = source.of(settings)
+    agent = source.ready(loaded, app.provision(settings, loaded))["desk"].agent()
     assert (agent.name, agent.model) == ("desk", "gpt-4o-realtime-preview")
     assert agent.advanced == {"openai_realtime": {"speed": 1.1}}
     engine = app._engine_settings(settings)

@@ -15,6 +15,7 @@ from mediaserver.agents import services
 from mediaserver.agents.access import Doors, arguments
 from mediaserver.agents.advanced import for_model
 from mediaserver.agents.checks import streams
+from mediaserver.agents.cue import Cue
 from mediaserver.agents.definition import AgentDefinition, Fallback, Speech
 from mediaserver.agents.ready import ReadyAgent
 from mediaserver.agents.roster import Roster
@@ -22,6 +23,7 @@ from mediaserver.agents.secrets import Secrets
 from mediaserver.agents.shared import SharedEars, SharedProvider, SharedVoice, Shelf
 from mediaserver.config.providers import Providers
 from mediaserver.errors import ConfigurationError
+from mediaserver.talk import fault_audio
 from mediaserver.talk.tools import Toolbox
 
 
@@ -101,7 +103,11 @@ class Provision:
         faults = _missing_parts(definition)
         holders: list[tuple[AgentDefinition | Fallback, str]] = [(definition, "")]
         holders += [(each, f"fallback.{index}.") for index, each in enumerate(definition.fallback)]
-        troupe = [played for holder, prefix in holders if (played := self._cast(holder, prefix, faults)) is not None]
+        troupe = [
+            played
+            for holder, prefix in holders
+            if (played := self._cast(definition, holder, prefix, faults)) is not None
+        ]
         if not troupe or len(troupe) < len(holders):
             raise ConfigurationError(faults)
         streaming = streams(definition, troupe[0].model)
@@ -130,7 +136,9 @@ class Provision:
         self._ready.append(ready)
         return ready
 
-    def _cast(self, holder: AgentDefinition | Fallback, prefix: str, faults: list[str]) -> _Cast | None:
+    def _cast(
+        self, definition: AgentDefinition, holder: AgentDefinition | Fallback, prefix: str, faults: list[str]
+    ) -> _Cast | None:
         try:
             model = catalog.find(holder.model, self._models)
         except ValueError as error:
@@ -148,12 +156,21 @@ class Provision:
             faults += [fault.replace("{model}", f"model {model.name!r}") for fault in wrong]
             return None
         what = f"{model.provider}/{model.generation}/{model.text}"
+        cue = self._cue(definition, model)
+        made_of = settings if cue is None else {**settings, "cue": cue}
         try:
-            provider = self._shared.get(what, settings, lambda: SharedProvider(self._built(model, settings)))
+            provider = self._shared.get(what, made_of, lambda: SharedProvider(self._built(model, made_of)))
         except (ValueError, ProviderError) as error:
             faults.append(f"{prefix}model: {model.name} cannot be used: {error}")
             return None
         return _Cast(model, own, provider, holder.voice)
+
+    def _cue(self, definition: AgentDefinition, model: Model) -> Cue | None:
+        """What has a model that only hears speak its welcome."""
+        if model.generation != 1 or not definition.welcome:
+            return None
+        voice = self._chat_voice(definition, [])
+        return None if voice is None else Cue(voice)
 
     def _built(self, model: Model, settings: Mapping[str, object]) -> Provider:
         given = arguments(model.provider, settings)
@@ -218,14 +235,13 @@ class Provision:
 
 
 def _missing_parts(definition: AgentDefinition) -> list[str]:
+    recording = str(definition.fault_audio) if definition.fault_audio else None
     faults: list[str] = []
-    try:
-        Toolbox(definition.tools)
-    except ConfigurationError as error:
-        faults += [fault.removeprefix("agent.") for fault in error.faults]
-    recording = definition.fault_audio
-    if recording is not None and not recording.is_file():
-        faults.append(f"fault_audio: {recording} cannot be read; give an existing WAV file")
+    for find in (lambda: Toolbox(definition.tools), lambda: fault_audio.load(recording)):
+        try:
+            find()
+        except ConfigurationError as error:
+            faults += [fault.removeprefix("agent.") for fault in error.faults]
     return faults
 
 

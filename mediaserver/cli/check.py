@@ -29,7 +29,7 @@ def check(
         console.print(f"warning: {warning}")
     sip = [f"{name} {at}" for name, at in (("UDP", settings.sip.udp), ("TCP", settings.sip.tcp)) if at]
     source = config or (DEFAULT_FILE if Path(DEFAULT_FILE).exists() else "the defaults and the environment")
-    console.print(
-        f"ok: agent {settings.agent.name!r} on model {settings.agent.model!r}, SIP on {', '.join(sip)};"
-        f" settings from {source}"
-    )
+    for name, agent in server.agents.items():
+        how = "in voice" if agent.streaming else "in text, between speech services"
+        console.print(f"agent {name!r}: model {agent.definition.model!r} {how}")
+    console.print(f"ok: SIP on {', '.join(sip)}; settings from {source}")

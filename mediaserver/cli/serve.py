@@ -40,4 +40,4 @@ def serve(
         why = f": {error.__cause__.strerror}" if isinstance(error.__cause__, OSError) else ""
         raise complain(ConfigurationError([f"sip: cannot listen: {error}{why}"])) from None
     except ProviderError as error:
-        raise complain(ConfigurationError([f"agent.model is {settings.agent.model!r}: {error}"])) from None
+        raise complain(ConfigurationError([f"a model cannot be started: {error}"])) from None

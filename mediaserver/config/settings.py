@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from mediaserver.config.faults import sentences
 from mediaserver.config.providers import Providers
-from mediaserver.config.section import HostPort, Ip, Network, OrNone, PortSpan, Section, ToolName
+from mediaserver.config.section import HostPort, Ip, Network, OrNone, PortSpan, Section
 from mediaserver.errors import ConfigurationError
 
 DEFAULT_FILE = "mediaserver.toml"
@@ -72,33 +72,17 @@ class Limits(Section):
     """Longest call in seconds."""
 
 
-class AgentSettings(Section):
-    """Who answers."""
+class Continuity(Section):
+    """How hard a conversation is kept going when sessions end or break."""
 
-    name: str = Field("assistant", min_length=1, max_length=64)
-    """For logs."""
-    model: str = "local"
-    """A name of the model catalog: "local", "gpt-realtime", …"""
-    prompt: str = "You are a friendly assistant on the telephone. Keep answers short."
-    """Instructions to the model."""
-    greeting: OrNone[str] = "Hello! How can I help you?"
-    """What the agent opens with; empty: the caller speaks first."""
-    voice: OrNone[str] = None
-    """The provider's name of a voice; none: its default."""
-    interruption: Literal["provider", "local"] = "provider"
-    """Who decides that the caller interrupts."""
-    max_output_tokens: int | None = Field(None, ge=1, le=4096)
-    """Longest answer, in the provider's tokens; none: no limit of ours."""
-    tools: tuple[ToolName, ...] = ("end_call",)
-    """What the model may use: async callables as "package.module:function", and the built-in "end_call"."""
-    tool_timeout_s: float = Field(10.0, gt=0, le=300)
-    """Seconds a tool may take."""
-    stall_timeout_s: float = Field(12.0, ge=1, le=120)
-    """Seconds a due answer may fail to come before the model counts as lost."""
-    fault_audio: OrNone[Path] = None
-    """WAV file played to the caller when the model is lost; empty: a tone."""
-    openai_realtime: dict[str, Any] = Field(default_factory=dict)
-    """Advanced settings of OpenAI Realtime models."""
+    lead_s: float = Field(30.0, gt=0, le=600)
+    """Seconds before the end of a model's session at which the next one is opened."""
+    session_s: float | None = Field(None, ge=1, le=86_400)
+    """Longest session in seconds, below the provider's own limit; none: only the provider's."""
+    reconnect_delays_s: tuple[float, ...] = Field((0.0, 0.5, 1.5), min_length=1)
+    """Waits before the attempts to replace a lost session, in seconds."""
+    reconnect_total_s: float = Field(6.0, gt=0, le=60)
+    """Seconds that all these attempts may take together."""
 
 
 class Log(Section):
@@ -116,7 +100,13 @@ class Settings(BaseSettings):
     sip: Sip = Sip()
     rtp: Rtp = Rtp()
     limits: Limits = Limits()
-    agent: AgentSettings = AgentSettings()
+    agent: dict[str, Any] = Field(default_factory=dict)
+    """The one agent of a server that has no file of them."""
+    agents: OrNone[Path] = None
+    """YAML file with agents; a call to sip:NAME@… is answered by the one of that name."""
+    models: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Models of one's own, or other ids for known ones: name → provider, provider_model, …"""
+    continuity: Continuity = Continuity()
     providers: Providers = Providers()
     log: Log = Log()
 

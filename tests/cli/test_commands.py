@@ -27,7 +27,7 @@ def test_faults_of_every_kind_come_at_once(tmp_path: Path) -> None:
     assert len(faults) == 4
     for words in (
         "sip.max_calls: unknown setting; did you mean limits.max_calls?",
-        "agent.voise: unknown setting; did you mean voice?",
+        "agent.voise: is unknown; did you mean voice?",
         "providers.openai.api_key: model 'gpt-realtime-2.1' needs one",
         "agent.tools 'no_such_package.tools:f'",
     ):

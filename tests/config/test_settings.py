@@ -24,17 +24,16 @@ def test_all_faults_at_once_with_field_value_and_remedy(tmp_path: Path) -> None:
         [rtp]
         ptime_ms = 25
         ports = "10-5"
-        [agent]
-        interuption = "local"
         [limits]
         max_calls = 0
+        max_cals = 1
         """,
     )
     assert len(faults) == 6
     text = "\n".join(faults)
     assert "sip.udp is '5060': write it as \"address:port\"" in text
     assert "rtp.ptime_ms is 25" in text
-    assert "agent.interuption: unknown setting; did you mean interruption?" in text
+    assert "limits.max_cals: unknown setting; did you mean max_calls?" in text
     assert "limits.max_calls is 0" in text
 
 
@@ -61,10 +60,10 @@ def test_no_transport_at_all(tmp_path: Path) -> None:
 
 def test_empty_says_without(tmp_path: Path) -> None:
     path = tmp_path / "m.toml"
-    path.write_text('[sip]\ntcp = ""\n[agent]\ngreeting = ""\n[providers.openai]\nbase_url = ""')
+    path.write_text('[sip]\ntcp = ""\n[providers.openai]\nbase_url = ""')
     settings = load(path)
     assert settings.sip.udp and settings.sip.tcp is None
-    assert settings.agent.greeting is None and settings.providers.openai.base_url is None
+    assert settings.providers.openai.base_url is None
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from mediaserver.agents import source
 from mediaserver.config import Settings, load
 from support import rig
 
@@ -20,9 +21,9 @@ def test_every_file_the_image_copies_is_there_and_not_ignored() -> None:
     copies = re.findall(r"^COPY (?!--from)(.+) \S+$", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)
     sources = [source for line in copies for source in line.split()]
     assert {"mediaserver", "codecs", "providers", "constraints.txt"} <= set(sources)
-    for source in sources:
-        assert (TOP / source).exists(), source
-        assert source.split("/")[0] not in ignored
+    for copied in sources:
+        assert (TOP / copied).exists(), copied
+        assert copied.split("/")[0] not in ignored
 
 
 def test_the_image_is_multi_stage_runs_unprivileged_and_checks_its_health() -> None:
@@ -53,13 +54,15 @@ def test_what_the_composition_sets_is_understood(monkeypatch: pytest.MonkeyPatch
         default = re.fullmatch(r"\$\{\w+:?-(.*)\}", value)
         monkeypatch.setenv(name, default[1] if default else value)
     settings = load(DEPLOY / "mediaserver.example.toml")
-    assert settings.agent.model == "gpt-realtime-2.1"
+    assert settings.agent["model"] == "gpt-realtime-2.1"
     assert settings.providers.openai.base_url == "http://127.0.0.1:8090/v1"
 
 
 def test_the_example_holds_the_defaults() -> None:
     """The example says "with its default": changing one without the other is a fault."""
-    assert load(DEPLOY / "mediaserver.example.toml") == Settings()
+    written = load(DEPLOY / "mediaserver.example.toml")
+    assert written.model_copy(update={"agent": {}}) == Settings()
+    assert source.of(written).roster == source.of(Settings()).roster
 
 
 @pytest.mark.tool("systemd-analyze")
