@@ -96,7 +96,7 @@ _AMAZON: Final = {
     "endpoint_url": _TEXT,
     "ca_file": _TEXT,
 }
-_GOOGLE: Final = {"credentials_file": _TEXT, "endpoint": _TEXT}
+_GOOGLE: Final = {"credentials_file": _TEXT, "api_key": _SECRET, "endpoint": _TEXT}
 
 SPEECH_TO_TEXT: Final[Mapping[str, Service]] = {
     "openai": Service("mediaproviders.speech.openai:OpenAISpeechToText", {**_OPENAI, **_OPENAI_HEARING}),
