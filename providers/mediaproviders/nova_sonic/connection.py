@@ -30,22 +30,41 @@ class Transport(AWSCRTHTTPClient):
             options = crt_io.TlsContextOptions()
             options.override_default_trust_store_from_path(None, ca_file)
             self._tls_ctx = crt_io.ClientTlsContext(options)
+        self._writer: asyncio.Task[None] | None = None
         self.ended: asyncio.Future[int] | None = None
         """How the stream ended: with a status, or with an error that reading it does not show."""
 
     def another(self) -> "Transport":
         """One with a connection of its own. A new one would read the trust store again, which takes 10 ms."""
         transport = copy(self)
-        transport._connections, transport.ended = {}, None
+        transport._connections, transport._writer, transport.ended = {}, None, None
         return transport
+
+    async def close(self) -> None:
+        """Close the connection; a request whose body is still being written is given up."""
+        if self._writer is not None:
+            self._writer.cancel()
+            await asyncio.wait((self._writer,))
+        await super().close()
 
     def __deepcopy__(self, memo: Any) -> Self:
         # The SDK copies its configuration for every operation: the connection has to stay ours.
         return self
 
+    async def _build_new_connection(self, url: Any) -> Any:
+        # The transport cannot take it that nobody waits for a connection any more.
+        building = asyncio.ensure_future(super()._build_new_connection(url))
+        building.add_done_callback(_heed)
+        try:
+            return await asyncio.shield(building)
+        except asyncio.CancelledError:
+            building.add_done_callback(_discard)
+            raise
+
     async def _await_response(self, stream: Any) -> AWSCRTHTTPResponse:
         # Writing to a stream that is over fails in a task nobody else looks at.
-        stream._writer.add_done_callback(_heed)
+        self._writer = stream._writer
+        self._writer.add_done_callback(_heed)
         self.ended = asyncio.ensure_future(stream.wait_for_completion())
         self.ended.add_done_callback(_heed)
         head = asyncio.ensure_future(super()._await_response(stream))
@@ -66,6 +85,12 @@ class Transport(AWSCRTHTTPClient):
 def _heed(done: asyncio.Future[Any]) -> None:
     if not done.cancelled():
         done.exception()
+
+
+def _discard(built: asyncio.Future[Any]) -> None:
+    if not built.cancelled() and built.exception() is None:
+        # Closing begins at once; its end is nobody's business.
+        asyncio.ensure_future(built.result().close())  # noqa: RUF006
 
 
 class _Pinned(IdentityResolver[AWSCredentialsIdentity, AWSIdentityProperties]):

@@ -21,7 +21,7 @@ STALL_S: Final = 10.0
 """A service that takes nothing for so long is lost."""
 GRACE_S: Final = 0.5
 """Time for the reading side to learn why the writing side failed."""
-NEAR_S: Final = 2.0
+NEAR_S: Final = 1.0
 """An end so near a limit is taken for the limit."""
 MOST_EVENTS: Final = 4096
 """Events kept for a server that does not take them; the service then waits."""
@@ -217,23 +217,29 @@ class NovaConversation:
                 while len(session.events) > MOST_EVENTS:
                     self._taken.clear()
                     await self._taken.wait()
-            self._fail(session.failure or self._end(link))
+            self._fail(session.failure or self._ended(link))
         except CallError as error:
             if errors.SURVIVED in error.message:
                 session.events.append(Fault("tool_result", error.message[:200]))
                 self._changed.set()
                 await self._read(link)
             else:
-                self._fail(errors.from_exception(error, opening=False))
+                self._fail(self._expired() or errors.from_exception(error, opening=False))
         except Exception as error:
             self._fail(errors.from_exception(error, opening=False))
 
-    def _end(self, link: Link) -> ProviderError:
-        """Why the stream ended, which the service does not say."""
+    def _expired(self) -> ProviderError | None:
+        """The stream has reached its longest life, or the credentials theirs. The service says so in various ways."""
         now = asyncio.get_running_loop().time()
         aged = now - self._since >= self._limits.connection_s - NEAR_S
         if aged or (self.ending_at is not None and now >= self.ending_at - NEAR_S):
             return ProviderError("the provider ended the stream at its limit", code="session_expired", retryable=True)
+        return None
+
+    def _ended(self, link: Link) -> ProviderError:
+        """Why the stream ended, of which reading it shows nothing."""
+        if (expired := self._expired()) is not None:
+            return expired
         broken = f": {link.breakage}" if link.breakage is not None else ""
         return ProviderError(f"the provider ended the stream{broken}", code="connection_lost", retryable=True)
 

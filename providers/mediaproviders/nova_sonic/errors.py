@@ -1,5 +1,6 @@
 """Whose fault it was: exceptions of the SDK and its transport, as ProviderError."""
 
+import re
 from typing import Final, TypedDict
 
 from awscrt.exceptions import AwsCrtError
@@ -28,6 +29,7 @@ _KINDS: Final = {
     "ServiceUnavailableException": ("server_error", True),
     "ModelTimeoutException": ("timeout", True),
 }
+_NAMED: Final = re.compile(r"#(\w+(?:Exception|Error))\b")
 _UNREACHABLE: Final = ("AWS_IO_SOCKET", "AWS_IO_DNS", "AWS_IO_CONNECT")
 
 
@@ -53,12 +55,12 @@ def from_exception(error: BaseException, *, opening: bool) -> ProviderError:
 
 def _from_call(error: CallError, opening: bool) -> ProviderError:
     kind = _kind(error)
-    message = f"{kind}: {error.message}"[:300]
+    status = error.response_metadata.http_status_code or 0
+    message = f"{kind} (HTTP {status})" if type(error) is CallError else f"{kind}: {error.message}"[:300]
     if kind in _KINDS:
         return ProviderError(message, **_of(kind))
     if kind == "ValidationException":
         return ProviderError(message, **_validation(error.message, opening))
-    status = error.response_metadata.http_status_code or 0
     if status >= 500 or not status:
         return ProviderError(message, code="server_error", retryable=True)
     return ProviderError(message, code=f"http_{status}", retryable=status in (408, 429))
@@ -105,4 +107,6 @@ class _Verdict(TypedDict):
 
 
 def _kind(error: CallError) -> str:
-    return type(error).__name__
+    # What is not in the service's model is told by its name in a sentence of the SDK's.
+    named = _NAMED.search(error.message)
+    return named[1] if named is not None and type(error) is CallError else type(error).__name__

@@ -152,6 +152,9 @@ class Session:
     def ended(self) -> None:
         """The stream is over: what was left open is told."""
         self.caller.answered()
+        self._settle()
+
+    def _settle(self) -> None:
         if (usage := self.answers.bill.settle()) is not None:
             self.events.append(usage)
 
@@ -216,6 +219,9 @@ class Session:
 
     def _on_usage(self, fields: dict[str, Any]) -> None:
         self.answers.bill.add(events.tokens(fields))
+        if not self.answers.active:
+            # It may come after the turn it is about.
+            self._settle()
 
     def _on_completion_start(self, fields: dict[str, Any]) -> None:
         self.ignored += 1

@@ -14,7 +14,7 @@ import orjson
 from smithy_aws_core.aio.protocols import RestJsonClientProtocol
 from smithy_aws_event_stream.aio import AWSEventReceiver, SigningConfig
 from smithy_aws_event_stream.events import EventHeaderDecoder, EventHeaderEncoder, EventMessage
-from smithy_aws_event_stream.exceptions import ChecksumMismatch, InvalidPayloadLength
+from smithy_aws_event_stream.exceptions import ChecksumMismatch, InvalidPayloadLength, UnmodeledEventError
 from smithy_core.aio.types import AsyncBytesReader
 
 _PRELUDE: Final = struct.Struct("!II")
@@ -115,7 +115,14 @@ class Receiver:
             elif self._ordinary(framed):
                 return self._opened(framed)
             else:
-                await self._general(framed).receive()
+                await self._rare(framed)
+
+    async def _rare(self, framed: bytes) -> None:
+        try:
+            await self._general(framed).receive()
+        except KeyError as unknown:
+            # The SDK has no words for exceptions that are not in its model.
+            raise UnmodeledEventError(str(unknown), "an exception the SDK does not know") from unknown
 
     def _cut(self) -> bytes | None:
         """The first frame that is complete, its checksums verified."""

@@ -26,6 +26,7 @@ from h2.exceptions import ProtocolError
 from mediaproviders.emulators.aws.refusal import Refusal
 
 ALPN: Final = ("h2",)
+_LEAVE_S: Final = 1.0
 
 
 @dataclass(frozen=True)
@@ -309,7 +310,12 @@ class DuplexServer:
         self._server.close()
         for connection in list(self.connections):
             connection.abort()
-        await self._server.wait_closed()
+        try:
+            # A client stuck in the TLS handshake is not ours to end.
+            async with asyncio.timeout(_LEAVE_S):
+                await self._server.wait_closed()
+        except TimeoutError:
+            pass
         self._server = None
 
     async def serve_forever(self) -> None:
