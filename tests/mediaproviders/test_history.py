@@ -93,6 +93,39 @@ def test_calls_are_told_with_their_results():
     assert told(history) == [("function_call", "weather"), ("function_call_output", "sunny"), ("function_call", "time")]
 
 
+def test_forgetting_an_item_overwrites_no_other():
+    history = History((), PCMU)
+    history.typed("one")
+    history.agent_words("a", "lost", final=True)
+    history.typed("two")
+    history.forget_unfinished()
+    history.typed("three")
+    assert [text for _, _, text in told(history)] == ["one", "two", "three"]
+
+
+def test_amended_is_what_was_heard():
+    history = History((), PCMU)
+    history.agent_words("a", "one two three", final=True)
+    assert history.amend("a", "one")
+    assert not history.agent_words("a", "one two three four", final=True)
+    assert not history.amend("nobody", "x")
+    history.caller_turn("u")
+    assert not history.amend("u", "x")
+    assert told(history) == [("assistant", "output_text", "one"), ("user", "input_text", INAUDIBLE)]
+
+
+def test_a_lost_turn_before_an_answer_nobody_heard_is_still_the_last():
+    history = History((), PCMU)
+    history.caller_turn("u")
+    history.agent_audio("a", 800)
+    assert told(history) == [("user", "input_text", INAUDIBLE)]
+    assert history.unanswered
+    history.agent_words("a", "Yes.", final=True)
+    assert told(history) == [("assistant", "output_text", "Yes.")]
+    assert not history.unanswered
+    assert not History((), PCMU).unanswered
+
+
 @given(st.text(max_size=60), st.integers(0, 5000), st.integers(0, 5000))
 def test_cut_is_a_prefix(text, heard, received):
     assert text.startswith(cut_text(text, heard, received))

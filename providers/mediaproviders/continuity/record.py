@@ -95,11 +95,12 @@ class Record:
         due = self.debts.resume()
         if self.debts.cut_short:
             self.history.forget_unfinished()
+        else:
+            self.history.agent_finished()  # it stays as far as it came
         self.debts.provider_decides = provider_decides
         whole = self._mid_turn or (not self._hears_speech_start and self.recent.loud)
         audio = self.recent.newest(None if whole else self._settings.preroll_ms)
         self._hears_speech_start = hears_speech_start
-        self._mid_turn = False
         if session:
             for names in (self._items, self._responses, self._calls):
                 names.begin()

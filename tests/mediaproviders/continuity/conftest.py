@@ -138,8 +138,8 @@ class World:
 
     @property
     def session(self):
-        """The newest session of the first model."""
-        return self.models[0].sessions[-1]
+        """The session in use."""
+        return self.conversation._session
 
     def of(self, kind):
         return [event for event in self.events if isinstance(event, kind)]
@@ -153,11 +153,11 @@ def refusal(code="server_error", retryable=True):
     return ProviderError(code, code=code, retryable=retryable)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def world():
     return World
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def refused():
     return refusal

@@ -191,6 +191,56 @@ def test_closed_turn_is_not_heard_twice_and_stale_audio_is_dropped(world, refuse
     tell(story())
 
 
+def test_turn_closed_just_now_is_in_the_history_only(world):
+    async def story():
+        async with world() as w:
+            await w.does(SpeechStarted("u", None))
+            for _ in range(25):
+                w.conversation.send_audio(FRAME)
+            await w.does(SpeechStopped("u", None), TurnCommitted("u"))
+            w.conversation.send_audio(b"next")
+            await lose(w)
+            assert w.session.heard == [b"next"]
+            assert asked(w.session) == [("create",)]
+
+    tell(story())
+
+
+def test_answer_cancelled_before_it_began_is_not_asked_for(world):
+    async def story():
+        async with world(brief=Brief("m", "", PCMU, PCMU, interruption="local")) as w:
+            w.conversation.create_response()
+            w.conversation.cancel()
+            await w.does(ResponseStarted("r"))
+            await lose(w)
+            assert asked(w.session) == []
+            w.conversation.create_response()
+            w.conversation.cancel()
+            w.conversation.create_response()
+            await w.does(ResponseStarted("r"))
+            await lose(w)
+            assert asked(w.session) == [("create",)]
+
+    tell(story())
+
+
+def test_what_was_kept_of_a_lost_answer_is_kept_for_good(world):
+    async def story():
+        async with world() as w:
+            w.session.begin("Let me")
+            await w.does(ToolCall("1", "a", "{}"))
+            await lose(w)
+            w.conversation.send_tool_result("1", "one")
+            w.session.begin("It is")
+            await settle()
+            await lose(w)
+            (told,) = remembers(w.session)
+            assert told == (Said("agent", "Let me"), Used("told_2", "a", "{}", "one"))
+            assert asked(w.session) == [("create",)]
+
+    tell(story())
+
+
 def test_commands_given_while_away_are_made_good(world):
     async def story():
         model = world.Model(slow_s=0.5)

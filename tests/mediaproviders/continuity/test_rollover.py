@@ -74,16 +74,18 @@ def test_opened_ahead_and_idle_until_there_is_a_moment(world):
             n = first.begin("A long answer", ms=200)
             await asyncio.sleep(15)
             assert round(model.asked_at[1] - began) == 70
-            assert remembers(w.session) == []
-            assert w.session.brief.history == ()
+            ahead = model.sessions[1]
+            assert ahead.told == []
+            assert ahead.brief.history == ()
             w.conversation.send_audio(FRAME)
-            assert (first.heard, w.session.heard) == ([FRAME], [])
+            assert (first.heard, ahead.heard) == ([FRAME], [])
             first.does(AgentTranscript(f"a{n}", "A long answer to it.", True))
             first.finish(n)
             await asyncio.sleep(0.5)
             assert remembers(w.session) == [(Said("agent", "A long answer to it."),)]
             w.conversation.send_audio(b"now")
             assert w.session.heard == [FRAME, b"now"]
+            assert w.session is ahead
             assert first.left
             assert w.conversation.rollovers == 1
 
