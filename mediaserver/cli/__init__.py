@@ -2,7 +2,9 @@
 
 import typer
 
+from mediaserver.cli.agents import agents_app
 from mediaserver.cli.call import call
+from mediaserver.cli.chat import chat
 from mediaserver.cli.check import check
 from mediaserver.cli.demo import demo
 from mediaserver.cli.emulate import emulate
@@ -17,6 +19,8 @@ app = typer.Typer(
 )
 app.command()(serve)
 app.command()(call)
+app.command()(chat)
 app.command()(demo)
 app.command()(emulate)
 app.command()(check)
+app.add_typer(agents_app, name="agents")
