@@ -5,6 +5,7 @@ import itertools
 import json
 from typing import Any
 
+from openai.types.beta.realtime import realtime_server_event as beta_server_event
 from openai.types.realtime import realtime_server_event
 from pydantic import TypeAdapter
 
@@ -15,6 +16,10 @@ from mediaproviders.emulators.openai.outbox import Effect
 from mediaproviders.emulators.openai.session import Session
 
 SERVER_EVENT: TypeAdapter[Any] = TypeAdapter(realtime_server_event.RealtimeServerEvent)
+BETA_SERVER_EVENT: TypeAdapter[Any] = TypeAdapter(beta_server_event.RealtimeServerEvent)
+BETA_FORMATS = {"audio/pcmu": "g711_ulaw", "audio/pcma": "g711_alaw", "audio/pcm": "pcm16"}
+# What the SDK's types leave out: a session has more than they say.
+UNTYPED = ("session.created", "session.updated", "response.dream.delta")
 ENCODE = {"audio/pcmu": PCMU.encode, "audio/pcma": PCMA.encode, "audio/pcm": lambda pcm: pcm.tobytes()}
 QUICK = Pace(first_audio_ms=100.0, rate=5.0)
 
@@ -42,10 +47,17 @@ class Rehearsal:
         self.session.open(self.now)
         self.opening = self.drain()
         formats = {"format": {"type": kind}}
-        self.configure(audio={"input": formats, "output": formats})
+        if self.beta:
+            self.configure(input_audio_format=BETA_FORMATS[kind], output_audio_format=BETA_FORMATS[kind])
+        else:
+            self.configure(audio={"input": formats, "output": formats})
+
+    @property
+    def beta(self) -> bool:
+        return self.settings.dialect == "azure-preview"
 
     def configure(self, **changes: Any) -> list[dict[str, Any]]:
-        return self.send("session.update", session={"type": "realtime", **changes})
+        return self.send("session.update", session=changes if self.beta else {"type": "realtime", **changes})
 
     def detection(self, **changes: Any) -> list[dict[str, Any]]:
         return self.configure(audio={"input": {"turn_detection": {"type": "server_vad", **changes}}})
@@ -55,9 +67,9 @@ class Rehearsal:
         self.effects += effects
         events = [json.loads(each) for each in effects if isinstance(each, str) and each.endswith("}")]
         for event in events:
-            # Every event is one the SDK knows, field by field (a session has more than its types say).
-            if event["type"] not in ("session.created", "session.updated", "response.dream.delta"):
-                parsed = SERVER_EVENT.validate_python(event)
+            # Every event is one the SDK knows, field by field; there is none that knows xAI's.
+            if self.settings.dialect != "xai" and event["type"] not in UNTYPED:
+                parsed = (BETA_SERVER_EVENT if self.beta else SERVER_EVENT).validate_python(event)
                 assert parsed.type == event["type"]
                 assert not parsed.model_extra, parsed.model_extra
         return events
@@ -76,7 +88,8 @@ class Rehearsal:
         return error
 
     def refused_update(self, **changes: Any) -> tuple[str, str]:
-        error = self.refusal("session.update", session={"type": "realtime", **changes})
+        session = changes if self.beta else {"type": "realtime", **changes}
+        error = self.refusal("session.update", session=session)
         return error["code"], error["param"]
 
     def run(self, seconds: float) -> list[dict[str, Any]]:
@@ -129,4 +142,5 @@ def one(events: list[dict[str, Any]], kind: str) -> dict[str, Any]:
 
 
 def audio_of(events: list[dict[str, Any]]) -> bytes:
-    return b"".join(base64.b64decode(each["delta"]) for each in only(events, "response.output_audio.delta"))
+    kinds = ("response.output_audio.delta", "response.audio.delta")
+    return b"".join(base64.b64decode(each["delta"]) for each in events if each["type"] in kinds)

@@ -136,11 +136,14 @@ class Session:
     def _dispatch(self, event: dict[str, Any], now: float) -> None:
         self.timeline.client_events.append((now, event))
         event = self._dialect.hear(event)
-        validation.check_values(event, self._limits)
-        self._handlers[event["type"]](event, now)
+        try:
+            validation.check_values(event, self._limits)
+            self._handlers[event["type"]](event, now)
+        except Refusal as refusal:
+            refusal.param = self._dialect.parameter(refusal.param)
+            raise
 
     def _refuse(self, refusal: Refusal, event_id: str | None, now: float) -> None:
-        refusal.param = self._dialect.parameter(refusal.param)
         self.timeline.note("refused", now, code=refusal.code, param=refusal.param)
         self._outbox.emit("error", error=refusal.body(event_id))
 

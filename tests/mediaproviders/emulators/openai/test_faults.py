@@ -143,3 +143,36 @@ def test_timeline() -> None:
     assert stopped["last_append_at"] == stopped["t"]
     assert rehearsal.timeline.appends == 51 and only([], "") == []
     assert [event["type"] for _, event in rehearsal.timeline.client_events] == ["session.update"]
+
+
+@pytest.mark.parametrize("dialect", ["openai", "azure", "azure-preview", "xai"])
+def test_empty_answer(dialect: str) -> None:
+    rehearsal = scripted(Fault("empty_answer", on_turn=1), dialect=dialect)
+    events = rehearsal.send("response.create") + rehearsal.run(3)
+    done = one(events, "response.done")["response"]
+    assert (done["status"], done["output"]) == ("completed", [])
+    assert audio_of(events) == b""
+    # The next one is as usual.
+    rehearsal.send("response.create")
+    assert len(audio_of(rehearsal.run(5))) == 16000
+
+
+@pytest.mark.parametrize("dialect", ["openai", "azure", "azure-preview", "xai"])
+def test_wrong_order(dialect: str) -> None:
+    rehearsal = scripted(Fault("wrong_order", on_turn=1), dialect=dialect)
+    events = rehearsal.send("response.create") + rehearsal.run(5)
+    started = one(events, "response.created")["response"]["id"]
+    ends = [index for index, each in enumerate(events) if each["type"] == "response.done"]
+    spoken = [index for index, each in enumerate(events) if each["type"].endswith("audio.delta")]
+    assert len(ends) == 2
+    assert spoken[0] < ends[0] < spoken[1] < ends[1]
+    assert {events[index]["response_id"] for index in spoken} == {"resp_never_announced", started}
+
+
+def test_faults_within_a_written_answer() -> None:
+    rehearsal = scripted(Fault("fail_response", on_turn=1, after_ms=500))
+    rehearsal.configure(output_modalities=["text"])
+    rehearsal.send("response.create")
+    events = rehearsal.run(5)
+    assert len(only(events, "response.output_text.delta")) == 2
+    assert one(events, "response.done")["response"]["status"] == "failed"
