@@ -30,11 +30,6 @@ class Caller:
         return self._item is not None and not self._committed and not self._ours
 
     @property
-    def waits(self) -> bool:
-        """A turn that the service heard has not been answered."""
-        return self._item is not None and not self._ours
-
-    @property
     def settles_at(self) -> float | None:
         """When the turn is over, unless more words come."""
         return self._settles_at

@@ -39,6 +39,11 @@ def listens(brief: Brief, own: GeminiAudio) -> bool:
     return brief.interruption == "local" or own.vad_mode == "silero"
 
 
+def is_preview(own: GeminiAudio) -> bool:
+    """It asks for something that only the preview version of the Developer API has."""
+    return setting(own, "affective_dialog") is not None or setting(own, "proactive_audio") is not None
+
+
 def pace(own: GeminiAudio) -> Pace:
     """How our own detector cuts turns."""
     onset, silence = setting(own, "prefix_padding_ms"), setting(own, "silence_duration_ms")

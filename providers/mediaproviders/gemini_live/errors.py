@@ -38,8 +38,13 @@ _REASONS: Final[tuple[tuple[str, str, bool], ...]] = (
     ("resource exhausted", "rate_limit_exceeded", True),
     ("token count", "invalid_configuration", False),
     ("context", "invalid_configuration", False),
+    ("/models/", "model_not_found", False),
+    ("models/gemini", "model_not_found", False),
 )
-"""Part of a close reason, its meaning, and whether trying again can help. The codes alone tell little."""
+"""Part of a close reason, its meaning, and whether trying again can help. The codes alone tell little.
+
+A reason is cut to 123 bytes, which the full name of a model can fill.
+"""
 
 
 def from_exception(error: BaseException, *, ready: bool = False) -> ProviderError:
@@ -50,7 +55,7 @@ def from_exception(error: BaseException, *, ready: bool = False) -> ProviderErro
         return from_closed(error, ready=ready)
     if isinstance(error, APIError):
         # The SDK's name for a connection that was closed before it was configured.
-        return from_close(error.code, error.message or "", ready=ready)
+        return from_close(error.code, str(error.message or error.details or ""), ready=ready)
     if isinstance(error, TimeoutError):
         return ProviderError("the provider did not answer in time", code="timeout", retryable=True)
     if isinstance(error, ssl.SSLCertVerificationError):

@@ -86,6 +86,8 @@ class GeminiLive:
             )
         except ValueError as fault:
             raise ProviderError(str(fault), code="invalid_configuration", retryable=False) from fault
+        # Vertex AI has its previews in the version that the SDK takes anyhow.
+        self._version_is_free = api_version is None and not vertexai
         self._open_timeout_s = open_timeout_s
         self._queue_ms = queue_ms
         self._detector = detector
@@ -120,6 +122,8 @@ class GeminiLive:
             formats = f"{brief.input_format} in, {brief.output_format} out"
             raise ProviderError(f"formats it does not know: {formats}", code="invalid_configuration", retryable=False)
         setup = configuration.setup(brief, own, resume)
+        if self._version_is_free and configuration.is_preview(own):
+            setup.http_options = types.HttpOptions(api_version="v1alpha")
         ear = await self._ear() if configuration.listens(brief, own) else None
         link = await Link.open(self._client, brief.model, setup, self._open_timeout_s)
         uplink = Uplink(PCM16_16K, commands.audio, uplink_ms=self._traits.uplink_ms, queue_ms=self._queue_ms)

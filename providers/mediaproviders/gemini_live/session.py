@@ -95,6 +95,7 @@ class Session:
             listener = ear(pace, lambda: self._name("turn"))
             self._windows = Windows(listener, uplink, self._turn, self._floor, local=self._local, pace=pace)
         self._texts: deque[str] = deque()
+        self._nudging = False
         self._nonsense_in_a_row = 0
         self._audible = False
         self._stop_expected = False
@@ -137,11 +138,13 @@ class Session:
             self._answers.asked(now)
         elif not self._answers.calls and not self._answers.is_due(now):
             # Once its tools have answered it goes on by itself.
-            self._say(commands.GO_ON)
+            self._nudging = True
+            self._settle()
 
     def cancel(self) -> None:
         """Stop the response in progress, also one only asked for; forget one that waits its turn."""
         self._texts.clear()
+        self._nudging = False
         now = self._clock()
         had_floor = self._answers.holds_floor(now)
         self._answers.cancel(now)
@@ -170,7 +173,7 @@ class Session:
     def next_deadline(self) -> float | None:
         """When :meth:`tick` wants to be called; None: not."""
         settles_at = self._caller.settles_at
-        if not self._texts or settles_at is not None or self._is_taken():
+        if not self._waits or settles_at is not None or self._is_taken():
             return settles_at
         return self._answers.floor_until()
 
@@ -186,11 +189,17 @@ class Session:
     def _settle(self) -> None:
         """Give the service the texts that wait, once nobody speaks: in the middle of a turn they are an error."""
         now = self._clock()
-        if self._texts and not self._is_taken() and not self._answers.holds_floor(now):
-            turns: list[commands.Turn] = [("user", "\n".join(self._texts))]
+        if self._waits and not self._is_taken() and not self._answers.holds_floor(now):
+            turns: list[commands.Turn] = [("user", "\n".join(self._texts) or commands.GO_ON)]
             self._texts.clear()
+            self._nudging = False
             self._uplink.add_command(commands.content(turns, complete=True))
             self._answers.asked(now)
+
+    @property
+    def _waits(self) -> bool:
+        """Something is to be said to the service."""
+        return bool(self._texts) or self._nudging
 
     def _is_taken(self) -> bool:
         """Somebody is in the middle of something whose end will be told."""
@@ -213,7 +222,7 @@ class Session:
             self.ignored += 1
         for signal in signals:
             _HANDLERS[type(signal)](self, signal)
-        if self._texts:
+        if self._waits:
             self._settle()
 
     def lost(self) -> None:
@@ -310,8 +319,10 @@ class Session:
 
     def _empty_answer(self) -> None:
         """The model had nothing to say where something was due. It happens, and the server wants to know."""
-        if self._caller.waits or self._answers.is_due(self._clock()):
-            self._caller.commit()
+        asked = self._answers.is_due(self._clock())
+        if asked or self._windows is None:
+            # A turn that is over without an answer: unless we asked for one, the service has heard the caller.
+            self._caller.answer_begins(unasked=not asked)
             self._answers.begin()
             self._answers.end()
 
@@ -335,6 +346,7 @@ class Session:
             self._caller.answer_begins(unasked=not answers.is_due(self._clock()))
             answers.begin()
             self._generated, self._stop_expected = True, False
+            self._nudging = False
 
 
 _HANDLERS: Final[dict[type[Any], Callable[[Session, Any], None]]] = {
