@@ -178,7 +178,7 @@ class CascadeConversation:
 
     def _give_way(self) -> None:
         """The caller speaks: what is being said, or may still be in the air, is void."""
-        in_the_air = self._ears.now_ms < self._plays_until_ms + _LINGER_MS
+        in_the_air = self._plays_until_ms > 0 and self._ears.now_ms < self._plays_until_ms + _LINGER_MS
         if self._mouth.active or in_the_air:
             self._cut_off = True
             self._outbox.put(Interrupted())
