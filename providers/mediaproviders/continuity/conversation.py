@@ -28,7 +28,7 @@ class ContinuousConversation:
         self._clock = asyncio.get_running_loop().time
         self._session: Conversation | None = None
         self._line: Line | None = None
-        self._keep = self._record.recent.add
+        self._keep: Callable[[bytes], None] = self._first_audio
         self._feed: Callable[[bytes], None] = self._away
         self._missed_bytes = 0
         """Caller audio since there is no session."""
@@ -228,6 +228,9 @@ class ContinuousConversation:
         made_good = min(self._missed_bytes, sum(map(len, audio)))
         self._dropped_ms += (self._missed_bytes - made_good) / self._brief.input_format.bytes_per_ms
         self._missed_bytes = 0
+
+    def _first_audio(self, data: bytes) -> None:
+        self._keep = self._record.recent.begin(data)
 
     def _away(self, data: bytes) -> None:
         self._missed_bytes += len(data)

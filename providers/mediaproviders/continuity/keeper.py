@@ -243,7 +243,8 @@ class Keeper:
                         if not refused.retryable:
                             self._attempts.bar(index)
         except TimeoutError:
-            pass
+            said = f"{self._candidates[index].name} could not be opened within {self._settings.total_s:g} s"
+            error = error or ProviderError(said, code="timeout", retryable=True)
         return error
 
     def _stand_in(self, line: Line, lost: Line, error: ProviderError) -> None:

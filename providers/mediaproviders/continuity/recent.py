@@ -8,19 +8,26 @@ from mediacodecs.signal.level import rms_dbfs
 from mediaproviders.continuity.transcode import linear
 from mediaproviders.contract import AudioFormat
 
-_CHUNK_MS: Final = 20
+_CHUNKS_MS: Final = (10, 60)
+"""The shortest and the longest a chunk is taken to be."""
 _LOUD_DBFS: Final = -45.0
 _LISTEN_MS: Final = 300
 
 
 class Recent:
-    """Keeps the newest `keep_ms` of a stream in chunks of 20 ms, or as many chunks of another length."""
+    """Keeps the newest `keep_ms` of a stream that comes in chunks of one length, the first chunk's."""
 
     def __init__(self, audio: AudioFormat, keep_ms: int) -> None:
         self._format = audio
-        self._chunks: deque[bytes] = deque(maxlen=max(1, keep_ms // _CHUNK_MS))
-        self.add: Callable[[bytes], None] = self._chunks.append
-        """Takes audio of any length. On the path of every packet, hence no method around it."""
+        self._keep_ms = keep_ms
+        self._chunks: deque[bytes] = deque(maxlen=max(1, keep_ms // _CHUNKS_MS[0]))
+
+    def begin(self, data: bytes) -> Callable[[bytes], None]:
+        """The first chunk. Returns what takes the others: they are so many that no method is put around it."""
+        least, most = (ms * self._format.bytes_per_ms for ms in _CHUNKS_MS)
+        keep = self._keep_ms * self._format.bytes_per_ms
+        self._chunks = deque([*self._chunks, data], maxlen=max(1, keep // max(least, min(len(data), most))))
+        return self._chunks.append
 
     def clear(self) -> None:
         """What came so far belongs to a turn that is closed."""
