@@ -24,7 +24,6 @@ _NEEDS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     "openai": (("api_key", "OPENAI_API_KEY"),),
     "azure": (("endpoint", "AZURE_OPENAI_ENDPOINT"),),
     "xai": (("api_key", "XAI_API_KEY"),),
-    "amazon": (("region", "AWS_REGION"),),
     "openai-chat": (("api_key", "OPENAI_API_KEY"),),
 }
 """What reaching a provider cannot do without, and the variable of the environment it is also read from."""

@@ -12,10 +12,13 @@ from mediaserver.talk.orders import Agent
 def brief(agent: Agent, kind: Chat, traits: Traits, tools: tuple[ToolSpec, ...], voice: TextToSpeech | None) -> Brief:
     """The brief of a chat. Raises ChatError where what is typed cannot reach the model."""
     text = kind == "text"
+    if not text and not traits.text_input and voice is None:
+        why = "This model answers only what it hears, and there is no voice to speak what is typed: give the agent"
+        raise ChatError(f"{why} a text_to_speech service, or install 'mediaserver[local]'.", over=True)
     return Brief(
         model=agent.model,
         instructions=agent.prompt,
-        input_format=PCMU if text else heard(traits, voice),
+        input_format=PCMU if text else _plainest(traits.input_formats),
         output_format=PCMU if text else _plainest(traits.output_formats),
         voice=agent.voice,
         tools=tools,
@@ -25,19 +28,6 @@ def brief(agent: Agent, kind: Chat, traits: Traits, tools: tuple[ToolSpec, ...],
         history=(Said("agent", agent.greeting),) if agent.greeting else (),
         advanced=agent.advanced,
     )
-
-
-def heard(traits: Traits, voice: TextToSpeech | None) -> AudioFormat:
-    """The audio the model is sent: something the voice speaks, if what is typed has to be spoken to it."""
-    if traits.text_input:
-        return _plainest(traits.input_formats)
-    if voice is None:
-        text = "This model answers only what it hears, and there is no voice to speak what is typed: give the agent"
-        raise ChatError(f"{text} a text_to_speech service, or install 'mediaserver[local]'.", over=True)
-    common = [form for form in traits.input_formats if form in voice.formats]
-    if not common:
-        raise ChatError("This model does not hear what the agent's voice speaks: choose another service.", over=True)
-    return common[0]
 
 
 def _plainest(formats: Sequence[AudioFormat]) -> AudioFormat:

@@ -23,6 +23,7 @@ from mediaproviders.contract import (
 )
 from mediaproviders.speech.contract import TextToSpeech
 from mediaserver.agents.ready import ReadyAgent
+from mediaserver.agents.spoken import spoken
 from mediaserver.chat import opening
 from mediaserver.chat.quiet_line import QuietLine
 from mediaserver.chat.reply import Reply
@@ -36,6 +37,8 @@ _HEEDED: Final = (AgentTranscript, Fault, Reconnected, ResponseDone, ResponseSta
 _MOST_EVENTS: Final = 1000
 """Events that wait to be asked for; then the model waits."""
 _LEAST_CHUNK_MS: Final = 40
+_LAST_WORDS_S: Final = 2.0
+"""How long the agent may pause in its last words."""
 _WITHDRAW_S: Final = 3.0
 """How long an answer that nobody wants any more may take to stop."""
 
@@ -180,7 +183,7 @@ class ChatSession:
             session.send_text(text)
             return
         try:
-            async for audio in voice.speak(text, line.form):
+            async for audio in spoken(voice, text, line.form):
                 line.speak(audio)
         except ProviderError as error:
             raise ChatError(f"What was typed cannot be spoken to the model: {error}", over=False) from error
@@ -209,6 +212,8 @@ class ChatSession:
                 async with asyncio.timeout(patience_s):
                     event = await self._events.get()
             except TimeoutError:
+                if self.ended is not None:
+                    return None
                 if not renewed and session.renew("stalled"):
                     renewed = True
                     continue
@@ -220,6 +225,8 @@ class ChatSession:
             return event
 
     def _patience_s(self, reply: Reply) -> float:
+        if self.ended is not None:  # some models do not end the response in which they asked for the end
+            return _LAST_WORDS_S
         spoken_s = self._line.pending_s if self._line is not None else 0.0
         tools_s = self.agent.tool_timeout_s if reply.waits_for_tools else 0.0
         return self.agent.stall_timeout_s + spoken_s + tools_s

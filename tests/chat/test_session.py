@@ -303,13 +303,24 @@ def test_the_time_it_takes_to_speak_is_no_silence_of_the_model():
     assert tell(story()) == pytest.approx(17.0, abs=0.1)
 
 
-async def test_without_a_voice_or_a_common_format_it_says_so():
-    deaf = {"text_output": False, "text_input": False}
+async def test_without_a_voice_it_says_so():
     with pytest.raises(ChatError, match="answers only what it hears"):
-        await ChatSession(AGENT, ScriptedProvider(**deaf), "transcription").__aenter__()
-    provider = ScriptedProvider(**deaf, input_formats=(PCM16_16K,))
-    with pytest.raises(ChatError, match="does not hear what the agent's voice speaks"):
-        await ChatSession(AGENT, provider, "transcription", voice=Mumbler()).__aenter__()
+        await ChatSession(AGENT, ScriptedProvider(text_output=False, text_input=False), "transcription").__aenter__()
+
+
+def test_a_voice_of_another_format_is_converted():
+    provider = ScriptedProvider(text_output=False, text_input=False, input_formats=(PCM16_16K,))
+
+    async def story() -> None:
+        async with ChatSession(AGENT, provider, "transcription", voice=Mumbler()) as chat:
+            reply = asyncio.create_task(said(chat, "x" * 50))  # half a second, at 24 kHz
+            await asyncio.sleep(1.0)
+            provider.session.does(*answer("Yes."))
+            await reply
+
+    tell(story())
+    loud = [data for data in provider.session.heard if any(data)]
+    assert 0.45 <= sum(len(data) for data in loud) / 32_000 <= 0.6
 
 
 async def test_a_voice_that_fails_does_not_end_the_chat():

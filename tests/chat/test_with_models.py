@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 import pytest
 
 from mediaproviders.emulators.chat import ChatEmulator, ChatPace, ChatSettings
 from mediaproviders.emulators.gemini import GeminiEmulator, GeminiSettings
+from mediaproviders.emulators.nova import NovaEmulator, NovaSettings
 from mediaproviders.emulators.openai import EmulatorSettings, OpenAIEmulator
 from mediaproviders.emulators.pace import Pace
 from mediaserver.agents.checks import examine
@@ -19,30 +21,41 @@ from mediaserver.config.providers import Providers
 PACE = Pace(first_audio_ms=20.0, rate=math.inf)
 TEXTS = ("It is three.", "Goodbye.")
 TOOL = {1: ("opening_hours", '{"day": "monday"}')}
-REHEARSAL = {"pace": PACE, "answer_ms": 400, "answer_texts": TEXTS}
 
 
 @asynccontextmanager
-async def emulated(model: str, **settings: object) -> AsyncIterator[Providers]:
-    """The service of `model`, and the server's access to it."""
-    if model.startswith("chat/"):
-        told = ChatSettings(pace=ChatPace(10.0, math.inf), answer_texts=TEXTS, **settings)
-        async with ChatEmulator(told) as chat:
-            yield Providers.model_validate({"chat": {"api_key": "sk-test", "base_url": chat.url}})
-    elif model.startswith("gemini"):
-        async with GeminiEmulator(GeminiSettings(**REHEARSAL, **settings)) as gemini:
-            access = {"api_key": "AIzaTest", "base_url": gemini.url, "ca_file": str(gemini.certificates.authority)}
-            yield Providers.model_validate({"google": access})
-    elif model.startswith("azure"):
-        async with OpenAIEmulator(EmulatorSettings(dialect="azure", **REHEARSAL, **settings)) as azure:
-            access = {"api_key": "0123456789abcdef0123456789abcdef", "endpoint": azure.url.removesuffix("/openai/v1")}
-            yield Providers.model_validate({"azure": access})
-    elif model == "grok-voice":
-        async with OpenAIEmulator(EmulatorSettings(dialect="xai", **REHEARSAL, **settings)) as xai:
-            yield Providers.model_validate({"xai": {"api_key": "xai-test", "base_url": xai.url}})
-    else:
-        async with OpenAIEmulator(EmulatorSettings(**REHEARSAL, **settings)) as openai:
-            yield Providers.model_validate({"openai": {"api_key": "sk-test", "base_url": openai.url}})
+async def emulated(model: str, **settings: object) -> AsyncIterator[Provision]:
+    """The service of `model`, and a server with access to it."""
+    async with AsyncExitStack() as stack:
+        provision = Provision(Providers.model_validate(await _access(model, stack, settings)))
+        stack.push_async_callback(provision.close)
+        yield provision
+
+
+async def _access(model: str, stack: AsyncExitStack, settings: dict[str, Any]) -> dict[str, object]:
+    rehearsal = {"pace": PACE, "answer_ms": 400, "answer_texts": TEXTS, **settings}
+    match model.partition("/")[0].partition("-")[0]:
+        case "chat":
+            told = ChatSettings(pace=ChatPace(10.0, math.inf), answer_texts=TEXTS, **settings)
+            chat = await stack.enter_async_context(ChatEmulator(told))
+            return {"chat": {"api_key": "sk-test", "base_url": chat.url}}
+        case "gemini":
+            gemini = await stack.enter_async_context(GeminiEmulator(GeminiSettings(**rehearsal)))
+            trust = {"ca_file": str(gemini.certificates.authority)}
+            return {"google": {"api_key": "AIzaTest", "base_url": gemini.url, **trust}}
+        case "azure":
+            azure = await stack.enter_async_context(OpenAIEmulator(EmulatorSettings(dialect="azure", **rehearsal)))
+            return {"azure": {"api_key": "0123456789abcdef" * 2, "endpoint": azure.url.removesuffix("/openai/v1")}}
+        case "grok":
+            xai = await stack.enter_async_context(OpenAIEmulator(EmulatorSettings(dialect="xai", **rehearsal)))
+            return {"xai": {"api_key": "xai-test", "base_url": xai.url}}
+        case "nova":
+            nova = await stack.enter_async_context(NovaEmulator(NovaSettings(**rehearsal)))
+            keys = {"access_key_id": "AKIAX", "secret_access_key": "secret-AKIAX", "region": "us-east-1"}
+            return {"amazon": {**keys, "endpoint_url": nova.url, "ca_file": str(nova.certificates.authority)}}
+        case _:
+            openai = await stack.enter_async_context(OpenAIEmulator(EmulatorSettings(**rehearsal)))
+            return {"openai": {"api_key": "sk-test", "base_url": openai.url}}
 
 
 def ready(provision: Provision, model: str, **changes: object) -> ReadyAgent:
@@ -72,14 +85,15 @@ MODELS = [
     "chat/gpt-4.1-mini",
     "gemini-2.5-flash-native-audio",
     "grok-voice",
+    "nova-2-sonic",
+    "nova-sonic",
 ]
-SLOW = {"gemini-2.5-flash-native-audio", "grok-voice"}
+SLOW = {"gemini-2.5-flash-native-audio", "grok-voice", "nova-2-sonic", "nova-sonic"}
 
 
 @pytest.mark.parametrize("model", MODELS)
 async def test_every_model_can_be_chatted_with(model: str) -> None:
-    async with emulated(model) as providers:
-        provision = Provision(providers)
+    async with emulated(model) as provision:
         agent = ready(provision, model)
         async with ChatSession.of(agent) as chat:
             assert chat.welcome == "Hello." and chat.slow is (model in SLOW)
@@ -88,58 +102,44 @@ async def test_every_model_can_be_chatted_with(model: str) -> None:
             assert (chat.cost is None) is (agent.model.price is None)
             if agent.model.price is not None:
                 assert chat.cost is not None and chat.cost > 0
-        await provision.close()
 
 
 @pytest.mark.parametrize("model", MODELS)
 async def test_with_every_model_tools_run(model: str) -> None:
-    async with emulated(model, tool_on_turn=TOOL) as providers:
-        provision = Provision(providers)
+    async with emulated(model, tool_on_turn=TOOL) as provision:
         async with ChatSession.of(ready(provision, model, tools=["support.phone_tools:opening_hours"])) as chat:
             told = await said(chat, "When are you open?")
             assert told.startswith("The function returned ") and '"from"' in told
-        await provision.close()
 
 
 @pytest.mark.parametrize("model", MODELS)
 async def test_with_every_model_the_agent_can_end_the_chat(model: str) -> None:
-    async with emulated(model, tool_on_turn={1: ("end_call", "{}")}) as providers:
-        provision = Provision(providers)
+    async with emulated(model, tool_on_turn={1: ("end_call", "{}")}) as provision:
         async with ChatSession.of(ready(provision, model)) as chat:
             await said(chat, "Bye.")
             assert chat.ended == "the agent ended it"
-        await provision.close()
 
 
 @pytest.mark.parametrize("model", MODELS)
 async def test_with_every_model_a_wrong_key_is_told_in_plain_words(model: str) -> None:
-    if model.startswith("azure"):
-        right: dict[str, object] = {"accepted_key": "another"}
-    else:
-        right = {"accepted_key": "sk-right"}
-    async with emulated(model, **right) as providers:
-        provision = Provision(providers)
+    right = {"keys": {}.get} if model.startswith("nova") else {"accepted_key": "sk-right"}
+    async with emulated(model, **right) as provision:
         # Google says the same of a wrong key as of a wrong setting.
         with pytest.raises(ChatError, match=r"refuses the key|does not accept the agent's settings") as error:
             async with ChatSession.of(ready(provision, model)) as chat:
                 await said(chat, "Hello?")
         assert error.value.over
-        await provision.close()
 
 
 async def test_an_agents_own_key_wins() -> None:
-    async with emulated("gpt-realtime", accepted_key="sk-own") as providers:
-        provision = Provision(providers)
+    async with emulated("gpt-realtime", accepted_key="sk-own") as provision:
         async with ChatSession.of(ready(provision, "gpt-realtime", api_key="sk-own")) as chat:
             assert await said(chat, "Hello?") == TEXTS[0]
-        await provision.close()
 
 
 async def test_chats_are_in_text_whatever_the_switch() -> None:
-    async with emulated("gpt-realtime") as providers:
-        provision = Provision(providers)
+    async with emulated("gpt-realtime") as provision:
         speech = {"service": "local"}
         agent = ready(provision, "gpt-realtime", voice_streaming=False, speech_to_text=speech, text_to_speech=speech)
         async with ChatSession.of(agent) as chat:
             assert not chat.slow and await said(chat, "Hello?") == TEXTS[0]
-        await provision.close()
