@@ -106,18 +106,23 @@ async def test_every_model_can_be_chatted_with(model: str) -> None:
 
 @pytest.mark.parametrize("model", MODELS)
 async def test_with_every_model_tools_run(model: str) -> None:
-    async with emulated(model, tool_on_turn=TOOL) as provision:
-        async with ChatSession.of(ready(provision, model, tools=["support.phone_tools:opening_hours"])) as chat:
-            told = await said(chat, "When are you open?")
-            assert told.startswith("The function returned ") and '"from"' in told
+    tools = ["support.phone_tools:opening_hours"]
+    async with (
+        emulated(model, tool_on_turn=TOOL) as provision,
+        ChatSession.of(ready(provision, model, tools=tools)) as chat,
+    ):
+        told = await said(chat, "When are you open?")
+        assert told.startswith("The function returned ") and '"from"' in told
 
 
 @pytest.mark.parametrize("model", MODELS)
 async def test_with_every_model_the_agent_can_end_the_chat(model: str) -> None:
-    async with emulated(model, tool_on_turn={1: ("end_call", "{}")}) as provision:
-        async with ChatSession.of(ready(provision, model)) as chat:
-            await said(chat, "Bye.")
-            assert chat.ended == "the agent ended it"
+    async with (
+        emulated(model, tool_on_turn={1: ("end_call", "{}")}) as provision,
+        ChatSession.of(ready(provision, model)) as chat,
+    ):
+        await said(chat, "Bye.")
+        assert chat.ended == "the agent ended it"
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -132,9 +137,11 @@ async def test_with_every_model_a_wrong_key_is_told_in_plain_words(model: str) -
 
 
 async def test_an_agents_own_key_wins() -> None:
-    async with emulated("gpt-realtime", accepted_key="sk-own") as provision:
-        async with ChatSession.of(ready(provision, "gpt-realtime", api_key="sk-own")) as chat:
-            assert await said(chat, "Hello?") == TEXTS[0]
+    async with (
+        emulated("gpt-realtime", accepted_key="sk-own") as provision,
+        ChatSession.of(ready(provision, "gpt-realtime", api_key="sk-own")) as chat,
+    ):
+        assert await said(chat, "Hello?") == TEXTS[0]
 
 
 async def test_chats_are_in_text_whatever_the_switch() -> None:
