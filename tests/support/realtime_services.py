@@ -11,7 +11,7 @@ from mediaproviders.emulators.openai import EmulatorSettings, OpenAIEmulator, Pa
 from mediaproviders.openai_realtime import AzureRealtime, OpenAIRealtime, XAIRealtime
 from mediaproviders.openai_realtime.provider import RealtimeService
 
-QUICK = Pace(first_audio_ms=30.0, rate=10.0)
+QUICK = Pace(first_audio_ms=10.0, rate=20.0)
 PREVIEW = "2025-04-01-preview"
 MODELS = {
     "openai": "gpt-realtime",

@@ -166,6 +166,9 @@ XAI: Final = Dialect(
         ("no active response", NO_ACTIVE_RESPONSE),
         ("already has an active response", ACTIVE_RESPONSE),
         ("maximum duration", EXPIRED),
+        ("incorrect api key", "invalid_api_key"),
+        ("run out of credits", "insufficient_quota"),
+        ("rate limit", "rate_limit_exceeded"),
         ("truncat", "item_truncate_invalid"),
     ),
 )

@@ -99,6 +99,9 @@ def _from_status(error: InvalidStatus) -> ProviderError:
 def _body_error(body: bytes | bytearray | None) -> tuple[str | None, str | None]:
     try:
         error = orjson.loads(body or b"")["error"]
+        if isinstance(error, str):
+            # xAI's bodies: a text, and a code that is a sentence.
+            return None, error
         code, message = error.get("code"), error.get("message")
     except (ValueError, KeyError, TypeError, AttributeError):
         return None, None

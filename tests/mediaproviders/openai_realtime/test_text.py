@@ -12,6 +12,7 @@ from mediaproviders.contract import (
     ToolCall,
     ToolSpec,
 )
+from mediaproviders.emulators.openai import Pace
 from support.realtime_services import SERVICES, brief, of, say, sent, talk, until
 
 ALL = pytest.mark.parametrize("dialect", SERVICES)
@@ -20,6 +21,7 @@ LONG = " ".join(f"word{n}" for n in range(40))
 
 def written(dialect, asked, **settings):
     options = {"text_output": True} if dialect == "xai" else None
+    settings.setdefault("pace", Pace(first_audio_ms=5.0, rate=40.0))
     return talk(dialect, asked, options=options, **settings)
 
 

@@ -14,6 +14,12 @@ GARBAGE = bytes(range(255, -1, -1)) * 4
 NOT_JSON = "<html><body><h1>502 Bad Gateway</h1></body></html>"
 TRUNCATED_JSON = '{"type":"response.output_audio.delta","event_id":"event_0","delta":"//7+/v'
 
+TOLD = "The emulator was told to err."
+MESSAGES = {
+    "invalid_api_key": "Incorrect API key provided: it has expired.",
+    "insufficient_quota": "You have run out of credits; check your plan and billing details.",
+    "rate_limit_exceeded": "Rate limit reached; try again later.",
+}
 LOUD = "gIAAAICA"
 """A little audio, in base64."""
 
@@ -75,7 +81,8 @@ class Mishaps:
             case "mute":
                 outbox.muted = True
             case "error":
-                error = {"type": "server_error", "code": fault.error_code, "message": "The emulator was told to err."}
+                told = MESSAGES.get(fault.error_code, TOLD)
+                error = {"type": "server_error", "code": fault.error_code, "message": told}
                 outbox.emit("error", error={**error, "param": None, "event_id": None})
             case _:
                 self._strike_response(fault, response or self._responding.active, now)
