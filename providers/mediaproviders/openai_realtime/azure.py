@@ -8,7 +8,7 @@ from typing import Final
 from openai import AsyncAzureOpenAI, AsyncOpenAI, Omit
 
 from mediaproviders.openai_realtime.dialects import AZURE, AZURE_PREVIEW
-from mediaproviders.openai_realtime.provider import TRAITS, RealtimeService
+from mediaproviders.openai_realtime.provider import NOT_OPENAI, TRAITS, RealtimeService
 
 AZURE_TRAITS: Final = replace(TRAITS, max_connection_s=1800.0)
 
@@ -63,7 +63,7 @@ class AzureRealtime(RealtimeService):
 
 def _current(resource: str, api_key: str | None, token: Callable[[], Awaitable[str]] | None) -> AsyncOpenAI:
     # The Azure client of the SDK would add an api-version, for which this interface answers 401.
-    headers: dict[str, str | Omit] = {"OpenAI-Organization": Omit(), "OpenAI-Project": Omit()}
+    headers: dict[str, str | Omit] = dict(NOT_OPENAI)
     if api_key is not None:
         headers["api-key"] = api_key
     credential = api_key or token
@@ -76,13 +76,11 @@ def _preview(
 ) -> AsyncAzureOpenAI:
     # Derived from the endpoint alone, the SDK's URL is wss whatever the endpoint says.
     socket = resource.replace("http", "ws", 1) + "/openai"
-    if token is not None:
-        return AsyncAzureOpenAI(
-            azure_endpoint=resource,
-            api_version=api_version,
-            azure_ad_token_provider=token,
-            websocket_base_url=socket,
-        )
     return AsyncAzureOpenAI(
-        azure_endpoint=resource, api_version=api_version, api_key=api_key, websocket_base_url=socket
+        azure_endpoint=resource,
+        api_version=api_version,
+        api_key=api_key,
+        azure_ad_token_provider=token,
+        websocket_base_url=socket,
+        default_headers=NOT_OPENAI,  # type: ignore[arg-type]
     )

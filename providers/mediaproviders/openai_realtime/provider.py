@@ -32,6 +32,10 @@ TRAITS: Final = Traits(
     uplink_ms=20,
 )
 
+NOT_OPENAI: Final[Mapping[str, str | Omit]] = {"OpenAI-Organization": Omit(), "OpenAI-Project": Omit()}
+"""Default headers for another service: what the environment says of an organisation at OpenAI is none of its business.
+"""
+
 
 class RealtimeService:
     """A provider of this protocol: `client` knows where it is and how to be let in, `dialect` how to talk to it.

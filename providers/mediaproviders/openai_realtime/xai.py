@@ -5,11 +5,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from openai import AsyncOpenAI, Omit
+from openai import AsyncOpenAI
 
 from mediaproviders.contract import PCM16_8K, PCM16_16K, PCM16_24K, PCMA, PCMU
 from mediaproviders.openai_realtime.dialects import XAI
-from mediaproviders.openai_realtime.provider import TRAITS, RealtimeService
+from mediaproviders.openai_realtime.provider import NOT_OPENAI, TRAITS, RealtimeService
 
 URL: Final = "https://api.x.ai/v1"
 _FORMATS: Final = (PCMU, PCMA, PCM16_24K, PCM16_16K, PCM16_8K)
@@ -41,10 +41,8 @@ class XAIRealtime(RealtimeService):
         extra_headers: Mapping[str, str] | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        # What the environment says of an organisation at OpenAI is none of xAI's business.
-        own: dict[str, str | Omit] = {"OpenAI-Organization": Omit(), "OpenAI-Project": Omit()}
         super().__init__(
-            AsyncOpenAI(api_key=api_key, base_url=base_url or URL, default_headers=own),  # type: ignore[arg-type]
+            AsyncOpenAI(api_key=api_key, base_url=base_url or URL, default_headers=NOT_OPENAI),  # type: ignore[arg-type]
             XAI,
             replace(XAI_TRAITS, uplink_ms=uplink_ms, max_connection_s=max_connection_s, text_output=text_output),
             open_timeout_s=open_timeout_s,

@@ -18,7 +18,7 @@ from mediaproviders.contract import (
     ResponseStarted,
     Said,
 )  # fmt: skip
-from mediaproviders.openai_realtime import TRAITS, OpenAIRealtime
+from mediaproviders.openai_realtime import TRAITS, AzureRealtime, OpenAIRealtime, XAIRealtime
 from support.scripted_openai import ScriptedOpenAI
 
 FRAME = bytes(range(160))
@@ -366,3 +366,71 @@ def test_traits_follow_the_chunk():
     made = OpenAIRealtime("k", uplink_ms=60)
     assert made.traits.uplink_ms == 60
     assert TRAITS.uplink_ms == 20
+
+
+async def wait(scene):
+    await scene.send("session.created", session={})
+    await scene.expect("session.update")
+    await scene.send("session.updated", session={})
+    await scene.until_closed()
+
+
+async def token():
+    return "a token"
+
+
+@pytest.mark.parametrize(
+    ("make", "path", "headers"),
+    [
+        (lambda url: AzureRealtime(url, api_key="k"), "/openai/v1/realtime?model=gpt-realtime", {"api-key": "k"}),
+        (
+            lambda url: AzureRealtime(url, token=token),
+            "/openai/v1/realtime?model=gpt-realtime",
+            {"Authorization": "Bearer a token"},
+        ),
+        (
+            lambda url: AzureRealtime(url, api_key="k", api_version="2025-04-01-preview"),
+            "/openai/realtime?api-version=2025-04-01-preview&deployment=gpt-realtime",
+            {"api-key": "k"},
+        ),
+        (
+            lambda url: AzureRealtime(url, token=token, api_version="2025-04-01-preview"),
+            "/openai/realtime?api-version=2025-04-01-preview&deployment=gpt-realtime",
+            {"Authorization": "Bearer a token"},
+        ),
+        (lambda url: XAIRealtime("xai-k", url), "/realtime?model=gpt-realtime", {"Authorization": "Bearer xai-k"}),
+    ],
+)
+async def test_the_way_in(monkeypatch, make, path, headers):
+    # What the environment holds for OpenAI goes to nobody else.
+    for name in ("OPENAI_API_KEY", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "AZURE_OPENAI_API_KEY"):
+        monkeypatch.setenv(name, "someone's")
+    async with ScriptedOpenAI(wait) as server, make(server.url.removesuffix("/v1")).connect(brief()):
+        request = server.requests[0]
+    assert request.path == path
+    names = ("api-key", "Authorization", "OpenAI-Organization", "OpenAI-Project", "OpenAI-Beta")
+    assert {name: request.headers[name] for name in names if name in request.headers} == headers
+
+
+async def test_the_session_is_configured_when_either_opening_event_came():
+    async def script(scene):
+        await scene.send("conversation.created", conversation={"id": "c"})
+        await scene.expect("session.update")
+        await scene.send("session.created", session={})
+        await scene.send("ping", timestamp=1)
+        await scene.send("session.updated", session={})
+        await scene.until_closed()
+
+    async with ScriptedOpenAI(script) as server, XAIRealtime("k", server.url).connect(brief()):
+        pass
+
+
+async def test_openai_has_not_begun_with_the_conversation():
+    async def script(scene):
+        await scene.send("conversation.created", conversation={"id": "c"})
+        await scene.nothing_more()
+        await scene.open()
+        await scene.until_closed()
+
+    async with ScriptedOpenAI(script) as server, provider(server).connect(brief()):
+        pass
