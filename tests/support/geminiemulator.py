@@ -1,16 +1,26 @@
 """A caller of Gemini Live: the adapter, an emulator behind it, and what came of it."""
 
 import asyncio
+import base64
 import contextlib
+import itertools
+import json
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from google.genai._live_converters import _LiveServerMessage_from_vertex
+from google.genai.types import LiveServerMessage
 
 from mediacodecs.pcm import Pcm, to_bytes
 from mediaproviders.contract import PCM16_16K, PCM16_24K, Brief, Event
-from mediaproviders.emulators.answers import babble
-from mediaproviders.emulators.gemini import GeminiEmulator, GeminiSettings, Pace
+from mediaproviders.emulators.answers import Answers, babble
+from mediaproviders.emulators.gemini import GeminiEmulator, GeminiSettings, Pace, Timeline
+from mediaproviders.emulators.gemini.handshake import Admission
+from mediaproviders.emulators.gemini.memory import Memories
+from mediaproviders.emulators.gemini.session import Session
+from mediaproviders.emulators.websocket import Close
 from mediaproviders.gemini_live import GeminiLive
 
 MODEL = "gemini-2.5-flash-native-audio-preview-12-2025"
@@ -112,3 +122,95 @@ async def calling(asked: GeminiLive, wanted: Brief, **options: Any) -> AsyncIter
             yield call
         finally:
             await call.close()
+
+
+class Rehearsal:
+    """An emulated session in virtual time: JSON in, JSON out. Every message is one the SDK knows, field by field."""
+
+    def __init__(self, script: GeminiSettings | None = None, *, vertex: bool = False, version: str = "v1") -> None:
+        self.settings = script or settings()
+        answers = Answers(self.settings.pace, duration_ms=self.settings.answer_ms)
+        numbers = itertools.count(1)
+        self.memories = Memories(lambda: f"handle-{next(numbers)}")
+        self._admission = Admission(vertex, version, True, None)
+        self._answers = answers
+        self.now = 1000.0
+        self.connect()
+
+    def connect(self, *, key_is_valid: bool = True) -> None:
+        """A new connection of the same client."""
+        self.timeline = Timeline("session-1", None, 1000, lambda entry: None)
+        admission = replace(self._admission, key_is_valid=key_is_valid)
+        self.session = Session(self.settings, self._answers, self.memories, admission, self.timeline)
+        self.closed: Close | None = None
+        self.session.open(self.now)
+
+    def setup(self, **fields: Any) -> list[dict[str, Any]]:
+        name = "projects/p/locations/l/publishers/google/models/gemini-live-2.5-flash-native-audio"
+        model = name if self._admission.vertex else f"models/{MODEL}"
+        return self.send(
+            setup={"model": model, "inputAudioTranscription": {}, "outputAudioTranscription": {}, **fields}
+        )
+
+    def send(self, **message: Any) -> list[dict[str, Any]]:
+        self.session.receive(json.dumps(message), self.now)
+        return self._drain()
+
+    def raw(self, frame: str | bytes) -> list[dict[str, Any]]:
+        self.session.receive(frame, self.now)
+        return self._drain()
+
+    def refused(self) -> tuple[int, str]:
+        assert self.closed is not None, "it was not refused"
+        return self.closed.code, self.closed.reason
+
+    def run(self, seconds: float) -> list[dict[str, Any]]:
+        """Let time pass, waking at every deadline."""
+        end, messages = self.now + seconds, []
+        while (due := self.session.next_deadline()) is not None and due <= end:
+            self.now = max(self.now, due)
+            self.session.handle_timer(self.now)
+            messages += self._drain()
+        self.now = end
+        return messages
+
+    def hear(self, audio: bytes, mime: str = "audio/pcm;rate=16000") -> list[dict[str, Any]]:
+        """Send audio in real time."""
+        messages = []
+        for offset in range(0, len(audio), CHUNK):
+            data = base64.b64encode(audio[offset : offset + CHUNK]).decode()
+            messages += self.send(realtimeInput={"audio": {"data": data, "mimeType": mime}})
+            messages += self.run(0.02)
+        return messages
+
+    def turn(self, ms: int = 500) -> list[dict[str, Any]]:
+        """The user speaks until the turn is over."""
+        return self.hear(speech(ms)) + self.hear(silence(520))
+
+    def type(self, text: str) -> list[dict[str, Any]]:
+        return self.send(clientContent={"turns": [{"role": "user", "parts": [{"text": text}]}], "turnComplete": True})
+
+    def _drain(self) -> list[dict[str, Any]]:
+        messages = []
+        for effect in self.session.effects():
+            if isinstance(effect, Close):
+                self.closed = effect
+            elif isinstance(effect, bytes):
+                message = json.loads(effect)
+                given = dict(message)
+                if self._admission.vertex:
+                    given = _LiveServerMessage_from_vertex(given)
+                LiveServerMessage._from_response(response=given, kwargs={})
+                messages.append(message)
+        return messages
+
+
+def contents(messages: list[dict[str, Any]], field: str) -> list[Any]:
+    """What the messages say of one thing of the conversation."""
+    return [each["serverContent"][field] for each in messages if field in each.get("serverContent", {})]
+
+
+def order(messages: list[dict[str, Any]]) -> list[str]:
+    """The kinds of the messages, equal neighbours told once."""
+    kinds = [key for each in messages for key in (each.get("serverContent") or each)]
+    return [kind for kind, _ in itertools.groupby(kinds)]

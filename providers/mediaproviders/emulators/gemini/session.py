@@ -51,7 +51,8 @@ class Session:
         self._outbox = Outbox(binary=settings.binary_frames)
         self._agenda = Agenda()
         self._opened = 0.0
-        self._live: Live | None = None
+        self.live: Live | None = None
+        """What it is once it has been set up."""
 
     def open(self, now: float) -> None:
         """The connection stands: nothing is said before the setup."""
@@ -89,14 +90,14 @@ class Session:
     def _take(self, message: dict[str, Any], now: float) -> None:
         if (realtime := message.get("realtimeInput")) is None or "audio" not in realtime:
             self.timeline.client_events.append((now, message))
-        if self._live is None:
+        if self.live is None:
             if "setup" not in message:
                 raise Refusal("Request contains an invalid argument: the first message must be the setup.")
             self._begin(message["setup"], now)
         elif "setup" in message:
             raise Refusal("Request contains an invalid argument: setup must be the first message and only the first.")
         else:
-            self._live.take(message, now)
+            self.live.take(message, now)
 
     def _begin(self, given: dict[str, Any], now: float) -> None:
         admission, settings = self._admission, self._settings
@@ -107,7 +108,7 @@ class Session:
         if not setup.handle:
             memory.text_tokens = tokens_of_text(setup.instructions)
         self.timeline.note("session", now, model=setup.model, resumed=setup.handle is not None)
-        self._live = live = Live(self, setup, memory)
+        self.live = live = Live(self, setup, memory)
         self._outbox.emit(setupComplete={"sessionId": self.timeline.session})
         self._limit(self._opened + settings.connection_s, self._connection_over)
         if not setup.compresses:
@@ -165,7 +166,7 @@ class Live:
     def __init__(self, session: Session, setup: Setup, memory: Memory) -> None:
         self._settings = session.settings
         self._setup = setup
-        self._memory = memory
+        self.memory = memory
         self._typed = 0
         self.listening, self.answering, self.mishaps = session.assemble(setup, memory)
         self.listening.began = self._user_began
@@ -211,20 +212,20 @@ class Live:
             if not text:
                 raise Refusal("Request contains an invalid argument: a turn without parts.")
             if turn.get("role", "user") == "model":
-                self._memory.said("model", text)
-                self._memory.text_tokens += tokens_of_text(text)
+                self.memory.said("model", text)
+                self.memory.text_tokens += tokens_of_text(text)
             else:
                 self._read(text)
         self._interrupt(now)
         if not content.get("turnComplete"):
-            self._memory.unseen += len(turns) if self._settings.forgets_seeds else 0
-        elif self._memory.turns and self._memory.turns[-1][0] == "user":
+            self.memory.unseen += len(turns) if self._settings.forgets_seeds else 0
+        elif self.memory.turns and self.memory.turns[-1][0] == "user":
             # What the model itself said last wants no answer.
             self._answer(now, spoken=False)
 
     def _read(self, text: str) -> None:
-        self._memory.said("user", text)
-        self._memory.text_tokens += tokens_of_text(text)
+        self.memory.said("user", text)
+        self.memory.text_tokens += tokens_of_text(text)
         self._typed += not text.startswith(_DIRECTION)
 
     def _user_began(self, now: float) -> None:
@@ -241,7 +242,7 @@ class Live:
         self.answering.rearm()
 
     def _answer(self, now: float, *, spoken: bool) -> None:
-        if not self._setup.compresses and self._memory.tokens > self._settings.context_tokens:
+        if not self._setup.compresses and self.memory.tokens > self._settings.context_tokens:
             raise Refusal(
                 "The input token count exceeds the maximum number of tokens allowed "
                 f"({self._settings.context_tokens}).",
