@@ -70,6 +70,7 @@ _TEXT: Final = Setting()
 _KEY: Final = Setting("key", required=True, secret=True)
 _SECRET: Final = Setting(secret=True)
 _SECONDS: Final = Setting("number", least=0.1, most=120)
+_PROCESSES: Final = Setting("count", least=1, most=16)
 _WAITING: Final = {"first_audio_s": _SECONDS, "stall_s": _SECONDS}
 
 _OPENAI_HEARING: Final = {"model": _TEXT, "language": _TEXT, "prompt": _TEXT, "timeout_s": _SECONDS}
@@ -109,7 +110,7 @@ SPEECH_TO_TEXT: Final[Mapping[str, Service]] = {
         "mediaproviders.speech.google:GoogleSpeechToText",
         {**_GOOGLE, "language": _TEXT, "model": _TEXT, "phrases": Setting("texts"), "timeout_s": _SECONDS},
     ),
-    "local": Service("mediaproviders.speech.local:LocalSpeechToText"),
+    "local": Service("mediaproviders.speech.local:LocalSpeechToText", {"processes": _PROCESSES, "timeout_s": _SECONDS}),
 }
 TEXT_TO_SPEECH: Final[Mapping[str, Service]] = {
     "openai": Service("mediaproviders.speech.openai:OpenAITextToSpeech", {**_OPENAI, **_OPENAI_SPEAKING}),
@@ -138,7 +139,10 @@ TEXT_TO_SPEECH: Final[Mapping[str, Service]] = {
             **_WAITING,
         },
     ),
-    "local": Service("mediaproviders.speech.local:LocalTextToSpeech"),
+    "local": Service(
+        "mediaproviders.speech.local:LocalTextToSpeech",
+        {"voice": _TEXT, "processes": _PROCESSES, "pause_ms": Setting("count", least=0, most=5000)},
+    ),
 }
 _SERVICES: Final[Mapping[Direction, Mapping[str, Service]]] = {
     "speech_to_text": SPEECH_TO_TEXT,
@@ -191,7 +195,7 @@ def _build(direction: Direction, service: str, settings: Mapping[str, object]) -
     try:
         made = getattr(import_module(module), attribute)
     except ImportError as error:
-        raise ProviderError(f"{service} is not installed: {error}", code="not_installed", retryable=False) from error
+        raise ProviderError(f"{service} is not installed: {error}", code="not-installed", retryable=False) from error
     return made(**settings, **entry.fixed)
 
 

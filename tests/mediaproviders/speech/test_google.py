@@ -274,7 +274,7 @@ async def test_a_port_where_nobody_listens():
 
 async def test_without_the_extra():
     lazily = Lazily("google.cloud.nowhere_v1", lambda package: None)
-    assert await fault_of(lazily.get()) == ("not_installed", False)
+    assert await fault_of(lazily.get()) == ("not-installed", False)
     await lazily.close()
 
 

@@ -68,7 +68,7 @@ class Lazily:
                     package = await asyncio.to_thread(import_module, self._package)
                 except ImportError as error:
                     said = f"{self._package} is not installed; it comes with the extra google-speech"
-                    raise ProviderError(said, code="not_installed", retryable=False) from error
+                    raise ProviderError(said, code="not-installed", retryable=False) from error
                 try:
                     # Here, not in a thread: its channel belongs to this event loop.
                     self._made = package, self._make(package)

@@ -1,0 +1,185 @@
+"""Amazon Transcribe, live: the caller's turn is streamed while it is spoken."""
+
+import asyncio
+from typing import Any, Final
+
+from aws_sdk_transcribe_streaming import models  # type: ignore[import-untyped]
+from aws_sdk_transcribe_streaming.client import AsyncTranscribeStreamingClient  # type: ignore[import-untyped]
+from aws_sdk_transcribe_streaming.config import AsyncTranscribeStreamingConfig  # type: ignore[import-untyped]
+from smithy_aws_core.identity import AWSCredentialsIdentity, AWSIdentityProperties
+from smithy_core.aio.interfaces.identity import IdentityResolver
+
+from mediacodecs import g711
+from mediaproviders.aws_credentials import Account, Identities
+from mediaproviders.contract import PCM16_8K, PCM16_16K, PCMA, PCMU, AudioFormat, ProviderError
+from mediaproviders.speech.amazon import errors
+from mediaproviders.speech.amazon.transport import CLOSE_S, Transport
+from mediaproviders.speech.live import LiveUtterance, LiveUtterances, Turn
+
+FORMATS: Final = (PCMU, PCMA, PCM16_16K, PCM16_8K)
+
+
+class TranscribeSpeechToText:
+    """Amazon Transcribe's live recognition.
+
+    `language` is a BCP 47 tag, `vocabulary` the name of one made there; `timeout_s` bounds the time from the end of a
+    turn to its text. Credentials and `region` as in :class:`~mediaproviders.speech.amazon.PollyTextToSpeech`.
+    """
+
+    def __init__(
+        self,
+        region: str | None = None,
+        *,
+        language: str = "en-US",
+        vocabulary: str | None = None,
+        access_key_id: str | None = None,
+        secret_access_key: str | None = None,
+        session_token: str | None = None,
+        profile: str | None = None,
+        endpoint_url: str | None = None,
+        ca_file: str | None = None,
+        timeout_s: float = 8.0,
+    ) -> None:
+        self._identities = Identities(Account(region, access_key_id, secret_access_key, session_token, profile))
+        self._language = language
+        self._vocabulary = vocabulary
+        self._endpoint_url = endpoint_url
+        self._ca_file = ca_file
+        self._utterances = LiveUtterances(timeout_s)
+        self._first: Transport | None = None
+        self._region: str | None = None
+        self._starting = asyncio.Lock()
+        self._leaving: set[asyncio.Task[None]] = set()
+
+    @property
+    def formats(self) -> tuple[AudioFormat, ...]:
+        """Formats it hears, most wanted first."""
+        return FORMATS
+
+    async def start(self) -> None:
+        """Read the trust store and find the credentials. Raises ProviderError."""
+        await self._transport()
+        await self._identities.get_identity(properties={})
+
+    async def close(self) -> None:
+        """Stop all turns, and see their connections end."""
+        await self._utterances.close()
+        await asyncio.gather(*self._leaving, return_exceptions=True)
+        if self._first is not None:
+            await self._first.leave()
+
+    def begin(self, form: AudioFormat) -> LiveUtterance:
+        """The caller begins a turn. Raises ProviderError for a format it does not hear."""
+        if form not in FORMATS:
+            raise ProviderError(f"a format it does not hear: {form}", code="invalid_configuration", retryable=False)
+
+        async def recognise(turn: Turn, attempt: int) -> str:
+            return await self._recognise(form, turn)
+
+        return self._utterances.begin(form, recognise)
+
+    async def _recognise(self, form: AudioFormat, turn: Turn) -> str:
+        transport = await self._transport()
+        exchange = asyncio.create_task(self._exchange(transport, form, turn))
+        try:
+            # Reads of the SDK must not be cancelled: they end with their connection.
+            return await asyncio.shield(exchange)
+        except Exception as error:
+            raise errors.from_smithy(error) from error
+        finally:
+            # The text does not wait for the end of its connection.
+            leaving = asyncio.create_task(_leave(transport, exchange))
+            self._leaving.add(leaving)
+            leaving.add_done_callback(self._leaving.discard)
+
+    async def _exchange(self, transport: Transport, form: AudioFormat, turn: Turn) -> str:
+        stream = await self._opened(transport, form)
+        sending = asyncio.create_task(_send(stream.input_stream, form, turn))
+        try:
+            _, output = await stream.await_output()
+            results = await _results(output)
+            if not sending.done() or transport.breakage is not None:
+                raise ProviderError("the recogniser broke off", code="connection_lost", retryable=True)
+            return " ".join(results)
+        finally:
+            sending.cancel()
+            # What it failed with shows in the answer, or does not matter any more.
+            await asyncio.gather(sending, return_exceptions=True)
+
+    async def _opened(self, transport: Transport, form: AudioFormat) -> Any:
+        config = await AsyncTranscribeStreamingConfig.resolve(
+            region=self._region,
+            endpoint_uri=self._endpoint_url,
+            transport=transport,
+            aws_credentials_identity_resolver=_Pinned(await self._identities.get_identity(properties={})),
+        )
+        wanted = models.StartStreamTranscriptionInput(
+            language_code=self._language,
+            media_sample_rate_hertz=form.rate,
+            media_encoding="pcm",
+            vocabulary_name=self._vocabulary,
+        )
+        return await AsyncTranscribeStreamingClient(config=config).start_stream_transcription(wanted)
+
+    async def _transport(self) -> Transport:
+        async with self._starting:
+            if self._first is None:
+                self._region = await self._identities.region()
+                if self._region is None:
+                    said = "Amazon Transcribe needs a region"
+                    raise ProviderError(said, code="invalid_configuration", retryable=False)
+                try:
+                    self._first = await asyncio.to_thread(Transport, self._ca_file)
+                except Exception as error:
+                    said = f"the certificates to trust cannot be read: {error}"
+                    raise ProviderError(said, code="tls", retryable=False) from error
+        return self._first.another()
+
+
+class _Pinned(IdentityResolver[AWSCredentialsIdentity, AWSIdentityProperties]):
+    """The credentials a stream began with. Its events are signed in a chain that other ones would break."""
+
+    def __init__(self, identity: AWSCredentialsIdentity) -> None:
+        self._identity = identity
+
+    async def get_identity(self, *, properties: AWSIdentityProperties) -> AWSCredentialsIdentity:
+        return self._identity
+
+
+async def _send(publisher: Any, form: AudioFormat, turn: Turn) -> None:
+    async for piece in turn.pieces():
+        heard = _decoded(piece, form)
+        # Half a sample at the very end is none.
+        if heard:
+            await publisher.send(models.AudioStreamAudioEvent(value=models.AudioEvent(audio_chunk=heard)))
+    await publisher.close()
+
+
+def _decoded(audio: bytes, form: AudioFormat) -> bytes:
+    if form.encoding == "pcm16":
+        return audio[: len(audio) // 2 * 2]
+    codec = g711.PCMU if form.encoding == "pcmu" else g711.PCMA
+    return codec.decode(audio).astype("<i2").tobytes()
+
+
+async def _results(output: Any) -> list[str]:
+    """The texts of the results until the end; a later one of the same result replaces it, the last of them is final."""
+    texts: dict[str, str] = {}
+    while (event := await output.receive()) is not None:
+        if isinstance(event, models.TranscriptResultStreamTranscriptEvent):
+            transcript = event.value.transcript
+            for result in (transcript.results if transcript is not None else None) or ():
+                if result.alternatives:
+                    texts[result.result_id or ""] = (result.alternatives[0].transcript or "").strip()
+        elif isinstance(getattr(event, "value", None), Exception):
+            raise event.value
+    return [text for text in texts.values() if text]
+
+
+async def _leave(transport: Transport, exchange: asyncio.Task[str]) -> None:
+    await transport.leave()
+    await asyncio.wait([exchange], timeout=CLOSE_S)
+    exchange.cancel()
+    await asyncio.gather(exchange, return_exceptions=True)
+    # It may have been about to connect.
+    await transport.leave()
