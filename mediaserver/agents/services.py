@@ -43,6 +43,8 @@ def build(direction: Direction, speech: Speech, access: Mapping[str, object]) ->
         given["base_url"] = given.pop("endpoint")
     if "token" in given:
         given["api_key"] = given.pop("token")
+    if speech.service == "local" and "workers" in given:
+        given["processes"] = given.pop("workers")
     settings = {name: value for name, value in given.items() if name in known} | speech.settings
     if direction == "speech_to_text":
         return catalog.build_speech_to_text(speech.service, settings)

@@ -106,7 +106,9 @@ def seal() -> None:
 @agents_app.command("models")
 def models(
     config: Config = None,
-    every: Annotated[bool, typer.Option("--all", help="Also those that should not be chosen any more.")] = True,
+    current: Annotated[
+        bool, typer.Option("--current", help="Without those that should not be chosen any more.")
+    ] = False,
 ) -> None:
     """List the models agents can name: how they can be used, what they cost, and which are ending."""
     from mediaserver.agents.source import known_models
@@ -118,17 +120,17 @@ def models(
     console = Console(highlight=False, markup=False)
     if not console.is_terminal:
         console.width = _WIDE
-    console.print(_table(catalogue, every))
+    console.print(_table(catalogue, current))
     console.print("chat/NAME is the text model NAME of an OpenAI-compatible endpoint, between speech services.")
     console.print("Prices: US dollars per million tokens, input/output, or per minute; ~ where lists differ.")
 
 
-def _table(catalogue: "Mapping[str, Model]", every: bool) -> Table:
+def _table(catalogue: "Mapping[str, Model]", current: bool) -> Table:
     table = Table(box=None, pad_edge=False)
     for heading in ("model", "provider's name", "voice streaming", "chat", "text $", "audio $", "note"):
         table.add_column(heading, no_wrap=heading != "note", overflow="fold")
     for model in catalogue.values():
-        if every or model.deprecated is None:
+        if not current or model.deprecated is None:
             table.add_row(*_row(model))
     return table
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from mediaproviders.advanced.nova import VOICES
 from mediaproviders.catalog import ADAPTERS, MODELS, Model, Price, build, cost, cost_per_minute, extend, find
 from mediaproviders.contract import Usage
 
@@ -53,6 +54,7 @@ def test_modalities_are_as_promised():
 
 
 def test_voices():
+    assert set(find("nova-sonic").voices) == set(VOICES[1]) and set(find("nova-2-sonic").voices) == set(VOICES[2])
     assert "marin" in find("gpt-realtime").voices and "marin" not in find("gpt-4o-realtime").voices
     assert len(find("gemini-2.5-flash-native-audio").voices) == 30
     assert "tina" in find("nova-2-sonic").voices and "tina" not in find("nova-sonic").voices
@@ -192,6 +194,8 @@ def access(provider):
         "azure": {"api_key": "k", "endpoint": "https://x.openai.azure.com"},
         "xai": {"api_key": "xai-1"},
         "openai-chat": {"api_key": "sk"},
+        "google": {"api_key": "AIza"},
+        "amazon": {"region": "us-east-1"},
     }.get(provider)
 
 
