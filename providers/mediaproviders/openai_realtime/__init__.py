@@ -1,11 +1,10 @@
 """OpenAI's Realtime protocol over WebSocket, and the services that speak it: OpenAI, Azure OpenAI, xAI.
 
 ``provider``, ``azure`` and ``xai`` are the services; ``dialects`` holds what sets them apart, as tables.
-``conversation`` is one live session; ``connection`` its socket, written to without waiting; ``uplink`` the bounded
-queue before it; ``session`` the pure state of a conversation, made of ``answers`` (one response at a time) and
-``items`` (what can be cut of them); ``events`` and ``commands`` are the wire, each way; ``configuration`` turns a brief
-into a session, with ``settings`` read from the advanced configuration; ``errors`` says whose fault it was; ``entra``
-gets Azure's tokens.
+``conversation`` is one live session and ``connection`` its socket; ``session`` is the pure state of a conversation,
+made of ``answers`` (one response at a time) and ``items`` (what can be cut of them); ``events`` and ``commands`` are
+the wire, each way; ``configuration`` turns a brief into a session, with ``settings`` read from the advanced
+configuration; ``errors`` says whose fault it was; ``entra`` gets Azure's tokens.
 """
 
 from mediaproviders.openai_realtime.azure import AZURE_TRAITS, AzureRealtime

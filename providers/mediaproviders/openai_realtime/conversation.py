@@ -8,7 +8,7 @@ from mediaproviders.contract import Brief, Event, Told
 from mediaproviders.openai_realtime import errors
 from mediaproviders.openai_realtime.connection import Access, Link
 from mediaproviders.openai_realtime.session import Session
-from mediaproviders.openai_realtime.uplink import Uplink
+from mediaproviders.websocket import Uplink
 
 
 class OpenAIConversation:
@@ -28,7 +28,7 @@ class OpenAIConversation:
     async def open(self) -> None:
         """Connect, configure and tell what was said before. Raises ProviderError."""
         link = self._link = await Link.open(self._access)
-        link.wire.uplink = self._uplink
+        link.wire.on_ready = self._uplink.flush
         self._uplink.attach(link.wire)
         if self._brief.history:
             self._session.remember(self._brief.history)

@@ -10,10 +10,11 @@ from openai import AsyncOpenAI, Omit
 
 from mediaproviders.contract import PCM16_24K, PCMA, PCMU, Brief, Conversation, ProviderError, Traits
 from mediaproviders.openai_realtime import configuration
+from mediaproviders.openai_realtime.commands import append_audio
 from mediaproviders.openai_realtime.connection import Access
 from mediaproviders.openai_realtime.conversation import OpenAIConversation
 from mediaproviders.openai_realtime.dialects import OPENAI, Dialect
-from mediaproviders.openai_realtime.uplink import Uplink
+from mediaproviders.websocket import Uplink
 
 TRAITS: Final = Traits(
     input_formats=(PCMU, PCMA, PCM16_24K),
@@ -91,7 +92,8 @@ class RealtimeService:
     @asynccontextmanager
     async def _connect(self, brief: Brief) -> AsyncIterator[Conversation]:
         access = self._access(brief)
-        uplink = Uplink(brief.input_format, uplink_ms=self._traits.uplink_ms, queue_ms=self._queue_ms)
+        uplink_ms, queue_ms = self._traits.uplink_ms, self._queue_ms
+        uplink = Uplink(brief.input_format, append_audio, uplink_ms=uplink_ms, queue_ms=queue_ms)
         conversation = OpenAIConversation(access, brief, uplink)
         await conversation.open()
         try:

@@ -298,7 +298,7 @@ async def test_stalled_provider_is_left_in_time():
 
 
 async def test_stall_ends_the_session(monkeypatch):
-    monkeypatch.setattr("mediaproviders.openai_realtime.connection.STALL_S", 0.1)
+    monkeypatch.setattr("mediaproviders.websocket.wire.STALL_S", 0.1)
     released = asyncio.Event()
 
     async def script(scene):

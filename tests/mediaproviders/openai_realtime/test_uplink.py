@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mediaproviders.contract import PCM16_24K, PCMU
-from mediaproviders.openai_realtime.uplink import Uplink
+from mediaproviders.openai_realtime.commands import append_audio
+from mediaproviders.websocket import Uplink
 
 
 class Paper:
@@ -34,7 +35,7 @@ def command(name):
 
 
 def make(room=10**9, uplink_ms=20, queue_ms=100, audio=PCMU):
-    uplink, paper = Uplink(audio, uplink_ms=uplink_ms, queue_ms=queue_ms), Paper(room)
+    uplink, paper = Uplink(audio, append_audio, uplink_ms=uplink_ms, queue_ms=queue_ms), Paper(room)
     uplink.attach(paper)
     return uplink, paper
 
