@@ -46,16 +46,25 @@ class CascadeConversation:
     ) -> None:
         self._text = text
         self._provider_decides = brief.interruption == "provider"
+        self._greets = bool(brief.greeting)
         self._stem = secrets.token_hex(4)
         self._names: Counter[str] = Counter()
         self._outbox = Outbox(brief.output_format.bytes_per_ms * _UNREAD_MS)
         self._ears = Ears(hearing, brief.input_format, detector, self, lambda: self._name("turn"))
-        self._mouth = Mouth(speaking, brief.output_format, self._outbox, played=self._played, lost=self._outbox.close)
+        self._mouth = Mouth(
+            speaking, brief.output_format, self._outbox,
+            played=self._played, ended=self._answered, lost=self._outbox.close,
+        )  # fmt: skip
         self._writing = Writing(self._mouth, text, self._outbox)
         self._questions = Questions(provider_decides=self._provider_decides)
         self._results: list[tuple[str, str]] = []
         self._plays_until_ms = 0.0
+        self._asked = False
+        """The model was asked, and nothing of its answer has come."""
         self._cut_off = False
+        """The agent was stopped while it spoke, for the turn in progress."""
+        self._owed = False
+        """The agent was stopped before it spoke, likewise."""
         self._deaf = 0
         self._repeating = False
         self._tasks: list[asyncio.Task[None]] = []
@@ -91,6 +100,7 @@ class CascadeConversation:
 
     def greet(self) -> None:
         """Have the greeting spoken; nothing if there is none."""
+        self._asked = self._greets
         self._text.greet()
 
     def create_response(self) -> None:
@@ -98,6 +108,7 @@ class CascadeConversation:
         if self._questions.ask():
             self._advance()
         else:
+            self._asked = True
             self._text.create_response()
 
     def cancel(self) -> None:
@@ -121,14 +132,17 @@ class CascadeConversation:
         if self._provider_decides and (self._ears.speaking or self._questions.pending):
             self._results.append((call, output))
         else:
+            self._asked = True
             self._text.send_tool_result(call, output)
 
     def send_text(self, text: str) -> None:
         """Have the model answer what was typed."""
+        self._asked = True
         self._text.send_text(text)
 
     def instruct(self, text: str) -> None:
         """Have the model act on what the caller did not say."""
+        self._asked = True
         self._text.instruct(text)
 
     def renew(self, reason: str) -> bool:
@@ -178,9 +192,7 @@ class CascadeConversation:
 
     def _give_way(self) -> None:
         """The caller speaks: what is being said, or may still be in the air, is void."""
-        in_the_air = self._plays_until_ms > 0 and self._ears.now_ms < self._plays_until_ms + _LINGER_MS
-        if self._mouth.active or in_the_air:
-            self._cut_off = True
+        if self._mouth.active or self._audible:
             self._outbox.put(Interrupted())
         self._questions.withdraw()
         self._stop()
@@ -193,20 +205,31 @@ class CascadeConversation:
         results, self._results = self._results, []
         for call, output in results:
             self._text.send_tool_result(call, output)
-        cut_off, self._cut_off = self._cut_off, False
-        repeating, self._repeating = self._repeating, False
+        self._asked = True
         if text:
             self._text.send_text(text)
-        elif repeating:
+        elif self._repeating:
             self._text.instruct(REPEAT)
-        elif cut_off and self._provider_decides:
+        elif self._cut_off:
             # A noise must not leave the caller with half a sentence and then silence.
             self._text.instruct(GO_ON)
+        elif self._owed:
+            self._text.create_response()
         elif not results:
-            # Whoever waits for an answer is told that there will be none.
-            response = self._name("resp")
-            self._outbox.put(ResponseStarted(response))
-            self._outbox.put(ResponseDone(response, "cancelled", "nothing_heard"))
+            self._asked = False
+            self._nothing_heard()
+        self._cut_off = self._owed = self._repeating = False
+
+    def _nothing_heard(self) -> None:
+        """Whoever waits for an answer is told that there will be none."""
+        response = self._name("resp")
+        self._outbox.put(ResponseStarted(response))
+        self._outbox.put(ResponseDone(response, "cancelled", "nothing_heard"))
+
+    @property
+    def _audible(self) -> bool:
+        """What was spoken may still be in the caller's ear."""
+        return self._plays_until_ms > 0 and self._ears.now_ms < self._plays_until_ms + _LINGER_MS
 
     # --- what the model says
 
@@ -220,6 +243,11 @@ class CascadeConversation:
             self._outbox.close()
 
     def _stop(self) -> None:
+        if self._audible:
+            self._cut_off = True
+        elif self._asked:
+            self._owed = True
+        self._asked = False
         self._text.cancel()
         for answer in self._writing.stop():
             self._amend(answer, answer.spoken.ms)
@@ -236,7 +264,11 @@ class CascadeConversation:
             if text != generated.strip():
                 self._text.amend(item, text)
 
+    def _answered(self) -> None:
+        self._asked = False
+
     def _played(self, ms: float) -> None:
+        self._asked = False
         self._plays_until_ms = max(self._plays_until_ms, self._ears.now_ms) + ms
 
     def _ended(self, task: asyncio.Task[None]) -> None:

@@ -62,7 +62,7 @@ class Speaking:
 
 
 class Mouth:
-    """One agent's. `played` is told the ms of audio given, `idle` that an answer is over, `lost` why it fell silent."""
+    """One agent's. `played` is told the ms of audio given, `ended` that an answer is over, `lost` why it is mute."""
 
     def __init__(
         self,
@@ -71,6 +71,7 @@ class Mouth:
         outbox: Outbox,
         *,
         played: Callable[[float], None],
+        ended: Callable[[], None],
         lost: Callable[[ProviderError], None],
     ) -> None:
         self._speaking = speaking
@@ -78,6 +79,7 @@ class Mouth:
         self._form = nearest(audio, speaking.service.formats)
         self._outbox = outbox
         self._played = played
+        self._answered = ended
         self._lost = lost
         self._answers: deque[Answer] = deque()
         self._task: asyncio.Task[None] | None = None
@@ -227,6 +229,7 @@ class Mouth:
             self._outbox.put(AgentTranscript(answer.item, text, final=True))
         assert answer.done is not None
         self._outbox.put(answer.done)
+        self._answered()
         if self._answers:
             self._start()
             self._go_on(self._answers[0])

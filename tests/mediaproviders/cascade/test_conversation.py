@@ -114,6 +114,32 @@ async def test_a_noise_that_stopped_the_agent_has_it_go_on() -> None:
         assert talk.text.of("instruct") == [(GO_ON,)]
 
 
+async def test_a_noise_that_stopped_the_agent_before_it_spoke_has_it_asked_again() -> None:
+    async with stage([], ["What time is it?", ""]) as talk:
+        await talk.hears(turn())
+        events = await talk.hears(turn())
+        assert "Interrupted" not in kinds(events)
+        assert talk.text.told == [("cancel",), ("text", "What time is it?"), ("cancel",), ("create",)]
+
+
+async def test_a_noise_after_an_answer_without_words_is_not_answered() -> None:
+    async with stage([""], ["Hi.", ""]) as talk:
+        await talk.hears(turn())
+        await talk.hears(turn())
+        assert talk.text.of("create") == talk.text.of("instruct") == []
+
+
+async def test_under_local_a_noise_that_stopped_the_agent_has_it_go_on() -> None:
+    async with stage(["One two three four. Five."], ["Count.", ""], of=LOCAL) as talk:
+        await talk.hears(turn())
+        talk.conversation.create_response()
+        await talk.settle()
+        talk.conversation.cancel()
+        await talk.hears(turn())
+        talk.conversation.create_response()
+        assert talk.text.of("instruct") == [(GO_ON,)]
+
+
 async def test_recognition_at_a_guess_is_repeated_when_the_caller_goes_on() -> None:
     async with stage([], ["I would", "I would like a table."], speculate=True) as talk:
         events = await talk.hears(voice(400) + silence(300))
