@@ -140,9 +140,18 @@ class History:
 
     def told(self) -> list[Told]:
         """What a new session is to know, in order."""
+        return self._tell(settled=False)
+
+    def settled(self) -> list[Told]:
+        """The beginning of it that will not change any more, unless the agent's last words are cut."""
+        return self._tell(settled=True)
+
+    def _tell(self, *, settled: bool) -> list[Told]:
         told: list[Told] = []
         lost = False
         for item in self._items.values():
+            if settled and not _is_settled(item):
+                return told
             if isinstance(item, _Called):
                 told.append(Used(item.call.call, item.call.name, item.call.arguments, item.output))
                 lost = False
@@ -165,6 +174,12 @@ class History:
         # A space never starts an id of the provider's. Counted, because items are also forgotten.
         self._unnamed += 1
         self._items[f" {self._unnamed}"] = spoken
+
+
+def _is_settled(item: _Spoken | _Called) -> bool:
+    if isinstance(item, _Called):
+        return item.output is not None
+    return (item.finished or item.cut) if item.speaker == "agent" else bool(item.text.strip())
 
 
 def cut_text(text: str, heard_ms: int, received_ms: int) -> str:

@@ -182,14 +182,22 @@ class ContinuousConversation:
             provider_decides=line.brief.interruption == "provider",
             hears_speech_start=line.traits.hears_speech_start,
         )
-        if start.told:
-            session.remember(start.told)
+        if news := start.told[len(line.brief.history) :]:
+            session.remember(news)
         if reason is not None:
             self._outlet.put(Reconnected(reason))
-        self._replay(line, start.audio)
         self._line, self._session, self._feed = line, session, line.feed
         if start.due is not None:
             self._ask(start.due)
+        self._replay(start.audio)
+
+    def settled_history(self) -> tuple[Told, ...]:
+        """What a session that is opened now can be told already."""
+        return self._record.settled_history(self._clock())
+
+    def fits(self, line: Line) -> bool:
+        """What this session was told when it was opened still holds."""
+        return self._record.goes_on_from(line.brief.history)
 
     def lost(self, *, in_vain: bool = False) -> None:
         """There is no session until another is adopted; `in_vain`: what it owed is overdue."""
@@ -222,9 +230,9 @@ class ContinuousConversation:
         elif not ask.instructions:
             session.create_response()
 
-    def _replay(self, line: Line, audio: Sequence[bytes]) -> None:
+    def _replay(self, audio: Sequence[bytes]) -> None:
         for chunk in audio:
-            line.feed(chunk)
+            self._feed(chunk)
         made_good = min(self._missed_bytes, sum(map(len, audio)))
         self._dropped_ms += (self._missed_bytes - made_good) / self._brief.input_format.bytes_per_ms
         self._missed_bytes = 0

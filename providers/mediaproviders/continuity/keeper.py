@@ -5,18 +5,21 @@ One task at a time: it waits for the end of the current session's life, or repla
 
 import asyncio
 from collections.abc import Awaitable, Coroutine, Sequence
+from dataclasses import replace
 from typing import Any, Final, Protocol
 
 from mediaproviders.continuity.attempts import Attempts
 from mediaproviders.continuity.line import Line
 from mediaproviders.continuity.schedule import Floor, Window, window
 from mediaproviders.continuity.settings import Candidate, ContinuitySettings
-from mediaproviders.contract import Brief, Event, ProviderError
+from mediaproviders.contract import Brief, Event, ProviderError, Told
 
 _ASK_S: Final = 2.0
 """How often a session is asked whether its provider has announced its end."""
 _LEAVE_S: Final = 3.0
 """Patience with sessions that are being closed, at the end of the conversation."""
+_TELL_AGAIN: Final = 2
+"""How often a session is opened anew because what it was told has changed meanwhile."""
 _AGAIN_S: Final = 3.0
 """After all attempts to open the next session have failed, while the present one still works."""
 
@@ -38,6 +41,12 @@ class Stage(Protocol):
 
     def fail(self, error: Exception) -> None:
         """There will be none any more."""
+
+    def settled_history(self) -> tuple[Told, ...]:
+        """What a session that is opened now can be told already."""
+
+    def fits(self, line: Line) -> bool:
+        """What this session was told when it was opened still holds."""
 
     def refused(self, name: str, error: ProviderError) -> None:
         """A candidate could not be opened."""
@@ -174,8 +183,10 @@ class Keeper:
             if self._ahead is None or self._ahead.over:
                 self._ahead = await self._open_ahead(line.index, attempts, settle=self._clock() >= end.relaxes)
             elif end.ripe(self._clock(), self._floor):
-                self._exchange(line, self._ahead)
-                return
+                if self._stage.fits(self._ahead):
+                    self._exchange(line, self._ahead)
+                    return
+                self._ahead.leave()
             await asyncio.sleep(self._settings.look_s)
 
     async def _open_ahead(self, index: int, attempts: Attempts, *, settle: bool) -> Line | None:
@@ -215,11 +226,11 @@ class Keeper:
         if not error.retryable:
             self._attempts.bar(lost.index)
         ahead, self._ahead = self._ahead, None
-        if ahead is not None and not self._attempts.left(ahead.index):
+        if ahead is not None and not ahead.over:
+            if self._attempts.left(ahead.index) and self._stage.fits(ahead):
+                self._stand_in(ahead, lost, error)
+                return
             ahead.leave()
-        elif ahead is not None and not ahead.over:
-            self._stand_in(ahead, lost, error)
-            return
         last = error
         for index in self._attempts.order(lost.index):
             found = await self._attempt(index)
@@ -259,15 +270,24 @@ class Keeper:
     # --- both ---
 
     async def _open(self, index: int, patience_s: float) -> Line:
-        candidate = self._candidates[index]
+        """A new session by the candidate, told what was said so far. Raises ProviderError."""
+        name = self._candidates[index].name
         try:
-            line = Line(index, candidate, self._brief, self)
-            self._lines.add(line)
-            line.task.add_done_callback(lambda _: self._lines.discard(line))
-            await line.open(patience_s)
+            for _ in range(_TELL_AGAIN):
+                line = await self._opened(index, patience_s, self._stage.settled_history())
+                if self._stage.fits(line):
+                    return line
+                line.leave()  # the caller has interrupted what it was told as said
+            return await self._opened(index, patience_s, ())
         except ProviderError as error:
-            self._stage.refused(candidate.name, error)
+            self._stage.refused(name, error)
             raise
+
+    async def _opened(self, index: int, patience_s: float, history: tuple[Told, ...]) -> Line:
+        line = Line(index, self._candidates[index], replace(self._brief, history=history), self)
+        self._lines.add(line)
+        line.task.add_done_callback(lambda _: self._lines.discard(line))
+        await line.open(patience_s)
         return line
 
     def _adopt(self, line: Line, reason: str | None) -> None:

@@ -24,7 +24,7 @@ class Patron(Protocol):
 
 
 def suited(brief: Brief, candidate: Candidate, *, first: bool) -> Brief:
-    """The brief as `candidate` can serve it. What was said is told later, in its newest version.
+    """The brief as `candidate` can serve it.
 
     Raises ProviderError if its audio cannot be converted.
     """
@@ -41,7 +41,6 @@ def suited(brief: Brief, candidate: Candidate, *, first: bool) -> Brief:
         input_format=heard,
         output_format=spoken,
         interruption="local" if local else "provider",
-        history=(),
     )
 
 

@@ -106,16 +106,27 @@ class Record:
                 names.begin()
         self._session = session
         self._spoke = False
-        return Beginning(self._told(), audio, due)
+        return Beginning(self._for_others(self.history.told()), audio, due)
 
-    def _told(self) -> list[Told]:
-        """The history. Calls get ids of their own: a session may count its own calls from 1 as the last one did.
+    def settled_history(self, now: float) -> tuple[Told, ...]:
+        """What a session that is opened now can be told already: what is not likely to change."""
+        settled = self._for_others(self.history.settled())
+        while now < self._plays_until and settled and isinstance(last := settled[-1], Said) and last.speaker == "agent":
+            settled.pop()  # it may yet be interrupted
+        return tuple(settled)
+
+    def goes_on_from(self, told: Sequence[Told]) -> bool:
+        """What was told is still how it was."""
+        return self._for_others(self.history.told())[: len(told)] == list(told)
+
+    def _for_others(self, history: list[Told]) -> list[Told]:
+        """Calls get ids of their own: a session may count its own calls from 1 as the last one did.
 
         Not every session takes the result of another's call. So a tool that is still running is told in words, and
         its result will be.
         """
         told: list[Told] = []
-        for each in self.history.told():
+        for each in history:
             if not isinstance(each, Used):
                 told.append(each)
             elif each.call in self.debts.open_calls:

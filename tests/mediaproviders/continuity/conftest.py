@@ -36,6 +36,17 @@ class FakeSession(ScriptedConversation):
         self.left = False
         self._n = 0
 
+    def remember(self, told):
+        assert not self.told
+        assert not self.heard
+        super().remember(told)
+
+    @property
+    def knows(self):
+        """What it was told of before, at its opening and right after."""
+        remembered = [each[1:] for each in self.told if each[0] == "remember"]
+        return self.brief.history + (remembered[0] if remembered else ())
+
     def lose(self, code="closed_1006", retryable=True):
         self.does(ProviderError(f"lost: {code}", code=code, retryable=retryable))
 

@@ -31,7 +31,7 @@ from support.virtual_time import settle, tell
 
 
 def remembers(session):
-    return [each[1:] for each in session.told if each[0] == "remember"]
+    return [session.knows] if session.knows else []
 
 
 def asked(session):

@@ -185,8 +185,7 @@ class Minutes:
         session = self.w.session
         if session is not self.last:
             self.last = session
-            remembered = [each[1:] for each in session.told if each[0] == "remember"]
-            assert (remembered or [()]) == [self.told()]
+            assert session.knows == self.told()
         texts = [said.text for said in self.told() if isinstance(said, Said)]
         assert len(set(texts)) == len(texts)
 

@@ -31,7 +31,7 @@ def asked(session):
 
 
 def remembers(session):
-    return [each[1:] for each in session.told if each[0] == "remember"]
+    return [session.knows] if session.knows else []
 
 
 async def lose(w):
@@ -52,7 +52,6 @@ def test_goes_on_with_history_and_asks_again(world):
             assert len(w.models[0].sessions) == 2
             assert remembers(w.session) == [(Said("caller", "Where is my parcel?"),)]
             assert asked(w.session) == [("create",)]
-            assert w.session.told[0][0] == "remember"
             assert w.reasons == ["closed_1006"]
             assert w.models[0].sessions[0].left
             w.session.say("It is in Berlin.", ms=400)
@@ -237,6 +236,43 @@ def test_what_was_kept_of_a_lost_answer_is_kept_for_good(world):
             (told,) = remembers(w.session)
             assert told == (Said("agent", "Let me"), Used("told_2", "a", "{}", "one"))
             assert asked(w.session) == [("create",)]
+
+    tell(story())
+
+
+def test_what_a_session_was_told_too_early_is_told_anew(world):
+    async def story():
+        model = world.Model(slow_s=0.5)
+        async with world(model) as w:
+            w.session.say("one two three four", ms=1000)
+            await settle()
+            await asyncio.sleep(2)
+            w.session.lose()
+            await asyncio.sleep(0.2)
+            w.conversation.truncate("a1", 500)
+            await asyncio.sleep(0.4)
+            assert model.sessions[1].left
+            await asyncio.sleep(0.5)
+            assert remembers(w.session) == [(Said("agent", "one two"),)]
+            assert len(model.sessions) == 3
+            assert w.reasons == ["closed_1006"]
+
+    tell(story())
+
+
+def test_history_that_never_settles_is_told_in_the_end(world):
+    async def story():
+        model = world.Model(slow_s=0.5)
+        async with world(model) as w:
+            w.session.say("word " * 60, ms=1000)
+            await asyncio.sleep(2)
+            w.session.lose()
+            for heard_ms in range(950, 300, -25):
+                await asyncio.sleep(0.1)
+                w.conversation.truncate("a1", heard_ms)
+            await settle()
+            assert w.session.brief.history == ()
+            assert len(remembers(w.session)) == 1
 
     tell(story())
 

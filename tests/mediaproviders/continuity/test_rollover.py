@@ -30,7 +30,7 @@ LOUD = bytes([0x00, 0x80] * 80)
 
 
 def remembers(session):
-    return [each[1:] for each in session.told if each[0] == "remember"]
+    return [session.knows] if session.knows else []
 
 
 def asked(session):
@@ -88,6 +88,82 @@ def test_opened_ahead_and_idle_until_there_is_a_moment(world):
             assert w.session is ahead
             assert first.left
             assert w.conversation.rollovers == 1
+
+    tell(story())
+
+
+def test_next_session_is_told_at_its_opening_what_is_settled_and_the_rest_later(world):
+    async def story():
+        model = world.Model(max_connection_s=100.0)
+        async with world(model, brief=Brief("m", "", PCMU, PCMU, history=(Said("system", "Key 1."),))) as w:
+            first = w.session
+            first.say("Hello.", ms=500)
+            await asyncio.sleep(69)
+            first.turn("Why?")
+            n = first.begin("Because", ms=100)
+            await asyncio.sleep(5)
+            early = (Said("system", "Key 1."), Said("agent", "Hello."), Said("caller", "Why?"))
+            assert model.sessions[1].brief.history == early
+            first.finish(n)
+            await asyncio.sleep(1)
+            assert w.session is model.sessions[1]
+            assert w.session.told == [("remember", Said("agent", "Because"))]
+
+    tell(story())
+
+
+def test_what_may_be_interrupted_is_not_told_early(world):
+    async def story():
+        model = world.Model(max_connection_s=100.0)
+        async with world(model) as w:
+            first = w.session
+            await asyncio.sleep(69)
+            first.say("Ten seconds.", ms=10_000)
+            await asyncio.sleep(2)
+            first.does(ToolCall("1", "a", "{}"))
+            await asyncio.sleep(1)
+            assert model.sessions[1].brief.history == ()
+
+    tell(story())
+
+
+def test_session_that_was_told_what_is_no_longer_true_is_opened_anew(world):
+    async def story():
+        model = world.Model(max_connection_s=100.0)
+        async with world(model) as w:
+            first = w.session
+            first.say("one two three four", ms=1000)
+            await asyncio.sleep(69)
+            first.does(SpeechStarted("u", None))
+            await asyncio.sleep(2)
+            assert model.sessions[1].brief.history == (Said("agent", "one two three four"),)
+            w.conversation.truncate("a1", 500)
+            first.does(SpeechStopped("u", None), TurnCommitted("u"), CallerTranscript("u", "Hi.", True))
+            first.say("Hello.")
+            await asyncio.sleep(1)
+            assert model.sessions[1].left
+            assert w.session is model.sessions[2]
+            assert [said.text for said in w.session.knows] == ["one two", "Hi.", "Hello."]
+            assert w.conversation.rollovers == 1
+
+    tell(story())
+
+
+def test_limit_reached_with_a_session_ahead_that_was_told_wrong(world):
+    async def story():
+        model = world.Model(max_connection_s=100.0)
+        async with world(model) as w:
+            first = w.session
+            first.say("one two three four", ms=1000)
+            await asyncio.sleep(69)
+            first.does(SpeechStarted("u", None))
+            await asyncio.sleep(2)
+            w.conversation.truncate("a1", 500)
+            first.lose("session_expired")
+            await settle()
+            assert model.sessions[1].left
+            assert w.session.knows == (Said("agent", "one two"),)
+            assert w.reasons == ["session_expired"]
 
     tell(story())
 
