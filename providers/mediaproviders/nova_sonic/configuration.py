@@ -35,13 +35,13 @@ class Setup:
     """What it speaks."""
 
 
-def setup(brief: Brief, generation: int) -> Setup:
-    """The session of a brief. Raises ValueError naming every fault of it."""
+def setup(brief: Brief, generation: int, *, cued: bool = False) -> Setup:
+    """The session of a brief; `cued`: a spoken cue will ask for the greeting. Raises ValueError naming its faults."""
     section = _section(brief, generation)
     heard = FORMATS[section.input_sample_rate or brief.input_format.rate]
     spoken = FORMATS[section.output_sample_rate or brief.output_format.rate]
     system = brief.instructions
-    if generation == 1 and brief.greeting:
+    if cued and brief.greeting:
         system += CUE.format(greeting=brief.greeting)
     return Setup(_session_start(brief, section), _prompt_start(brief, section, spoken), system, heard, spoken)
 

@@ -11,7 +11,7 @@ from aws_sdk_bedrock_runtime.models import InvokeModelWithBidirectionalStreamOpe
 from awscrt import io as crt_io
 from smithy_aws_core.identity import AWSCredentialsIdentity, AWSIdentityProperties
 from smithy_core.aio.interfaces.identity import IdentityResolver
-from smithy_http.aio.crt import AWSCRTHTTPClient, AWSCRTHTTPResponse
+from smithy_http.aio.crt import AWSCRTHTTPClient, AWSCRTHTTPClientConfig, AWSCRTHTTPResponse
 
 from mediaproviders.contract import ProviderError
 from mediaproviders.nova_sonic import errors
@@ -25,12 +25,13 @@ class Transport(AWSCRTHTTPClient):
     """One HTTP/2 connection; all of them share the thread and the trust store of the first."""
 
     def __init__(self, ca_file: str | None = None) -> None:
-        super().__init__()
+        super().__init__(client_config=AWSCRTHTTPClientConfig(force_http_2=True))
         if ca_file is not None:
             options = crt_io.TlsContextOptions()
             options.override_default_trust_store_from_path(None, ca_file)
             self._tls_ctx = crt_io.ClientTlsContext(options)
         self._writer: asyncio.Task[None] | None = None
+        self._building: set[asyncio.Future[Any]] = set()
         self.ended: asyncio.Future[int] | None = None
         """How the stream ended: with a status, or with an error that reading it does not show."""
 
@@ -47,6 +48,11 @@ class Transport(AWSCRTHTTPClient):
             await asyncio.wait((self._writer,))
         await super().close()
 
+    async def calm_down(self) -> None:
+        """Wait a moment for connections that are being made for nobody."""
+        if self._building:
+            await asyncio.wait(tuple(self._building), timeout=CLOSE_S)
+
     def __deepcopy__(self, memo: Any) -> Self:
         # The SDK copies its configuration for every operation: the connection has to stay ours.
         return self
@@ -55,6 +61,8 @@ class Transport(AWSCRTHTTPClient):
         # The transport cannot take it that nobody waits for a connection any more.
         building = asyncio.ensure_future(super()._build_new_connection(url))
         building.add_done_callback(_heed)
+        self._building.add(building)
+        building.add_done_callback(self._building.discard)
         try:
             return await asyncio.shield(building)
         except asyncio.CancelledError:

@@ -6,6 +6,7 @@ from typing import Final, TypedDict
 from awscrt.exceptions import AwsCrtError
 from smithy_aws_event_stream.exceptions import EventError, UnmodeledEventError
 from smithy_core.exceptions import CallError
+from smithy_http.exceptions import SmithyHTTPError
 
 from mediaproviders.contract import ProviderError
 
@@ -50,6 +51,8 @@ def from_exception(error: BaseException, *, opening: bool) -> ProviderError:
             return _from_transport(cause, opening)
         if isinstance(cause, CallError):
             return _from_call(cause, opening)
+        if isinstance(cause, SmithyHTTPError):
+            return ProviderError(f"no HTTP/2 at the provider: {cause}", code="handshake", retryable=True)
     return ProviderError(f"{type(error).__name__}: {error}"[:300], code="connection_lost", retryable=True)
 
 

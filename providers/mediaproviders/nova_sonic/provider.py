@@ -6,6 +6,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from typing import Final, Literal
 
+from awscrt.exceptions import AwsCrtError
+
 from mediaproviders.contract import (
     PCM16_8K,
     PCM16_16K,
@@ -98,7 +100,9 @@ class NovaSonic:
 
     async def close(self) -> None:
         """Give up what sessions share."""
-        self._transport = None
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            await transport.calm_down()
 
     def connect(self, brief: Brief) -> AbstractAsyncContextManager[Conversation]:
         """Open a session; entering completes when it is configured.
@@ -110,7 +114,7 @@ class NovaSonic:
     @asynccontextmanager
     async def _connect(self, brief: Brief) -> AsyncIterator[Conversation]:
         try:
-            setup = configuration.setup(brief, self._generation)
+            setup = configuration.setup(brief, self._generation, cued=self._cue is not None and self._generation == 1)
         except ValueError as faults:
             raise ProviderError(str(faults), code="invalid_configuration", retryable=False) from faults
         cue = None
@@ -126,6 +130,9 @@ class NovaSonic:
 
     async def _access(self, model: str) -> Access:
         region = self._region or await self._credentials.region()
+        if self._endpoint_url is not None and not self._endpoint_url.startswith("https://"):
+            # Without TLS there is no HTTP/2, and without that no stream that flows both ways.
+            raise ProviderError("endpoint_url has to be https", code="invalid_configuration", retryable=False)
         if region is None:
             raise ProviderError("no region of Amazon is given", code="invalid_configuration", retryable=False)
         identity = await self._credentials.identity()
@@ -134,6 +141,9 @@ class NovaSonic:
     async def _shared(self) -> Transport:
         if self._transport is None:
             # Reading the trust store takes tens of milliseconds: once, and not on the loop.
-            made = await asyncio.to_thread(Transport, self._ca_file)
+            try:
+                made = await asyncio.to_thread(Transport, self._ca_file)
+            except (OSError, AwsCrtError) as error:
+                raise ProviderError(f"ca_file: {error}", code="invalid_configuration", retryable=False) from error
             self._transport = self._transport or made
         return self._transport

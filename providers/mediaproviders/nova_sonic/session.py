@@ -123,8 +123,7 @@ class Session:
             self._fault("unsupported", f"{command}: {UNSPOKEN}")
             return
         self.begin_audio()
-        # One part: several would be several things said.
-        self._say(self.prompt.text("USER", [next(iter(memory.parts(text)), " ")], interactive=True))
+        self._say(self.prompt.text("USER", list(memory.parts(text)) or [" "], interactive=True))
 
     def _say(self, content: Sequence[bytes]) -> None:
         for each in content:
@@ -203,6 +202,9 @@ class Session:
         if self.answers.uses_a_tool():
             self._uses.add(use)
             self.events.append(ToolCall(use, name, commands.decoded_arguments(fields.get("content", "{}"))))
+        else:
+            # The turn was stopped by us, of which the model does not know: it would wait for the result.
+            self._say(self.prompt.tool_result(use, commands.as_object("cancelled")))
 
     def _on_content_end(self, fields: dict[str, Any]) -> None:
         block = self._blocks.pop(events.text(fields, "contentId"), None)

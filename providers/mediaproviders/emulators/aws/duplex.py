@@ -310,6 +310,8 @@ class DuplexServer:
         self._server.close()
         for connection in list(self.connections):
             connection.abort()
+            # Now, and not when the loop comes to it: who listens may be about to leave as well.
+            connection.connection_lost(None)
         try:
             # A client stuck in the TLS handshake is not ours to end.
             async with asyncio.timeout(_LEAVE_S):
