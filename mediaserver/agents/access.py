@@ -13,7 +13,7 @@ from mediaserver.agents.secrets import SecretError, Secrets
 from mediaserver.config.providers import Providers
 
 _CREDENTIALS: Final = frozenset(
-    {"api_key", "token", "entra", "vertexai", "project", "location"}
+    {"api_key", "token", "entra", "vertexai", "project", "location", "credentials_file"}
     | {"access_key_id", "secret_access_key", "session_token", "profile"}
 )
 """Ways to say who one is. Whoever gives one of them gives all."""
@@ -58,6 +58,8 @@ class Doors:
                     found[name] = self._uncovered(value, field)
                 except SecretError as error:
                     faults += error.faults
+        if provider == "google" and isinstance(holder, Speech):
+            return found, faults  # its speech services go by the machine's own credentials
         return found, faults or _missing(found, table, provider)
 
     def _of_server(self, provider: str) -> dict[str, object]:

@@ -13,7 +13,7 @@ from mediaserver.agents.advanced import check_advanced
 from mediaserver.agents.definition import AgentDefinition, Fallback, Speech, own_access
 from mediaserver.agents.findings import Finding, Findings, of_shape
 from mediaserver.agents.secrets import Secrets
-from mediaserver.agents.services import service_faults
+from mediaserver.agents.services import access_keys, service_faults
 
 VENDOR: Mapping[str, str] = {
     "openai": "OpenAI",
@@ -123,17 +123,16 @@ def _holder(holder: AgentDefinition | Fallback, prefix: str, model: Model, found
     vendor = VENDOR.get(model.provider, model.provider)
     if holder.deployment is not None and model.provider != "azure":
         found.fault(f"{prefix}deployment", f"is for Azure models, and {model.name} is of {vendor}; remove it")
-    _access(holder, prefix, model.provider, f"{vendor} ({model.name})", found)
+    _access(holder, prefix, ACCESS_KEYS.get(model.provider, frozenset()), f"{vendor} ({model.name})", found)
 
 
 def _access(
-    holder: AgentDefinition | Fallback | Speech, prefix: str, provider: str, whose: str, found: Findings
+    holder: AgentDefinition | Fallback | Speech, prefix: str, allowed: frozenset[str], whose: str, found: Findings
 ) -> None:
     """Keys of one's own are the provider's, whole, and kept well."""
     given = own_access(holder)
     if holder.api_key is not None and holder.access is not None and holder.access.api_key is not None:
         found.fault(f"{prefix}access.api_key", "is given as api_key too; give one")
-    allowed = ACCESS_KEYS.get(provider, frozenset())
     for key, value in given.items():
         where = f"{prefix}{'api_key' if key == 'api_key' and holder.api_key is not None else f'access.{key}'}"
         if key not in allowed:
@@ -195,7 +194,7 @@ def _speech(definition: AgentDefinition, model: Model, found: Findings) -> None:
 def _service(direction: Direction, service: Speech, found: Findings) -> None:
     for name, text in service_faults(direction, service):
         found.fault(f"{direction}.{name}", text)
-    _access(service, f"{direction}.", service.service, f"the {service.service} service", found)
+    _access(service, f"{direction}.", access_keys(direction, service.service), f"the {service.service} service", found)
 
 
 def examine(value: object, models: Mapping[str, Model] = MODELS) -> tuple[AgentDefinition | None, Findings]:

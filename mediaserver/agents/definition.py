@@ -70,6 +70,8 @@ class Access(Part):
     """Google: project of Vertex AI."""
     location: str | None = None
     """Google: location of Vertex AI."""
+    credentials_file: Path | None = None
+    """Google's speech services: a service account's file."""
     region: str | None = None
     """Amazon: region."""
     access_key_id: SecretStr | None = None

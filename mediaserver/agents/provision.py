@@ -9,14 +9,15 @@ from mediaproviders import catalog
 from mediaproviders.catalog import ADAPTERS, MODELS, Chat, Model
 from mediaproviders.continuity import Candidate, ContinuitySettings, Continuous
 from mediaproviders.contract import Provider, ProviderError
+from mediaproviders.hearing import Pace
 from mediaproviders.speech.catalog import Direction
 from mediaproviders.speech.contract import SpeechToText, TextToSpeech
 from mediaserver.agents import services
 from mediaserver.agents.access import Doors, arguments
-from mediaserver.agents.advanced import for_model
+from mediaserver.agents.advanced import SILERO, for_model
 from mediaserver.agents.checks import streams
 from mediaserver.agents.cue import Cue
-from mediaserver.agents.definition import AgentDefinition, Fallback, Speech
+from mediaserver.agents.definition import AgentDefinition, Fallback, SileroVad, Speech
 from mediaserver.agents.ready import ReadyAgent
 from mediaserver.agents.roster import Roster
 from mediaserver.agents.secrets import Secrets
@@ -119,7 +120,7 @@ class Provision:
         chat_voice = self._chat_voice(definition, faults) if _needs_voice(troupe[0], chat) else None
         if faults:
             raise ConfigurationError(faults)
-        provider = self._carried(definition, [(each, _cascade(each, ears, voice)) for each in troupe])
+        provider = self._carried(definition, [(each, _cascade(definition, each, ears, voice)) for each in troupe])
         if definition.interruption == "local" and not provider.traits.reversible_interrupt:
             why = f"is local, but {troupe[0].model.name} decides interruptions itself; use provider"
             raise ConfigurationError([f"interruption: {why}"])
@@ -253,10 +254,24 @@ def _needs_voice(player: _Cast, chat: Chat) -> bool:
     return chat == "transcription" and not player.provider.traits.text_input
 
 
-def _cascade(player: _Cast, ears: SpeechToText | None, voice: TextToSpeech | None) -> Provider:
+def _cascade(
+    definition: AgentDefinition, player: _Cast, ears: SpeechToText | None, voice: TextToSpeech | None
+) -> Provider:
     """The model itself, or in text between speech services."""
-    if ears is None or voice is None:
+    if ears is None or voice is None or definition.speech_to_text is None:
         return player.provider
     from mediaproviders.cascade import Cascade
 
-    return Cascade(player.provider, ears, voice)
+    free = definition.speech_to_text.service == "local"
+    return Cascade(player.provider, ears, voice, pace=_pace(definition), speculate=free)
+
+
+def _pace(definition: AgentDefinition) -> Pace | None:
+    """When turns begin and end, as the agent says; None: as usual."""
+    given = definition.advanced_configuration.get(SILERO)
+    if given is None:
+        return None
+    silero = SileroVad.model_validate(given)
+    usual = Pace()
+    end_ms = float(silero.redemption_ms)
+    return Pace(onset_ms=float(silero.min_speech_ms), end_ms=end_ms, guess_ms=min(usual.guess_ms, end_ms / 2))

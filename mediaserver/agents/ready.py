@@ -15,6 +15,9 @@ from mediaserver.talk.budget import Limits, Price
 from mediaserver.talk.orders import Agent
 from mediaserver.talk.turn import TurnSettings
 
+_LONGEST = 200
+"""Letters of a variable that the caller has in hand."""
+
 
 @dataclass(frozen=True, slots=True)
 class ReadyAgent:
@@ -80,4 +83,9 @@ def variables(given: AgentDefinition, known: Mapping[str, str], now: datetime | 
     values = dict.fromkeys(CALL_VARIABLES, "")
     values |= {"agent": given.name, "date": began.strftime("%Y-%m-%d"), "time": began.strftime("%H:%M")}
     values |= given.variables
-    return values | {name: value for name, value in known.items() if value}
+    return values | {name: _tamed(value) for name, value in known.items() if value}
+
+
+def _tamed(value: str) -> str:
+    """What a stranger said of themselves, as part of a prompt: one line, and not a long one."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in value).split())[:_LONGEST]

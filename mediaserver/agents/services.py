@@ -1,13 +1,14 @@
 """Speech services of agents: what may be set of each, and how one is made."""
 
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from typing import Any, Final
 
 from mediaproviders.advanced import nearest
 from mediaproviders.speech import catalog
 from mediaproviders.speech.catalog import Direction, Service, Setting
 from mediaproviders.speech.contract import SpeechToText, TextToSpeech
-from mediaserver.agents.definition import Speech
+from mediaserver.agents.definition import Access, Speech
 
 _WAYS_IN: Final = frozenset(
     {"api_key", "base_url", "api_version", "credentials_file", "endpoint", "endpoint_url", "ca_file"}
@@ -32,12 +33,21 @@ def service_faults(direction: Direction, speech: Speech) -> Iterator[tuple[str, 
         yield name, rest
 
 
+def access_keys(direction: Direction, service: str) -> frozenset[str]:
+    """What of an agent's `access` the service takes."""
+    known = catalog.find(direction, service).settings
+    if service == "azure":
+        return frozenset({"api_key", "api_version", "endpoint", "token"})
+    return frozenset(Access.model_fields) & known.keys() - {"endpoint"}
+
+
 def build(direction: Direction, speech: Speech, access: Mapping[str, object]) -> SpeechToText | TextToSpeech:
     """The service, reached by `access` (names as in an agent's `access`, secrets uncovered).
 
     Raises ValueError, ProviderError.
     """
-    known = catalog.find(direction, speech.service).settings
+    entry = catalog.find(direction, speech.service)
+    known = entry.settings
     given = dict(access)
     if speech.service == "azure" and "endpoint" in given:
         given["base_url"] = given.pop("endpoint")
@@ -46,9 +56,21 @@ def build(direction: Direction, speech: Speech, access: Mapping[str, object]) ->
     if speech.service == "local" and "workers" in given:
         given["processes"] = given.pop("workers")
     settings = {name: value for name, value in given.items() if name in known} | speech.settings
+    if callable(settings.get("api_key")):  # a token that is fetched whenever one is needed: no text to be checked
+        return _with_token(direction, speech.service, entry, settings)
     if direction == "speech_to_text":
         return catalog.build_speech_to_text(speech.service, settings)
     return catalog.build_text_to_speech(speech.service, settings)
+
+
+def _with_token(
+    direction: Direction, service: str, entry: Service, settings: Mapping[str, object]
+) -> SpeechToText | TextToSpeech:
+    if found := catalog.faults(direction, service, {**settings, "api_key": "x"}):
+        raise ValueError("; ".join(found))
+    module, _, name = entry.face.partition(":")
+    made: SpeechToText | TextToSpeech = getattr(import_module(module), name)(**settings, **entry.fixed)
+    return made
 
 
 # --- schema --------------------------------------------------------------------------------------------------------

@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -124,3 +127,24 @@ def test_reading_the_file(tmp_path: Path):
         load(path)
     path.write_text(TWO)
     assert load(path).roster.find().name == "clinic"
+
+
+def test_agents_are_checked_without_loading_any_sdk(tmp_path: Path):
+    path = tmp_path / "agents.yaml"
+    path.write_text(
+        "agents:\n"
+        "- {name: a, model: nova-2-sonic, prompt: p, fallback: [grok-voice, gemini-2.5-flash-native-audio]}\n"
+        "- name: b\n"
+        "  model: chat/x\n"
+        "  prompt: p\n"
+        "  speech_to_text: {service: amazon}\n"
+        "  text_to_speech: {service: google}\n"
+    )
+    code = (
+        f"import sys; from pathlib import Path; from mediaserver.agents.file import load; load(Path({str(path)!r}));"
+        " print([m for m in sys.modules if m.startswith(('openai','websockets','google.genai','google.cloud','aws_sdk',"
+        "'boto3','botocore','awscrt','onnxruntime'))])"
+    )
+    environment = os.environ | {"PYTHONPATH": ":".join(path for path in sys.path if path)}
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    assert ran.stdout.strip() == "[]"

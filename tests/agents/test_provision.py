@@ -260,11 +260,12 @@ async def test_candidates_have_their_own_model_voice_and_settings():
 
 
 def test_with_voice_streaming_off_speech_services_stand_around_the_model(monkeypatch: pytest.MonkeyPatch):
-    cascades: list[Cascade] = []
+    cascades: list[Any] = []
 
     class Watched(Cascade):
-        def __init__(self, *given: Any) -> None:
-            super().__init__(*given)
+        def __init__(self, *given: Any, **more: Any) -> None:
+            super().__init__(*given, **more)
+            self.more = more
             cascades.append(self)
 
     monkeypatch.setattr("mediaproviders.cascade.Cascade", Watched)
@@ -276,6 +277,21 @@ def test_with_voice_streaming_off_speech_services_stand_around_the_model(monkeyp
     assert cascades[0]._ears is cascades[2]._ears and cascades[0]._voice is cascades[2]._voice
     prepared(provided, voice_streaming=False, **SPEECH | {"text_to_speech": {"service": "openai", "voice": "sage"}})
     assert cascades[3]._voice is not cascades[0]._voice
+    assert cascades[3].more == {"pace": None, "speculate": False}
+    silero = {"silero_vad": {"min_speech_ms": 100, "redemption_ms": 300}}
+    prepared(provided, voice_streaming=False, advanced_configuration=silero, **SPEECH)
+    pace = cascades[4].more["pace"]
+    assert (pace.onset_ms, pace.guess_ms, pace.end_ms) == (100, 150, 300)
+
+
+async def test_speech_services_with_entra_and_with_the_machines_own_credentials():
+    server = {**SERVER, "azure": {"endpoint": "https://x.openai.azure.com", "entra": True}, "google": {}}
+    azure = {"service": "azure", "model": "transcribe-eu"}
+    google = {"service": "google", "language": "de-DE"}
+    pytest.importorskip("google.cloud.texttospeech")
+    provided = provision(server)
+    prepared(provided, voice_streaming=False, speech_to_text=azure, text_to_speech=google)
+    assert await provided.close() is None
 
 
 def test_speech_services_need_keys_too():

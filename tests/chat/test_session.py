@@ -331,3 +331,52 @@ async def test_a_voice_that_fails_does_not_end_the_chat():
         with pytest.raises(ChatError, match="cannot be spoken to the model: no voice today") as error:
             await said(chat, "Hello")
         assert not error.value.over and chat.ended is None
+
+
+def test_a_silent_model_is_renewed_once_where_that_can_be_done(monkeypatch: pytest.MonkeyPatch):
+    provider = ScriptedProvider()
+    asked: list[str] = []
+
+    def renew(reason: str) -> bool:
+        asked.append(reason)
+        provider.session.does(*answer("Here I am."))
+        return True
+
+    monkeypatch.setattr(provider.session, "renew", renew)
+
+    async def story() -> list[str]:
+        async with ChatSession(AGENT, provider, "text") as chat:
+            return await said(chat, "Hello?")
+
+    assert tell(story()) == ["Here I am."] and asked == ["stalled"]
+
+
+def test_a_model_that_does_not_end_its_last_response_is_not_waited_for():
+    provider = ScriptedProvider()
+
+    async def story() -> tuple[list[str], float]:
+        clock = asyncio.get_running_loop().time
+        async with ChatSession(AGENT, provider, "text") as chat:
+            began = clock()
+            provider.session.does(AgentTranscript("i", "Bye.", True), ToolCall("c", "end_call", "{}"))
+            return await said(chat, "Bye"), clock() - began
+
+    words, took_s = tell(story())
+    assert words == ["Bye."] and took_s == pytest.approx(2.0)
+
+
+def test_a_tool_has_its_own_time():
+    agent = Agent("a", "m", "p", tools=("support.phone_tools:never",), tool_timeout_s=30.0)
+    provider = ScriptedProvider()
+
+    async def story() -> list[str]:
+        async with ChatSession(agent, provider, "text") as chat:
+            reply = asyncio.create_task(said(chat, "Wait"))
+            await settle()
+            provider.session.does(ResponseStarted("r"), ToolCall("c", "never", "{}"), ResponseDone("r", "completed"))
+            await asyncio.sleep(31.0)
+            provider.session.does(*answer("It took too long.", "r2"))
+            return await reply
+
+    assert tell(story()) == ["It took too long."]
+    assert "no result within 30 s" in str(provider.session.told[-1])
