@@ -2,9 +2,10 @@
 
 ``provider``, ``azure`` and ``xai`` are the services; ``dialects`` holds what sets them apart, as tables.
 ``conversation`` is one live session and ``connection`` its socket; ``session`` is the pure state of a conversation,
-made of ``answers`` (one response at a time) and ``items`` (what can be cut of them); ``events`` and ``commands`` are
-the wire, each way; ``configuration`` turns a brief into a session, with ``settings`` read from the advanced
-configuration; ``errors`` says whose fault it was; ``entra`` gets Azure's tokens.
+made of ``answers`` (one response at a time), ``items`` (what can be cut of them) and, in text, ``memory`` (which is
+made to agree with what was heard); ``events`` and ``commands`` are the wire, each way; ``configuration`` turns a brief
+into a session, with ``settings`` read from the advanced configuration; ``errors`` says whose fault it was; ``entra``
+gets Azure's tokens.
 """
 
 from mediaproviders.openai_realtime.azure import AZURE_TRAITS, AzureRealtime

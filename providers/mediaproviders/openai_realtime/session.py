@@ -38,7 +38,8 @@ from mediaproviders.openai_realtime.events import (
     SessionUpdated,
     read,
 )
-from mediaproviders.openai_realtime.items import AgentItems, Order
+from mediaproviders.openai_realtime.items import AgentItems
+from mediaproviders.openai_realtime.memory import Memory
 
 MOST_NONSENSE: Final = 20
 """Senseless messages in a row after which the peer is given up."""
@@ -63,9 +64,7 @@ class Session:
         self.failure: ProviderError | None = None
         """Why the session cannot go on."""
         self._items = AgentItems(brief.output_format.bytes_per_ms)
-        self._order = Order() if brief.modality == "text" else None
-        self._amends: dict[str, tuple[str, str]] = {}
-        """Items to replace once their response is over: that response, and the text."""
+        self._memory = Memory(send, dialect.agent_text) if brief.modality == "text" else None
         self._response_of: dict[str, str] = {}
         self._calls: set[str] = set()
         self._turns: dict[str, str | None] = {}
@@ -96,19 +95,15 @@ class Session:
     def truncate(self, item: str, heard_ms: int) -> None:
         """Cut `item` to what was heard, here and at the service; unknown items are left alone."""
         told_ms = self._items.truncate(item, heard_ms)
-        if told_ms is not None and self._order is None:
+        if told_ms is not None and self._memory is None:
             self._send(commands.truncate_item(item, told_ms))
 
     def amend(self, item: str, text: str) -> None:
         """Text modality: put what was heard in the place of `item`; unknown items are left alone."""
-        if self._order is None or not self._items.cut(item):
-            return
-        response = self._response_of.get(item)
-        if response is not None and response == self.answers.active:
-            # The service is still writing it; replaced now, it would come back.
-            self._amends[item] = (response, text)
-        else:
-            self._replace(self._order, item, text)
+        if self._memory is not None and self._items.cut(item):
+            response = self._response_of.get(item)
+            active = response if response == self.answers.active else None
+            self._memory.amend(item, text, being_written=active)
 
     def send_tool_result(self, call: str, output: str) -> None:
         """Answer a tool call."""
@@ -248,33 +243,19 @@ class Session:
 
     def _end(self, done: ResponseDone) -> None:
         self.events.append(done)
-        for item, (response, text) in list(self._amends.items()):
-            if response == done.response and self._order is not None:
-                del self._amends[item]
-                self._replace(self._order, item, text)
+        if self._memory is not None:
+            self._memory.response_over(done.response)
         self.answers.done(done.response, answered=done.status != "cancelled")
-
-    def _replace(self, order: Order, item: str, text: str) -> None:
-        if not text.strip():
-            gone = order.remove(item)
-            if gone is not None:
-                self._send(commands.delete_item(gone))
-            return
-        places = order.replace(item)
-        if places is not None:
-            old, new, after = places
-            self._send(commands.delete_item(old))
-            self._send(commands.put_agent_message(new, text, after, self._dialect.agent_text))
 
     # --- the rest ---
 
     def _on_item_added(self, added: ItemAdded) -> None:
-        if self._order is not None:
-            self._order.added(added.item, added.after)
+        if self._memory is not None:
+            self._memory.order.added(added.item, added.after)
 
     def _on_item_deleted(self, deleted: ItemDeleted) -> None:
-        if self._order is not None:
-            self._order.deleted(deleted.item)
+        if self._memory is not None:
+            self._memory.order.deleted(deleted.item)
 
     def _on_error(self, error: ServerError) -> None:
         code = self._dialect.code_of(error.code, error.message)

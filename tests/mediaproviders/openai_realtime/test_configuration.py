@@ -3,6 +3,7 @@ import pytest
 from mediaproviders.contract import PCM16_24K, PCMA, PCMU, Brief, ToolSpec
 from mediaproviders.openai_realtime import validate
 from mediaproviders.openai_realtime.configuration import session
+from mediaproviders.openai_realtime.dialects import AZURE, AZURE_PREVIEW, OPENAI, XAI
 
 
 def brief(**fields):
@@ -97,3 +98,133 @@ def test_faults_name_key_and_remedy(own, words):
 def test_all_faults_at_once_and_other_keys_ignored():
     assert len(validate({"openai_realtime": {"a": 1, "speed": 9}, "gemini_audio": {"x": 1}})) == 2
     assert validate({"gemini_audio": {"x": 1}}) == []
+
+
+# --- dialects ---
+
+
+TOOL = ToolSpec("weather", "Tells it.", {"type": "object"})
+FUNCTION = {"type": "function", "name": "weather", "description": "Tells it.", "parameters": {"type": "object"}}
+
+
+def test_before_ga():
+    own = {"speed": 1.1, "temperature": 0.7, "noise_reduction": "near_field"}
+    asked = brief(
+        voice="alloy",
+        tools=(TOOL,),
+        max_output_tokens=1500,
+        advanced={"openai_realtime": own | {"turn_detection": {"silence_duration_ms": 300}}},
+    )
+    assert session(asked, AZURE_PREVIEW) == {
+        "modalities": ["audio", "text"],
+        "instructions": "Be brief.",
+        "tools": [FUNCTION],
+        "tool_choice": "auto",
+        "max_response_output_tokens": 1500,
+        "input_audio_format": "g711_ulaw",
+        "output_audio_format": "g711_ulaw",
+        "input_audio_transcription": {"model": "whisper-1"},
+        "input_audio_noise_reduction": {"type": "near_field"},
+        "turn_detection": {
+            "type": "server_vad",
+            "silence_duration_ms": 300,
+            "create_response": True,
+            "interrupt_response": True,
+        },
+        "voice": "alloy",
+        "speed": 1.1,
+        "temperature": 0.7,
+    }
+
+
+def test_noise_reduction_is_not_set_to_null_before_ga():
+    own = {"openai_realtime": {"noise_reduction": None}}
+    assert "input_audio_noise_reduction" not in session(brief(advanced=own), AZURE_PREVIEW)
+    assert session(brief(advanced=own))["audio"]["input"]["noise_reduction"] is None
+
+
+@pytest.mark.parametrize("key", ["xai_realtime", "openai_realtime"])
+def test_xai(key):
+    own = {
+        "voice": "rex",
+        "speed": 0.9,
+        "input_audio_transcription_language": "de",
+        "turn_detection": {"threshold": 0.4},
+        "reasoning_effort": "none",
+    }
+    asked = brief(voice="eve", tools=(TOOL,), max_output_tokens=1500, temperature=0.8, advanced={key: own})
+    assert session(asked, XAI) == {
+        "instructions": "Be brief.",
+        "tools": [FUNCTION],
+        "reasoning": {"effort": "none"},
+        "voice": "rex",
+        "turn_detection": {
+            "type": "server_vad",
+            "threshold": 0.4,
+            "create_response": True,
+            "interrupt_response": True,
+        },
+        "audio": {
+            "input": {"format": {"type": "audio/pcmu"}, "transcription": {"language_hint": "de"}},
+            "output": {"format": {"type": "audio/pcmu"}, "speed": 0.9},
+        },
+    }
+
+
+def test_the_own_key_of_xai_wins():
+    both = {"openai_realtime": {"voice": "coral", "noise_reduction": "near_field"}, "xai_realtime": {"voice": "leo"}}
+    assert validate(both, XAI) == []
+    assert session(brief(advanced=both), XAI)["voice"] == "leo"
+    assert session(brief(advanced=both))["audio"]["output"]["voice"] == "coral"
+
+
+@pytest.mark.parametrize("dialect", [AZURE, AZURE_PREVIEW])
+def test_azure_is_not_asked_for_what_is_deaf_there(dialect):
+    own = {"openai_realtime": {"turn_detection": {"type": "semantic_vad"}}}
+    (fault,) = validate(own, dialect)
+    assert fault.startswith("openai_realtime.turn_detection.type is 'semantic_vad'")
+    assert fault.endswith("use server_vad")
+
+
+@pytest.mark.parametrize("name", ["truncation", "reasoning_effort", "parallel_tool_calls"])
+def test_what_the_preview_does_not_take(name):
+    values = {"truncation": "auto", "reasoning_effort": "low", "parallel_tool_calls": True}
+    told = f"openai_realtime.{name} is not taken by the preview interface of Azure OpenAI"
+    assert validate({"openai_realtime": {name: values[name]}}, AZURE_PREVIEW) == [told]
+
+
+@pytest.mark.parametrize(
+    ("dialect", "extra"),
+    [
+        (OPENAI, {"type": "realtime", "output_modalities": ["text"], "audio": {"input": {"turn_detection": None}}}),
+        (AZURE_PREVIEW, {"modalities": ["text"], "turn_detection": None}),
+        (XAI, {"turn_detection": {"type": None}}),
+    ],
+)
+def test_text(dialect, extra):
+    own = {"openai_realtime": {"voice": "ara", "speed": 1.2, "turn_detection": {"threshold": 0.5}}}
+    common = {"instructions": "Be brief.", "tools": []}
+    if dialect is not XAI:
+        common["tool_choice"] = "auto"
+    assert session(brief(modality="text", voice="x", advanced=own), dialect) == common | extra
+
+
+def test_a_voice_of_ones_own_and_a_share_to_retain():
+    own = {"voice": "voice_7", "truncation": {"type": "retention_ratio", "retention_ratio": 0.5}}
+    made = session(brief(advanced={"openai_realtime": own}))
+    assert made["audio"]["output"]["voice"] == {"id": "voice_7"}
+    assert made["truncation"] == {"type": "retention_ratio", "retention_ratio": 0.5}
+    assert session(brief(advanced={"openai_realtime": {"truncation": "disabled"}}))["truncation"] == "disabled"
+
+
+@pytest.mark.parametrize(
+    ("own", "transcription"),
+    [
+        ({"input_audio_transcription": {"language": "de"}}, {"model": "gpt-4o-mini-transcribe", "language": "de"}),
+        ({"input_audio_transcription": {"model": "whisper-1"}}, {"model": "whisper-1"}),
+        ({"input_audio_transcription": None}, None),
+    ],
+)
+def test_transcription_as_the_service_spells_it(own, transcription):
+    heard = session(brief(advanced={"openai_realtime": own}))["audio"]["input"]
+    assert heard["transcription"] == transcription

@@ -13,17 +13,19 @@ from mediaproviders.contract import (
     ResponseStarted,
     SpeechStarted,
     ToolCall,
+    Used,
 )  # fmt: skip
+from mediaproviders.openai_realtime.dialects import OPENAI, XAI
 from mediaproviders.openai_realtime.session import MOST_NONSENSE, Session
 
 
 class Talk:
     """A session with its two ends laid open."""
 
-    def __init__(self, interruption="provider", **fields):
+    def __init__(self, interruption="provider", dialect=OPENAI, **fields):
         self.sent = []
         brief = Brief("m", "Be brief.", PCMU, PCMU, interruption=interruption, **fields)
-        self.session = Session(brief, lambda message: self.sent.append(json.loads(message)))
+        self.session = Session(brief, lambda message: self.sent.append(json.loads(message)), dialect)
 
     def feed(self, kind, **fields):
         self.session.receive(json.dumps({"type": kind, **fields}))
@@ -298,3 +300,142 @@ def test_fatal_failure_of_a_response():
         "id": "r", "status": "failed", "status_details": {"error": {"code": "insufficient_quota"}}})  # fmt: skip
     assert talk.events() == [ResponseDone("r", "failed", "insufficient_quota")]
     assert not talk.session.failure.retryable
+
+
+# --- services that do not keep to the rules ---
+
+
+def test_a_response_that_was_abandoned_without_a_word():
+    talk = Talk()
+    talk.created("r1")
+    talk.feed("input_audio_buffer.speech_started", item_id="u")
+    talk.created("r2")
+    assert [event for event in talk.events() if not isinstance(event, SpeechStarted)] == [
+        ResponseStarted("r1"),
+        Interrupted(),
+        ResponseDone("r1", "cancelled", "abandoned"),
+        ResponseStarted("r2"),
+    ]
+    talk.done("r1", "cancelled", "turn_detected")
+    assert talk.events() == []
+
+
+def test_a_cancelled_response_that_was_over_already():
+    talk = Talk("local", dialect=XAI)
+    talk.session.answers.ask()
+    talk.created("r1")
+    talk.session.answers.cancel()
+    talk.session.answers.ask()
+    assert talk.commands() == ["response.create", "response.cancel"]
+    talk.feed("error", error={"code": None, "message": "Cancellation failed: no active response found"})
+    assert talk.events()[1:] == [
+        Fault("response_cancel_not_active", "Cancellation failed: no active response found"),
+        ResponseDone("r1", "cancelled", "abandoned"),
+    ]
+    assert talk.commands() == ["response.create"]
+
+
+def test_a_late_refusal_to_cancel_is_not_about_the_next_response():
+    talk = Talk("local")
+    talk.created("r1")
+    talk.session.answers.cancel()
+    talk.done("r1")
+    talk.created("r2")
+    talk.session.answers.cancel()
+    told = {"code": "response_cancel_not_active", "message": "m", "event_id": "cancel r1"}
+    talk.feed("error", error=told)
+    assert talk.session.answers.active == "r2"
+    talk.feed("error", error={**told, "event_id": "cancel r2"})
+    assert talk.session.answers.active is None
+
+
+def test_an_answer_nobody_asked_for_is_the_one_asked_for():
+    talk = Talk("local")
+    talk.turn("u")
+    talk.created("the service's own")
+    talk.session.answers.ask()
+    talk.done("the service's own")
+    assert talk.commands() == []
+    talk.session.answers.ask()
+    assert talk.commands() == ["response.create"]
+
+
+def test_a_typed_word_is_answered_whatever_the_service_says_by_itself():
+    talk = Talk()
+    talk.turn("u")
+    talk.created("its own")
+    talk.session.send_text("12#")
+    talk.done("its own")
+    assert talk.commands() == ["item.create", "response.create"]
+
+
+def test_audio_before_the_beginning_and_after_the_end():
+    talk = Talk()
+    talk.audio("r", "a")
+    talk.audio("r", "a")
+    assert talk.events() == [Fault("wrong_order", "response r speaks before its beginning")]
+    talk.created("r")
+    talk.audio("r", "a")
+    talk.done("r")
+    assert [type(event) for event in talk.events()] == [ResponseStarted, Audio, ResponseDone]
+    talk.created("s")
+    talk.done("s")
+    talk.events()
+    talk.audio("s", "b", words="late")
+    talk.done("s")
+    talk.created("s")
+    assert talk.events() == [Fault("wrong_order", "response s speaks after its end")]
+    assert talk.session.answers.active is None
+
+
+def test_a_second_end_frees_who_waits():
+    talk = Talk("local")
+    talk.session.answers.ask()
+    talk.created("r")
+    talk.done("r")
+    talk.session.answers.ask()
+    talk.feed("error", error={"code": "conversation_already_has_active_response", "message": "m", "event_id": "answer"})
+    assert talk.commands() == ["response.create"] * 2
+    talk.done("r")
+    assert talk.commands() == ["response.create"]
+
+
+def test_transcripts_that_grow_and_are_revised():
+    talk = Talk(dialect=XAI)
+    kind = "conversation.item.input_audio_transcription"
+    for text in ("I", "I want", "I want", "A went", "I want to"):
+        talk.feed(f"{kind}.updated", item_id="u", transcript=text)
+    talk.feed(f"{kind}.completed", item_id="u", transcript="I want two.")
+    talk.feed(f"{kind}.completed", item_id="u", transcript="I want two.")
+    talk.feed(f"{kind}.updated", item_id="u", transcript="I want two. Three.")
+    words = talk.events()
+    assert [(each.text, each.final) for each in words] == [
+        ("I", False), (" want", False), (" to", False), ("I want two.", True)]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        ("Your session hit the maximum duration of 30 minutes.", "session_expired"),
+        ("Incorrect API key provided: xai***.", "invalid_api_key"),
+    ],
+)
+def test_the_end_of_a_session_in_words(message, code):
+    talk = Talk(dialect=XAI)
+    talk.feed("error", error={"type": "invalid_request_error", "code": None, "message": message})
+    assert talk.events() == [Fault(code, message)]
+    assert talk.session.failure.code == code
+
+
+def test_a_call_of_an_earlier_session_may_be_answered_but_is_not_waited_for():
+    talk = Talk()
+    talk.session.remember((Used("old", "f", "{}"),))
+    talk.created("r")
+    talk.call("1")
+    talk.done("r")
+    talk.session.send_tool_result("1", "one")
+    assert talk.commands() == ["item.create", "item.create", "response.create"]
+    talk.created("r2")
+    talk.done("r2")
+    talk.session.send_tool_result("old", "late")
+    assert talk.commands() == ["item.create", "response.create"]

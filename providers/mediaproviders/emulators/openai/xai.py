@@ -12,6 +12,8 @@ PLACES: Final[Places] = (
     ("turn_detection", ("audio", "input", "turn_detection")),
     ("voice", ("audio", "output", "voice")),
 )
+KEYTERMS: Final = (100, 50)
+"""How many, and how long each."""
 _TRANSCRIPTION: Final = "conversation.item.input_audio_transcription"
 _OPENAI_ONLY: Final = (
     "object", "model", "output_modalities", "tool_choice", "max_output_tokens", "tracing", "truncation", "prompt",
@@ -119,10 +121,6 @@ class XAIDialect:
             item = fields["item_id"]
             text = self._so_far[item] = self._so_far.get(item, "") + fields["delta"]
             yield f"{_TRANSCRIPTION}.updated", {"item_id": item, "transcript": text}
-
-
-KEYTERMS: Final = (100, 50)
-"""How many, and how long each."""
 
 
 def _current_item(item: Fields) -> Fields:
