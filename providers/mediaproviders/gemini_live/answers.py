@@ -104,7 +104,7 @@ class Answers:
             self._emit(AgentTranscript(*self._last, final=True))
         self.silenced()
         if empty:
-            self._asked_at = None
+            self.forget()
         self.resolved()
 
     def resolved(self) -> None:
@@ -123,6 +123,10 @@ class Answers:
         self._asked_at = now
         if self._void_until_asked:
             self.resolved()
+
+    def forget(self) -> None:
+        """No answer is due any more."""
+        self._asked_at = None
 
     def is_due(self, now: float) -> bool:
         """An answer was asked for and has not begun."""

@@ -142,5 +142,5 @@ class GeminiConversation:
     def _wake(self) -> None:
         """Something has changed that the wait for a message does not know of."""
         waiting, self._waiting = self._waiting, None
-        if waiting is not None:
+        if waiting is not None and not waiting.expired():
             waiting.reschedule(0.0)

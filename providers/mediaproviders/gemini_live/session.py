@@ -293,6 +293,9 @@ class Session:
         answers.end("cancelled")
         answers.resolved()
         answers.silenced()
+        if self._windows is None:
+            # What was asked for and had not begun never will.
+            answers.forget()
         self._stop_expected, self._stopped = False, True
         if was_active or not foreseen:
             self.events.append(Interrupted())

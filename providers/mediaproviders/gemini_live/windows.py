@@ -73,6 +73,8 @@ class Windows:
 
     def hear(self, data: bytes) -> None:
         """Caller audio, any length."""
+        if not data:
+            return
         if self._speaking:
             self._give(data)
         else:

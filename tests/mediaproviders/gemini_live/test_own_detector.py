@@ -1,5 +1,8 @@
 """The caller's turns by our own detector: what the service is told of them, on a real socket."""
 
+import pytest
+
+from mediacodecs.pcm import to_bytes
 from mediaproviders.contract import (
     Audio,
     CallerTranscript,
@@ -13,6 +16,7 @@ from mediaproviders.contract import (
 )
 from mediaproviders.emulators.gemini import BURST, GeminiEmulator
 from support.geminiemulator import brief, calling, provider, settings, silence, speech
+from support.real_speech import recordings
 
 SILERO = {"gemini_audio": {"vad_mode": "silero"}}
 
@@ -186,3 +190,16 @@ async def test_local_an_answer_asked_for_can_be_cancelled_before_it_begins():
         assert len(call.of(ResponseStarted)) == 1
         assert call.of(ResponseDone)[0].status == "completed"
         assert marks(emulator) == ["activityStart", "activityEnd"] * 2
+
+
+@pytest.mark.tool("pocketsphinx-testdata")
+async def test_silero_hears_a_sentence_and_nothing_in_noise():
+    sentence = to_bytes(recordings(16000)[0][: 16000 * 4])
+    async with GeminiEmulator(settings()) as emulator, calling(provider(emulator, detector=None), own()) as call:
+        call.turn(300)
+        assert not call.of(SpeechStarted)
+        call.say(sentence + silence(800))
+        await call.until_events(ResponseDone)
+        assert len(call.of(SpeechStarted)) == len(call.of(TurnCommitted)) >= 1
+        assert marks(emulator)[:2] == ["activityStart", "activityEnd"]
+        assert sum(each["audio_ms"] for each in emulator.sessions[0].of("committed")) > 1500

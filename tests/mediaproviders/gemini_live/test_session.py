@@ -226,6 +226,13 @@ def test_a_greeting_is_no_turn_of_the_caller_s():
     assert kinds(stage.audio()) == [ResponseStarted, Audio]
 
 
+def test_a_greeting_that_the_caller_forestalls():
+    stage = Stage(greeting="Hello.")
+    stage.session.greet()
+    assert stage.content(interrupted=True, turnComplete=True) == [Interrupted()]
+    assert kinds(stage.audio()) == [TurnCommitted, ResponseStarted, Audio]
+
+
 # --- tools ---------------------------------------------------------------------------------------------------------
 
 CALLS = [{"id": "a", "name": "time", "args": {}}, {"id": "b", "name": "weather", "args": {"city": "Bern"}}]
