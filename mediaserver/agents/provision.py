@@ -69,6 +69,8 @@ class Provision:
         """Load what takes long, for all agents made ready so far. Raises ProviderError."""
         for ready in self._ready:
             await ready.provider.start()
+            if ready.chat_voice is not None and ready.definition.welcome:  # it gives the cue, in the first call too
+                await ready.chat_voice.start()
 
     async def start_chat(self, ready: ReadyAgent) -> None:
         """Load what a chat with this agent needs, and no more. Raises ProviderError."""

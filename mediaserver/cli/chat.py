@@ -1,6 +1,7 @@
 """`mediaserver chat`: talk to an agent in writing, in the terminal."""
 
 import asyncio
+import logging
 import os
 import sys
 import threading
@@ -26,8 +27,10 @@ def chat(
     agents: Agents = None,
     config: Config = None,
     caller: Annotated[str, typer.Option(help="What the agent is told as {caller}.")] = "",
+    log: Annotated[bool, typer.Option(help="Write what happens behind the chat to standard error.")] = False,
 ) -> None:
     """Chat with an agent, line by line; an empty line does nothing, end of input leaves."""
+    _log(log)
     provision, ready = prepared(agent, agents, config)
     with asyncio.Runner() as runner:
         try:
@@ -36,6 +39,16 @@ def chat(
             fine = True
     if not fine:
         raise typer.Exit(LOST)
+
+
+def _log(wanted: bool) -> None:
+    import structlog
+
+    level = logging.INFO if wanted else logging.CRITICAL
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
 
 
 async def _chat(provision: "Provision", ready: "ReadyAgent", caller: str) -> bool:

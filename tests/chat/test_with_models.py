@@ -150,3 +150,14 @@ async def test_chats_are_in_text_whatever_the_switch() -> None:
         agent = ready(provision, "gpt-realtime", voice_streaming=False, speech_to_text=speech, text_to_speech=speech)
         async with ChatSession.of(agent) as chat:
             assert not chat.slow and await said(chat, "Hello?") == TEXTS[0]
+
+
+async def test_another_model_takes_the_chat_over() -> None:
+    async with AsyncExitStack() as stack:
+        access = await _access("gpt-realtime", stack, {"accepted_key": "sk-right"})
+        access |= await _access("azure/gpt-realtime", stack, {})
+        provision = Provision(Providers.model_validate(access))
+        stack.push_async_callback(provision.close)
+        agent = ready(provision, "gpt-realtime", fallback=["azure/gpt-realtime"])
+        async with ChatSession.of(agent) as chat:
+            assert await said(chat, "Hello?") == TEXTS[0]

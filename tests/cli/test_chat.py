@@ -3,6 +3,7 @@
 import asyncio
 import math
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -22,9 +23,9 @@ agents:
 """
 
 
-async def chat(directory: Path, words: str, *arguments: str, **environment: str) -> tuple[int, str, str]:
-    (directory / "agents.yaml").write_text(AGENTS)
-    process = await asyncio.create_subprocess_exec(
+async def begin(directory: Path, agents: str, *arguments: str, **environment: str) -> asyncio.subprocess.Process:
+    (directory / "agents.yaml").write_text(agents)
+    return await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
         "from mediaserver.cli import app; app()",
@@ -36,6 +37,12 @@ async def chat(directory: Path, words: str, *arguments: str, **environment: str)
         cwd=directory,
         env=os.environ | {"PYTHONPATH": ":".join(path for path in sys.path if path)} | environment,
     )
+
+
+async def chat(
+    directory: Path, words: str, *arguments: str, text: str = AGENTS, **environment: str
+) -> tuple[int, str, str]:
+    process = await begin(directory, text, *arguments, **environment)
     async with asyncio.timeout(60):
         out, err = await process.communicate(words.encode())
     assert process.returncode is not None
@@ -61,6 +68,27 @@ async def test_the_agent_may_end_it(tmp_path: Path) -> None:
         access = {"OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": service.url}
         code, out, _ = await chat(tmp_path, "Bye\nHello?\n", **access)
     assert code == 0 and out.splitlines()[-1] == "(the agent ended it)" and "o'clock" not in out
+
+
+async def test_what_happens_behind_it_is_written_only_if_wanted(tmp_path: Path) -> None:
+    tools = AGENTS.replace("Hello {caller}.", "Hello.\n    tools: ['support.phone_tools:opening_hours']")
+    async with emulator(tool_on_turn={1: ("opening_hours", '{"day": "monday"}')}) as service:
+        access = {"OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": service.url}
+        _, out, err = await chat(tmp_path, "Open?\n", text=tools, **access)
+        assert "The function returned" in out and err == ""
+        _, again, err = await chat(tmp_path, "Open?\n", "--log", text=tools, **access)
+    assert again == out and "chat.tool" in err and "opening_hours" in err
+
+
+async def test_an_interrupt_leaves_quietly(tmp_path: Path) -> None:
+    async with emulator() as service:
+        process = await begin(tmp_path, AGENTS, "clinic", OPENAI_API_KEY="sk-test", OPENAI_BASE_URL=service.url)
+        assert process.stdout is not None
+        async with asyncio.timeout(60):
+            assert await process.stdout.readline() == b"clinic: Hello .\n"
+            process.send_signal(signal.SIGINT)
+            out, err = await process.communicate()
+    assert (process.returncode, out, err) == (0, b"", b"")
 
 
 async def test_a_slow_one_says_so(tmp_path: Path) -> None:
