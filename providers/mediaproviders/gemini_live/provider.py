@@ -44,7 +44,8 @@ class GeminiLive:
 
     Without credentials Vertex takes the application's default ones. `queue_ms` bounds the caller audio kept while the
     service does not read. A TLS context of one's own replaces the SDK's trust store. `detector` finds the caller's
-    turns where the service does not (`vad_mode` silero, `interruption` local); None: Silero's.
+    turns where the service does not (`vad_mode` silero, `interruption` local); None: Silero's. Raises ValueError for
+    access that cannot be right.
     """
 
     def __init__(
@@ -75,17 +76,14 @@ class GeminiLive:
             headers=dict(extra_headers) if extra_headers else None,
             async_client_args=socket,
         )
-        try:
-            self._client = Client(
-                vertexai=vertexai,
-                api_key=api_key,
-                project=project,
-                location=location,
-                credentials=credentials,
-                http_options=options,
-            )
-        except ValueError as fault:
-            raise ProviderError(str(fault), code="invalid_configuration", retryable=False) from fault
+        self._client = Client(
+            vertexai=vertexai,
+            api_key=api_key,
+            project=project,
+            location=location,
+            credentials=credentials,
+            http_options=options,
+        )
         # Vertex AI has its previews in the version that the SDK takes anyhow.
         self._version_is_free = api_version is None and not vertexai
         self._open_timeout_s = open_timeout_s

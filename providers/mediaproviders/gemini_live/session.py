@@ -193,6 +193,8 @@ class Session:
             turns: list[commands.Turn] = [("user", "\n".join(self._texts) or commands.GO_ON)]
             self._texts.clear()
             self._nudging = False
+            if self._windows is not None:
+                self._windows.give_way()
             self._uplink.add_command(commands.content(turns, complete=True))
             self._answers.asked(now)
 
@@ -203,7 +205,7 @@ class Session:
 
     def _is_taken(self) -> bool:
         """Somebody is in the middle of something whose end will be told."""
-        return self._caller.is_open or self._answers.busy or (self._windows is not None and self._windows.is_open)
+        return self._caller.is_open or self._answers.busy or (self._windows is not None and self._windows.speaking)
 
     def _floor(self) -> bool:
         return self._answers.holds_floor(self._clock())

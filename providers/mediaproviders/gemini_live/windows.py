@@ -62,9 +62,9 @@ class Windows:
         self._held = _Reel(MOST_HELD_MS)
 
     @property
-    def is_open(self) -> bool:
-        """The service has the beginning of a turn and waits for its end, or is about to get both."""
-        return self._state is _Window.OPEN or self._speaking
+    def speaking(self) -> bool:
+        """The caller is in the middle of a turn."""
+        return self._speaking
 
     @property
     def dropped_ms(self) -> float:
@@ -112,17 +112,24 @@ class Windows:
             self._state = _Window.HELD
         return True
 
+    def give_way(self) -> None:
+        """Something else is to be said to the service: a turn that nobody answered is over."""
+        if self._state is _Window.OPEN and not self._speaking:
+            self._close()
+
     def _begin(self, event: SpeechStarted) -> None:
         self._speaking = True
         lead = self._lead.take()
         if self._state is _Window.OPEN:
+            # The turn before was not worth an answer: this one joins it.
             self._uplink.add_audio(lead)
-        elif self._local and self._floor():
-            self._state = _Window.HELD
-            self._held.take()
-            self._held.add(lead)
         else:
-            self._open(lead)
+            self._held.take()
+            if self._local and self._floor():
+                self._state = _Window.HELD
+                self._held.add(lead)
+            else:
+                self._open(lead)
         self._emit(event)
 
     def _end(self, event: TurnCommitted) -> None:

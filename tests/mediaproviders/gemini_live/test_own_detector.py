@@ -175,6 +175,17 @@ async def test_local_a_turn_passed_over_is_joined_by_the_next():
         assert committed["audio_ms"] >= 1700
 
 
+async def test_local_a_turn_passed_over_does_not_hold_up_what_we_have_to_say():
+    async with GeminiEmulator(settings(mixing_fails=True)) as emulator, calling(provider(emulator), ours()) as call:
+        call.turn(200)
+        await call.until_events(TurnCommitted)
+        call.conversation.instruct("Say goodbye.")
+        await call.until_events(ResponseDone)
+        assert marks(emulator) == ["activityStart", "activityEnd"]
+        assert [each.status for each in call.of(ResponseDone)] == ["completed"]
+        assert "Say goodbye." in str(emulator.sessions[0].client_events[-1])
+
+
 async def test_local_an_answer_asked_for_can_be_cancelled_before_it_begins():
     async with GeminiEmulator(settings()) as emulator, calling(provider(emulator), ours()) as call:
         call.turn()

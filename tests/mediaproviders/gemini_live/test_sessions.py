@@ -21,6 +21,7 @@ from mediaproviders.contract import (
 )
 from mediaproviders.emulators.gemini import Fault as Mishap
 from mediaproviders.emulators.gemini import GeminiEmulator, Refuse
+from mediaproviders.gemini_live import GeminiLive
 from support.geminiemulator import brief, calling, provider, settings, silence, speech
 
 
@@ -199,6 +200,13 @@ async def test_a_context_that_is_full_is_not_tried_again():
         error = await call.until_over()
         assert isinstance(error, ProviderError)
         assert (error.code, error.retryable) == ("invalid_configuration", False)
+
+
+def test_access_that_cannot_be_right(monkeypatch):
+    for name in ("GEMINI_API_KEY", "GOOGLE_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ValueError, match="API key"):
+        GeminiLive()
 
 
 async def test_leaving_ends_the_iteration():
