@@ -92,14 +92,15 @@ class Session:
             self.refuse("validationException", str(violation), now)
 
     def refuse(self, kind: str, message: str, now: float) -> None:
-        """End the stream with an exception."""
+        """End the stream with an exception, unless it ends already."""
+        if self._outbox.closed:
+            return
         self.timeline.note("refused", now, code=kind, message=message)
         self._outbox.fail(kind, message)
 
     def request_ended(self, now: float) -> None:
         """The client will send nothing more."""
-        if not self._outbox.closed:
-            self.refuse("validationException", "The stream ended before sessionEnd.", now)
+        self.refuse("validationException", "The stream ended before sessionEnd.", now)
 
     def handle_timer(self, now: float) -> None:
         """Do what is due."""
