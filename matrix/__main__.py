@@ -1,0 +1,5 @@
+"""`python -m matrix`."""
+
+from matrix.run import main
+
+raise SystemExit(main())
