@@ -170,6 +170,7 @@ class CascadeConversation:
                 if given_up is not None:
                     self._ears.give_up(given_up)
                     self._outbox.put(Fault("busy", f"{given_up} was not recognised: too many turns wait"))
+                    self._outbox.put(CallerTranscript(given_up, "", final=True))
             case _:
                 pass
 

@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import openai
-from openai import AsyncOpenAI, DefaultAsyncHttpxClient
+from openai import AsyncOpenAI, DefaultAsyncHttpxClient, Omit
 
 from mediaproviders.contract import Brief, Conversation, ProviderError, Traits
 from mediaproviders.openai_chat import errors
@@ -31,6 +31,9 @@ TRAITS: Final = Traits(
     greeting="response",
     uplink_ms=20,
 )
+
+_NOT_OPENAI: Final[Mapping[str, str | Omit]] = {"OpenAI-Organization": Omit(), "OpenAI-Project": Omit()}
+"""What the environment says of an organisation at OpenAI is none of another service's business."""
 
 
 class OpenAIChat:
@@ -66,7 +69,7 @@ class OpenAIChat:
                 timeout=openai.Timeout(timeout_s, connect=timeout_s),
                 # Attempts are counted in one place, with those that stall and those that make no sense.
                 max_retries=0,
-                default_headers=dict(extra_headers or {}),
+                default_headers=_headers(base_url, extra_headers),  # type: ignore[arg-type]
                 http_client=DefaultAsyncHttpxClient(
                     verify=tls if tls is not None else _needs_trust(base_url),
                     # No proxy stands between us and this machine.
@@ -102,6 +105,11 @@ class OpenAIChat:
             yield conversation
         finally:
             await conversation.close()
+
+
+def _headers(base_url: str | None, extra: Mapping[str, str] | None) -> dict[str, str | Omit]:
+    own = base_url is None or urlsplit(base_url).hostname == "api.openai.com"
+    return ({} if own else dict(_NOT_OPENAI)) | dict(extra or {})
 
 
 def _needs_trust(base_url: str | None) -> bool:

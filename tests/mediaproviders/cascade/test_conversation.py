@@ -489,6 +489,7 @@ async def test_too_many_turns_that_wait_are_given_up() -> None:
         talk.ears.may_finish.clear()
         events = await talk.hears(turn(200) * 10)
         assert [event.code for event in of(events, Fault)] == ["busy", "busy"]
+        assert [event.text for event in of(events, CallerTranscript)] == ["", ""]
         assert [each.state for each in talk.ears.utterances[:2]] == ["discarded", "discarded"]
 
 

@@ -274,7 +274,7 @@ async def test_leaving_in_the_middle_of_an_answer() -> None:
     ],
 )
 async def test_an_answer_without_a_word_is_asked_for_again(fault: Misfortune, code: str) -> None:
-    async with talk(provider={"timeout_s": 0.3}, faults=(fault,)) as (conversation, _):
+    async with talk(provider={"timeout_s": 0.7}, faults=(fault,)) as (conversation, _):
         conversation.send_text("Hello.")
         events = await until(conversation)
         assert [event.code for event in of(events, Fault)] == [code]
@@ -293,7 +293,7 @@ async def test_an_answer_without_a_word_is_asked_for_again(fault: Misfortune, co
     ],
 )
 async def test_and_then_the_session_ends(fault: Misfortune, code: str) -> None:
-    async with talk(provider={"timeout_s": 0.3}, faults=(fault,)) as (conversation, _):
+    async with talk(provider={"timeout_s": 0.7}, faults=(fault,)) as (conversation, _):
         conversation.send_text("Hello.")
         events, error = await rest(conversation)
         assert (error.code, error.retryable) == (code, True)
@@ -389,7 +389,7 @@ async def test_a_conversation_that_is_too_long_loses_its_older_half() -> None:
 )
 async def test_an_answer_that_breaks_off_is_not_repeated(kind: Any, code: str) -> None:
     fault = Misfortune(kind, after_words=3)
-    async with talk(provider={"timeout_s": 0.5}, faults=(fault,)) as (conversation, emulator):
+    async with talk(provider={"timeout_s": 0.7}, faults=(fault,)) as (conversation, emulator):
         conversation.send_text("Hello.")
         events = await until(conversation)
         assert [event.code for event in of(events, Fault)] == [code]
@@ -466,6 +466,31 @@ async def test_a_key_can_be_asked_for_at_every_request() -> None:
                 await until(conversation)
         await model.close()
     assert len(asked) == 2
+
+
+@pytest.mark.parametrize("extra", [{}, {"OpenAI-Organization": "org-mine"}])
+async def test_another_service_is_not_told_of_an_organisation_at_openai(
+    monkeypatch: pytest.MonkeyPatch, extra: dict[str, str]
+) -> None:
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-secret")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "proj-secret")
+    heads: list[bytes] = []
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+        model = OpenAIChat("sk-test", url, extra_headers=extra)
+        async with model.connect(brief()) as conversation:
+            conversation.send_text("Hello.")
+            _, error = await rest(conversation)
+        await model.close()
+    assert error.code == "invalid_api_key"
+    assert b"secret" not in heads[0] and (b"org-mine" in heads[0]) == bool(extra)
 
 
 def test_without_any_key_it_cannot_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
