@@ -5,6 +5,7 @@ import base64
 import json
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
+from ssl import SSLContext
 from types import TracebackType
 from typing import Any
 
@@ -79,8 +80,9 @@ class ScriptedOpenAI:
     What a script raises is raised again on leaving. The connection is closed with 1000 when its script returns.
     """
 
-    def __init__(self, *scripts: Script | int, body: bytes = b"") -> None:
+    def __init__(self, *scripts: Script | int, body: bytes = b"", tls: SSLContext | None = None) -> None:
         self._scripts = list(scripts)
+        self._tls = tls
         self._body = body
         self._server: Server | None = None
         self._failures: list[BaseException] = []
@@ -90,10 +92,13 @@ class ScriptedOpenAI:
     @property
     def url(self) -> str:
         assert self._server is not None
-        return f"http://127.0.0.1:{next(iter(self._server.sockets)).getsockname()[1]}/v1"
+        scheme = "http" if self._tls is None else "https"
+        return f"{scheme}://127.0.0.1:{next(iter(self._server.sockets)).getsockname()[1]}/v1"
 
     async def __aenter__(self) -> "ScriptedOpenAI":
-        self._server = await serve(self._play, "127.0.0.1", 0, process_request=self._admit, close_timeout=0.2)
+        self._server = await serve(
+            self._play, "127.0.0.1", 0, process_request=self._admit, close_timeout=0.2, ssl=self._tls
+        )
         return self
 
     async def __aexit__(

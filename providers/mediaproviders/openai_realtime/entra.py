@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from threading import Lock
 from typing import Any, Final, Protocol
 
 from mediaproviders.contract import ProviderError
@@ -33,15 +34,16 @@ class EntraToken:
         self._scope = scope
         self._token = ""
         self._good_until = 0.0
-        self._lock = asyncio.Lock()
+        self._lock = Lock()
 
     async def __call__(self) -> str:
         """A bearer token. Raises ProviderError if there is none to be had."""
-        # Calls that begin at the same time share one request.
-        async with self._lock:
-            if time.time() >= self._good_until:
-                got = await self._ask()
-                self._token, self._good_until = got.token, got.expires_on - EARLY_S
+        if time.time() >= self._good_until:
+            try:
+                await asyncio.to_thread(self._renew)
+            except Exception as error:
+                said = str(error).partition("\n")[0]
+                raise ProviderError(f"no token of Entra ID: {said}", code="invalid_api_key", retryable=False) from error
         return self._token
 
     async def close(self) -> None:
@@ -49,16 +51,14 @@ class EntraToken:
         if self._credential is not None:
             await asyncio.to_thread(self._credential.close)
 
-    async def _ask(self) -> Any:
-        try:
-            return await asyncio.to_thread(self._get)
-        except Exception as error:
-            first = str(error).partition("\n")[0]
-            raise ProviderError(f"no token of Entra ID: {first}", code="invalid_api_key", retryable=False) from error
+    def _renew(self) -> None:
+        # Calls that begin at the same time share one request.
+        with self._lock:
+            if time.time() < self._good_until:
+                return
+            if self._credential is None:
+                from azure.identity import DefaultAzureCredential  # hundreds of milliseconds, and only Azure needs it
 
-    def _get(self) -> Any:
-        if self._credential is None:
-            from azure.identity import DefaultAzureCredential  # hundreds of milliseconds, and only Azure needs it
-
-            self._credential = DefaultAzureCredential()
-        return self._credential.get_token(self._scope)
+                self._credential = DefaultAzureCredential()
+            got = self._credential.get_token(self._scope)
+            self._token, self._good_until = got.token, got.expires_on - EARLY_S

@@ -18,6 +18,7 @@ from mediaproviders.contract import (
     ResponseStarted,
     Said,
 )  # fmt: skip
+from mediaproviders.emulators import certificates
 from mediaproviders.openai_realtime import TRAITS, AzureRealtime, OpenAIRealtime, XAIRealtime
 from support.scripted_openai import ScriptedOpenAI
 
@@ -434,3 +435,24 @@ async def test_openai_has_not_begun_with_the_conversation():
 
     async with ScriptedOpenAI(script) as server, provider(server).connect(brief()):
         pass
+
+
+OVER_TLS = [
+    lambda url, **tls: OpenAIRealtime("k", url, **tls),
+    lambda url, **tls: AzureRealtime(url, api_key="k", **tls),
+    lambda url, **tls: AzureRealtime(url, api_key="k", api_version="2025-04-01-preview", **tls),
+    lambda url, **tls: XAIRealtime("k", url, **tls),
+]
+
+
+@pytest.mark.parametrize("make", OVER_TLS)
+async def test_over_tls(make, tmp_path):
+    identity = certificates.make(tmp_path)
+    async with ScriptedOpenAI(wait, tls=identity.server_context()) as server:
+        async with make(server.url, tls=identity.client_context()).connect(brief()):
+            assert len(server.requests) == 1
+        # The system knows nothing of this authority.
+        with pytest.raises(ProviderError) as refused:
+            async with make(server.url).connect(brief()):
+                pass
+    assert (refused.value.code, refused.value.retryable) == ("tls", False)
