@@ -160,6 +160,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._streams: dict[int, tuple[Stream, Handler]] = {}
         self._half_closed: set[int] = set()
+        self._socket: socket.socket | None = None
         self._flush_due = False
         self.h2 = H2Connection(H2Configuration(client_side=False, header_encoding="utf-8"))
 
@@ -176,11 +177,13 @@ class Connection(asyncio.Protocol):
             transport.close()
             return
         self._server.connections.add(self)
+        self._socket = transport.get_extra_info("socket")
         self.h2.initiate_connection()
         self.flush_soon()
 
     def data_received(self, data: bytes) -> None:
         """Bytes of the client's."""
+        _acknowledge_at_once(self._socket)
         try:
             for event in self.h2.receive_data(data):
                 self._take(event)
@@ -280,6 +283,15 @@ class Connection(asyncio.Protocol):
     def _leave(self) -> None:
         if self._transport is not None:
             self._transport.close()
+
+
+def _acknowledge_at_once(raw: socket.socket | None) -> None:
+    """Have the kernel acknowledge what comes without waiting for an answer; it forgets the wish by and by.
+
+    A client with Nagle's algorithm holds its next small frame back until then, which otherwise takes 40 ms.
+    """
+    if raw is not None and hasattr(socket, "TCP_QUICKACK"):
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
 
 class DuplexServer:
