@@ -11,7 +11,7 @@ from mediaproviders.speech.contract import TextToSpeech
 from mediaserver.agents import template
 from mediaserver.agents.advanced import for_model
 from mediaserver.agents.definition import CALL_VARIABLES, AgentDefinition
-from mediaserver.talk.budget import Limits, Price
+from mediaserver.talk.budget import Limits
 from mediaserver.talk.orders import Agent
 from mediaserver.talk.turn import TurnSettings
 
@@ -44,7 +44,7 @@ class ReadyAgent:
 
 def to_agent(ready: ReadyAgent, known: Mapping[str, str], now: datetime | None = None) -> Agent:
     """What a conversation needs of the agent, its texts filled in. `now` is when the call began; None: now."""
-    given, price = ready.definition, ready.model.price
+    given = ready.definition
     values = variables(given, known, now)
     turn, limits = given.barge_in, given.limits
     return Agent(
@@ -63,16 +63,7 @@ def to_agent(ready: ReadyAgent, known: Mapping[str, str], now: datetime | None =
         fault_audio=str(given.fault_audio) if given.fault_audio else None,
         advanced=for_model(given, ready.model),
         limits=Limits(max_call_s=limits.max_call_s, max_cost=limits.max_cost),
-        price=None
-        if price is None
-        else Price(
-            text_input=price.text_input,
-            text_output=price.text_output,
-            audio_input=price.audio_input,
-            audio_output=price.audio_output,
-            cached_input=price.cached_input,
-            per_minute=price.per_minute,
-        ),
+        price=ready.model.price,
     )
 
 

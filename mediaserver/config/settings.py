@@ -17,8 +17,10 @@ from mediaserver.errors import ConfigurationError
 
 DEFAULT_FILE = "mediaserver.toml"
 PREFIX = "MEDIASERVER_"
-NOT_SETTINGS = frozenset({"MEDIASERVER_REQUIRE_TOOLS", "MEDIASERVER_TORTURE"})
-"""Variables of that prefix that are for the tests."""
+NOT_SETTINGS = frozenset(
+    {"MEDIASERVER_REQUIRE_TOOLS", "MEDIASERVER_TORTURE", "MEDIASERVER_SECRET_KEY", "MEDIASERVER_SECRET_KEY_FILE"}
+)
+"""Variables of that prefix that are for the tests, or for sealed secrets."""
 
 
 class Sip(Section):

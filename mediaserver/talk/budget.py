@@ -3,34 +3,7 @@
 from dataclasses import dataclass
 
 from mediaproviders.contract import Usage
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """What a model costs, in US dollars: per million tokens, or per minute of connection."""
-
-    text_input: float = 0.0
-    text_output: float = 0.0
-    audio_input: float = 0.0
-    audio_output: float = 0.0
-    cached_input: float | None = None
-    """Of input tokens that were cached; None: as much as the others."""
-    per_minute: float = 0.0
-
-    def of(self, usage: Usage) -> float:
-        """Dollars of one response."""
-        cached = usage.cached_tokens if self.cached_input is not None else 0
-        # Which kind was cached is not told: the dearer one is charged in full last.
-        fresh_audio = max(0, usage.input_audio_tokens - cached)
-        fresh_text = max(0, usage.input_tokens - fresh_audio - cached)
-        millionths = (
-            fresh_audio * self.audio_input
-            + fresh_text * self.text_input
-            + cached * (self.cached_input or 0.0)
-            + usage.output_audio_tokens * self.audio_output
-            + (usage.output_tokens - usage.output_audio_tokens) * self.text_output
-        )
-        return millionths / 1_000_000
+from mediaproviders.models import Price
 
 
 @dataclass(frozen=True, slots=True)

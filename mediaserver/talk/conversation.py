@@ -221,6 +221,7 @@ class Talk:
             return
         self._stopwatch.audio(now)
         self._due.said()
+        self._ending.words.set()
         self._due.expect(now)
         self._unfinished[item] = None
         playout.push(item, audio)
@@ -296,7 +297,7 @@ class Talk:
         if name == END_CALL.name and self.toolbox.ends_calls:
             if not self._ending.begun:
                 self._ending.begun = True
-                self._begin(self._ending.hang_up())
+                self._begin(self._ending.hang_up(self._session, call, said=self._due.spoken))
             return
         self._due.tool_called()
         self._begin(self._run_tool(call, name, arguments))

@@ -23,6 +23,8 @@ class AnswerDue:
         self._goes_on = False
         self._said = False
         self._empty = 0
+        self.spoken = False
+        """The answer in progress, or the last one, has been heard or is going to be."""
         self._caller_speaks = False
         self._heeded = 0.0
         self._tries: list[float] = []  # when each stretch of voice began that the model has not reacted to
@@ -44,7 +46,7 @@ class AnswerDue:
 
     def begun(self, now: float) -> None:
         """The model began an answer."""
-        self._goes_on = self._said = False
+        self._goes_on = self._said = self.spoken = False
         self._since = now
 
     def ended(self, now: float) -> None:
@@ -53,7 +55,11 @@ class AnswerDue:
         self._goes_on = False
 
     def said(self) -> None:
-        """Something of the answer was heard, or done."""
+        """Something of the answer was heard."""
+        self.spoken = True
+        self._done_something()
+
+    def _done_something(self) -> None:
         self._said, self._empty = True, 0
 
     def empty(self) -> int:
@@ -65,7 +71,7 @@ class AnswerDue:
     def tool_called(self) -> None:
         """The model waits for a tool, and we for neither."""
         self._tools += 1
-        self.said()
+        self._done_something()
         self._goes_on = True
 
     def tool_returned(self, now: float) -> None:

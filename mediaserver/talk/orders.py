@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from mediaproviders.contract import Interruption
+from mediaproviders.models import Price
 from mediaserver.sdp.plan import MediaPlan
-from mediaserver.talk.budget import Limits, Price
+from mediaserver.talk.budget import Limits
 from mediaserver.talk.turn import TurnSettings
 
 

@@ -85,20 +85,7 @@ def build(
 
 def cost(model: Model, usage: Usage) -> float | None:
     """US dollars of one response by the list price; None where that is not known. Minutes are charged apart."""
-    price = model.price
-    if price is None:
-        return None
-    cached = min(usage.cached_tokens, usage.input_tokens) if price.cached_input is not None else 0
-    # The kind that was cached is not told. What every request begins with is text: instructions and tools.
-    text = max(0, usage.input_tokens - usage.input_audio_tokens)
-    cached_text = min(cached, text)
-    return (
-        (text - cached_text) * price.text_input
-        + (usage.input_tokens - text - (cached - cached_text)) * price.audio_input
-        + cached * (price.cached_input or 0.0)
-        + (usage.output_tokens - usage.output_audio_tokens) * price.text_output
-        + usage.output_audio_tokens * price.audio_output
-    ) / 1_000_000
+    return None if model.price is None else model.price.of(usage)
 
 
 def cost_per_minute(model: Model) -> float | None:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
+from mediaproviders.contract import Usage
+
 type Chat = Literal["text", "transcription"]
 """How a chat reaches the model: in its text modality, or through its audio and the transcript of it (slow)."""
 
@@ -23,6 +25,20 @@ class Price:
     """Year and month of the list."""
     sure: bool = True
     """False: of another vendor of the same model, or of a list that others contradict."""
+
+    def of(self, usage: Usage) -> float:
+        """Dollars of one response. Minutes are charged apart."""
+        cached = min(usage.cached_tokens, usage.input_tokens) if self.cached_input is not None else 0
+        # The kind that was cached is not told. What every request begins with is text: instructions and tools.
+        text = max(0, usage.input_tokens - usage.input_audio_tokens)
+        cached_text = min(cached, text)
+        return (
+            (text - cached_text) * self.text_input
+            + (usage.input_tokens - text - (cached - cached_text)) * self.audio_input
+            + cached * (self.cached_input or 0.0)
+            + (usage.output_tokens - usage.output_audio_tokens) * self.text_output
+            + usage.output_audio_tokens * self.audio_output
+        ) / 1_000_000
 
 
 @dataclass(frozen=True, slots=True)

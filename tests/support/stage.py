@@ -5,8 +5,9 @@ from types import SimpleNamespace
 from typing import cast
 
 from mediaproviders.contract import PCMU, Audio, AudioFormat, Brief, Event, Interruption
+from mediaproviders.models import Price
 from mediaserver.rtp.playout import Playout
-from mediaserver.talk.budget import Limits, Price
+from mediaserver.talk.budget import Limits
 from mediaserver.talk.conversation import Talk, TalkSettings
 from mediaserver.talk.leg import Leg
 from mediaserver.talk.orders import Agent, Report

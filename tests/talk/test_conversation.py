@@ -30,7 +30,8 @@ from mediaproviders.contract import (
     TurnCommitted,
     Usage,
 )
-from mediaserver.talk.budget import Limits, Price
+from mediaproviders.models import Price
+from mediaserver.talk.budget import Limits
 from mediaserver.talk.orders import HangUp, Lost, Ready
 from mediaserver.talk.turn import Floor
 from support.scripted_model import ScriptedProvider
@@ -558,10 +559,41 @@ def test_the_agent_hangs_up_without_a_word_and_only_once() -> None:
     async def story() -> None:
         async with stage() as scene:
             await scene.model(BEGINS, GOODBYE, GOODBYE)
-            await scene.passes(1)
+            await scene.passes(0.9)
             assert not scene.told(HangUp), "the response may still bring words"
+            assert scene.commands("result") == []
             await scene.model(DONE)
-            await scene.passes(1)
+            assert len(scene.commands("result")) == 1, "it has not said goodbye"
+            await scene.passes(3.9)
+            assert not scene.told(HangUp)
+            await scene.passes(0.2)
+            assert len(scene.told(HangUp)) == 1, "it had said goodbye before"
+
+    tell(story())
+
+
+def test_a_goodbye_may_come_when_the_call_is_answered() -> None:
+    async def story() -> None:
+        async with stage() as scene:
+            await scene.model(BEGINS, GOODBYE)  # and the answer goes on only with the result
+            await scene.passes(1.1)
+            assert [command[1] for command in scene.commands("result")] == ["end"]
+            await scene.model(words(300), AudioDone("item", "response"), DONE)
+            await scene.passes(0.2)
+            assert not scene.told(HangUp), "the caller has not heard it all"
+            await scene.passes(0.2)
+            assert len(scene.told(HangUp)) == 1
+
+    tell(story())
+
+
+def test_an_answer_that_does_not_end_by_itself_is_not_waited_for() -> None:
+    async def story() -> None:
+        async with stage() as scene:
+            await scene.model(BEGINS, words(300), GOODBYE)
+            await scene.passes(2.9)
+            assert not scene.told(HangUp)
+            await scene.passes(0.2)
             assert len(scene.told(HangUp)) == 1
             assert scene.commands("result") == []
 
