@@ -42,8 +42,7 @@ class EntraToken:
             try:
                 await asyncio.to_thread(self._renew)
             except Exception as error:
-                said = str(error).partition("\n")[0]
-                raise ProviderError(f"no token of Entra ID: {said}", code="invalid_api_key", retryable=False) from error
+                raise _failure(error) from error
         return self._token
 
     async def close(self) -> None:
@@ -62,3 +61,12 @@ class EntraToken:
                 self._credential = DefaultAzureCredential()
             got = self._credential.get_token(self._scope)
             self._token, self._good_until = got.token, got.expires_on - EARLY_S
+
+
+def _failure(error: Exception) -> ProviderError:
+    from azure.core.exceptions import ServiceRequestError, ServiceResponseError
+
+    said = f"no token of Entra ID: {str(error).partition('\n')[0]}"
+    if isinstance(error, OSError | ServiceRequestError | ServiceResponseError):
+        return ProviderError(said, code="unreachable", retryable=True)
+    return ProviderError(said, code="invalid_api_key", retryable=False)

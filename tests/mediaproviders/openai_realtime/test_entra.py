@@ -6,6 +6,7 @@ import time
 from types import SimpleNamespace
 
 import pytest
+from azure.core.exceptions import ServiceRequestError
 
 from mediaproviders.contract import ProviderError
 from mediaproviders.openai_realtime.entra import EARLY_S, SCOPE, EntraToken
@@ -47,11 +48,18 @@ async def test_a_token_about_to_expire_is_replaced():
     assert [await token(), await token()] == ["token 1", "token 2"]
 
 
-async def test_no_token():
-    token = EntraToken(Credential(error=RuntimeError("no identity here\nand a long explanation")))
+@pytest.mark.parametrize(
+    ("error", "code", "retryable"),
+    [
+        (RuntimeError("no identity here\nand a long explanation"), "invalid_api_key", False),
+        (ServiceRequestError("no identity here"), "unreachable", True),
+    ],
+)
+async def test_no_token(error, code, retryable):
+    token = EntraToken(Credential(error=error))
     with pytest.raises(ProviderError, match=r"no identity here$") as refused:
         await token()
-    assert (refused.value.code, refused.value.retryable) == ("invalid_api_key", False)
+    assert (refused.value.code, refused.value.retryable) == (code, retryable)
 
 
 async def test_the_default_credential_is_azure_identitys(monkeypatch):
