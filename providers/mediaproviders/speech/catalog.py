@@ -102,6 +102,7 @@ _GOOGLE: Final = {"credentials_file": _TEXT, "api_key": _SECRET, "endpoint": _TE
 SPEECH_TO_TEXT: Final[Mapping[str, Service]] = {
     "openai": Service("mediaproviders.speech.openai:OpenAISpeechToText", {**_OPENAI, **_OPENAI_HEARING}),
     "azure": Service("mediaproviders.speech.openai:OpenAISpeechToText", {**_OPENAI_HEARING, **_AZURE}, {"azure": True}),
+    "openai-live": Service("mediaproviders.speech.openai:OpenAILiveSpeechToText", {**_OPENAI, **_OPENAI_HEARING}),
     "amazon": Service(
         "mediaproviders.speech.amazon:TranscribeSpeechToText",
         {**_AMAZON, "language": _TEXT, "vocabulary": _TEXT, "timeout_s": _SECONDS},

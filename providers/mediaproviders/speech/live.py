@@ -1,7 +1,7 @@
 """The caller's turn as a live service gets it: sent while it is spoken, so that its text is nearly there at the end."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from typing import Final
 
 from mediaproviders.contract import AudioFormat, ProviderError
@@ -66,6 +66,7 @@ class LiveUtterances:
     def __init__(self, timeout_s: float) -> None:
         self._timeout_s = timeout_s
         self._open: set[asyncio.Task[str]] = set()
+        self._leaving: set[asyncio.Task[None]] = set()
 
     def begin(self, form: AudioFormat, recognise: Recognise) -> "LiveUtterance":
         """A turn begins; `timeout_s` is from its end to its text."""
@@ -74,12 +75,19 @@ class LiveUtterances:
         utterance.recognising.add_done_callback(self._over)
         return utterance
 
+    def leave(self, leaving: Coroutine[None, None, None]) -> None:
+        """Leave a connection, which has to take a bounded time; the text of a turn does not wait for it."""
+        task = asyncio.ensure_future(leaving)
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
+
     async def close(self) -> None:
-        """Stop all of them."""
+        """Stop all of them, and see their connections end."""
         tasks = list(self._open)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._leaving, return_exceptions=True)
 
     def _over(self, task: asyncio.Task[str]) -> None:
         self._open.discard(task)

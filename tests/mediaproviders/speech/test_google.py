@@ -117,11 +117,15 @@ async def test_silence_and_next_to_nothing_have_no_words():
         assert await recognise(service, PCM16_8K, bytes(1500)) == ""
 
 
-async def test_discarding_stops_the_stream(watch):
+@pytest.mark.parametrize("turns", range(6))
+async def test_discarding_stops_the_stream(watch, turns):
     async with emulator(record=watch.record) as running, recogniser(running) as service:
         utterance = service.begin(PCMU)
         utterance.push(caller(PCMU))
         await watch.seen("session")
+        # At every stage of its opening: a stream not yet answered is the one that is hard to stop.
+        for _ in range(turns):
+            await asyncio.sleep(0)
         await utterance.discard()
         await watch.seen("closed")
         assert not running.sessions[0].of("committed")

@@ -49,7 +49,6 @@ class TranscribeSpeechToText:
         self._first: Transport | None = None
         self._region: str | None = None
         self._starting = asyncio.Lock()
-        self._leaving: set[asyncio.Task[None]] = set()
 
     @property
     def formats(self) -> tuple[AudioFormat, ...]:
@@ -64,7 +63,6 @@ class TranscribeSpeechToText:
     async def close(self) -> None:
         """Stop all turns, and see their connections end."""
         await self._utterances.close()
-        await asyncio.gather(*self._leaving, return_exceptions=True)
         if self._first is not None:
             await self._first.leave()
 
@@ -87,10 +85,7 @@ class TranscribeSpeechToText:
         except Exception as error:
             raise errors.from_smithy(error) from error
         finally:
-            # The text does not wait for the end of its connection.
-            leaving = asyncio.create_task(_leave(transport, exchange))
-            self._leaving.add(leaving)
-            leaving.add_done_callback(self._leaving.discard)
+            self._utterances.leave(_leave(transport, exchange))
 
     async def _exchange(self, transport: Transport, form: AudioFormat, turn: Turn) -> str:
         stream = await self._opened(transport, form)

@@ -1,6 +1,6 @@
 """Whose fault it was: gRPC's status codes, by their names, in the contract's words."""
 
-from typing import Final
+from typing import Any, Final
 
 from mediaproviders.contract import ProviderError
 
@@ -40,6 +40,9 @@ def from_exception(error: Exception) -> ProviderError:
     status = getattr(error, "grpc_status_code", None)
     if status is not None:
         return from_status(status.name, str(getattr(error, "message", error)))
+    if type(error).__name__ == "AioRpcError":
+        call: Any = error
+        return from_status(call.code().name, str(call.details()))
     if type(error).__module__.startswith("google.auth"):
         retryable = bool(getattr(error, "retryable", False))
         return ProviderError(f"no credentials for Google: {error}", code="invalid_api_key", retryable=retryable)

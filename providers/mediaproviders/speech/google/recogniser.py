@@ -69,13 +69,11 @@ class GoogleSpeechToText:
     async def _live(self, form: AudioFormat, turn: Turn) -> str:
         speech, client = await self._client.get()
         finals: list[str] = []
+        # Of the transport, not of the client: whose call cannot be cancelled before it is answered.
+        call = client.transport.streaming_recognize(
+            self._requests(speech, form, turn), timeout=_STREAM_S, metadata=self._access.metadata
+        )
         try:
-            call = await client.streaming_recognize(
-                requests=self._requests(speech, form, turn),
-                timeout=_STREAM_S,
-                retry=None,
-                metadata=self._access.metadata,
-            )
             async for response in call:
                 errors.check(response)
                 if response.error.code:
@@ -83,6 +81,8 @@ class GoogleSpeechToText:
                 finals += [each.alternatives[0].transcript for each in response.results if _says(each)]
         except Exception as error:
             raise errors.from_exception(error) from error
+        finally:
+            call.cancel()
         return _joined(finals)
 
     async def _whole(self, form: AudioFormat, turn: Turn) -> str:

@@ -99,19 +99,16 @@ class GoogleTextToSpeech:
             yield tts.StreamingSynthesizeRequest(streaming_config=config)
             yield tts.StreamingSynthesizeRequest(input=tts.StreamingSynthesisInput(text=text))
 
-        call: Any = None
+        # Of the transport, not of the client: whose call cannot be cancelled before it is answered.
+        call = client.transport.streaming_synthesize(requests(), timeout=_CALL_S, metadata=self._access.metadata)
         try:
-            call = await client.streaming_synthesize(
-                requests=requests(), timeout=_CALL_S, retry=None, metadata=self._access.metadata
-            )
             async for response in call:
                 errors.check(response)
                 yield response.audio_content
         except Exception as error:
             raise errors.from_exception(error) from error
         finally:
-            if call is not None:
-                call.cancel()
+            call.cancel()
 
     async def _whole(self, text: str, form: AudioFormat) -> AsyncGenerator[bytes]:
         tts, client = await self._client.get()

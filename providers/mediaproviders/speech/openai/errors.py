@@ -2,8 +2,9 @@
 
 import ssl
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
+import orjson
 from openai import APIConnectionError, APIError, APIStatusError, APITimeoutError, OpenAIError
 
 from mediaproviders.contract import ProviderError
@@ -48,19 +49,45 @@ def from_exception(error: Exception) -> ProviderError:
     )
 
 
+def from_event(error: Any) -> ProviderError:
+    """An error event, by its `error` object."""
+    said = error if isinstance(error, dict) else {}
+    code = str(said.get("code") or "server_error")
+    retryable = code in ("server_error", "rate_limit_exceeded", "session_expired")
+    return ProviderError(f"{code}: {str(said.get('message'))[:300]}", code=code, retryable=retryable)
+
+
+def from_refusal(status: int, body: bytes | bytearray | None) -> ProviderError:
+    """A refused WebSocket handshake."""
+    try:
+        said = orjson.loads(body or b"")["error"]
+        code, message = said.get("code"), said.get("message")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        code, message = None, None
+    return _refused(status, code if isinstance(code, str) else None, str(message or ""))
+
+
+def from_os(error: OSError) -> ProviderError:
+    """A connection that cannot be opened."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return ProviderError(f"the service's certificate was refused: {error}", code="tls", retryable=False)
+    if isinstance(error, ConnectionResetError | BrokenPipeError):
+        return ProviderError(f"the service broke off: {error}", code="connection_lost", retryable=True)
+    return ProviderError(f"the service cannot be reached: {error}", code="unreachable", retryable=True)
+
+
 def _from_status(error: APIStatusError) -> ProviderError:
-    status, code = error.status_code, error.code
+    # The service's own sentence, without what the SDK or a proxy put around it.
+    said = error.body.get("message") if isinstance(error.body, dict) else None
+    return _refused(error.status_code, error.code, str(said or error.message))
+
+
+def _refused(status: int, code: str | None, message: str) -> ProviderError:
     if code is None or code.isdigit():
         code = _STATUS_CODES.get(status) or ("server_error" if status >= 500 else "bad_request")
     code = _AZURE_CODES.get(code, code)
     retryable = (status in (408, 409, 429) or status >= 500) and code not in _FATAL
-    return ProviderError(f"the service refused with {status}: {_said(error)}", code=code, retryable=retryable)
-
-
-def _said(error: APIStatusError) -> str:
-    """The service's own sentence, without what a proxy put around it, and not pages of it."""
-    said = error.body.get("message") if isinstance(error.body, dict) else None
-    return str(said or error.message)[:300]
+    return ProviderError(f"the service refused with {status}: {message[:300]}", code=code, retryable=retryable)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -51,6 +51,11 @@ def admit(path: str, query: Mapping[str, str], headers: Mapping[str, str], setti
     return Admission(endpoint, lambda _: model)
 
 
+def enter(headers: Mapping[str, str], settings: OpenAISpeechSettings, *, azure: bool) -> None:
+    """Check the credentials of a WebSocket handshake. Raises Refusal."""
+    (_check_azure if azure else _check_key)(headers, settings)
+
+
 def _check_key(headers: Mapping[str, str], settings: OpenAISpeechSettings) -> None:
     scheme, _, key = headers.get("authorization", "").partition(" ")
     if scheme != "Bearer" or not key:
