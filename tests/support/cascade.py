@@ -142,7 +142,7 @@ class ScriptedText:
 class TableEars:
     """Hears what is in `heard`, in order; an exception there is raised. A gate makes it wait."""
 
-    heard: list[str | Exception] = field(default_factory=list)
+    heard: list[str | BaseException] = field(default_factory=list)
     formats: tuple[AudioFormat, ...] = (PCMU,)
     utterances: list["TableUtterance"] = field(default_factory=list)
     may_finish: asyncio.Event = field(default_factory=asyncio.Event)
@@ -182,7 +182,7 @@ class TableUtterance:
         self.state = "finishing"
         await self._ears.may_finish.wait()
         text = self._ears.heard.pop(0)
-        if isinstance(text, Exception):
+        if isinstance(text, BaseException):
             raise text
         self.state = "finished"
         return text
@@ -221,7 +221,7 @@ class TableVoice:
         over = False
         try:
             await self.may_say.wait()
-            if isinstance(fault, Exception):
+            if isinstance(fault, BaseException):
                 raise fault
             size = len(text) * MS_PER_LETTER * form.bytes_per_ms
             if fault != "nothing":
@@ -271,7 +271,7 @@ def brief(**changes: Any) -> Brief:
 @asynccontextmanager
 async def stage(
     answers: Sequence[str] = (),
-    heard: Sequence[str | Exception] = (),
+    heard: Sequence[str | BaseException] = (),
     *,
     of: Brief | None = None,
     ears: TableEars | None = None,

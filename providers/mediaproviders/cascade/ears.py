@@ -198,7 +198,7 @@ async def _recognise(utterance: Utterance, patience_s: float) -> str:
 
 def _outcome(task: asyncio.Task[str]) -> str | ProviderError:
     if task.cancelled():
-        return ""
+        return ProviderError("the recogniser gave up", code="internal", retryable=True)
     error = task.exception()
     match error:
         case None:

@@ -40,6 +40,8 @@ class Rendering:
                 break
             self._changed.clear()
             await self._changed.wait()
+        if self._task.cancelled():
+            raise ProviderError("the voice gave up", code="internal", retryable=True)
         error = self._task.exception()
         if isinstance(error, ProviderError):
             raise error

@@ -7,6 +7,7 @@ from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
+import httpx2
 import openai
 from openai import AsyncOpenAI, DefaultAsyncHttpxClient, Omit
 
@@ -34,6 +35,9 @@ TRAITS: Final = Traits(
 
 _NOT_OPENAI: Final[Mapping[str, str | Omit]] = {"OpenAI-Organization": Omit(), "OpenAI-Project": Omit()}
 """What the environment says of an organisation at OpenAI is none of another service's business."""
+
+_CONNECTIONS: Final = httpx2.Limits(max_connections=1000, max_keepalive_connections=100, keepalive_expiry=60.0)
+"""A connection outlives the caller's turn, so that an answer need not wait for a handshake."""
 
 
 class OpenAIChat:
@@ -72,6 +76,7 @@ class OpenAIChat:
                 default_headers=_headers(base_url, extra_headers),  # type: ignore[arg-type]
                 http_client=DefaultAsyncHttpxClient(
                     verify=tls if tls is not None else _needs_trust(base_url),
+                    limits=_CONNECTIONS,
                     # No proxy stands between us and this machine.
                     trust_env=not _is_loopback(base_url or ""),
                 ),

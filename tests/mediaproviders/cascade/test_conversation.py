@@ -461,8 +461,9 @@ async def test_a_turn_that_is_not_recognised_is_asked_for_again() -> None:
         assert talk.text.of("text") == [("Hello?",)] and talk.error is None
 
 
-async def test_two_turns_in_a_row_end_the_session() -> None:
-    async with stage(["Pardon?"], [FAILED, ValueError("odd")]) as talk:
+@pytest.mark.parametrize("second", [ValueError("odd"), asyncio.CancelledError()])
+async def test_two_turns_in_a_row_end_the_session(second: BaseException) -> None:
+    async with stage(["Pardon?"], [FAILED, second]) as talk:
         await talk.hears(turn() + silence(2000) + turn())
         assert talk.error is not None and (talk.error.code, talk.error.retryable) == ("internal", True)
 
@@ -514,7 +515,7 @@ async def test_a_sentence_that_breaks_off_is_not_repeated_and_the_answer_goes_on
         assert only(events, ResponseDone).status == "completed" and len(of(events, Fault)) == 1
 
 
-@pytest.mark.parametrize("fault", [FAILED, "nothing", ValueError("odd"), (FAILED,)])
+@pytest.mark.parametrize("fault", [FAILED, "nothing", ValueError("odd"), asyncio.CancelledError(), (FAILED,)])
 async def test_two_failures_in_a_row_end_the_session(fault: Any) -> None:
     async with stage() as talk:
         talk.voice.faults.extend([fault] * 4)
