@@ -1,6 +1,7 @@
 # The whole workflow. Needs Python >= 3.12 and make; everything else is set up here.
 #   make demo    a real phone call with an agent: no key, no account    make demo KEEP=1   ... and stay up for a softphone
 #   make test    set up, lint and run every test                         make bench         capacity and latency, against a bare floor
+#   make matrix  every model in every way it may be used, over real sockets
 #   make serve   run the server from mediaserver.toml                    make lint / format / clean
 
 VENV   ?= .venv
@@ -12,7 +13,7 @@ EXTRAS := dev,local,picture,google-speech
 ARGS   ?=
 export HF_HUB_OFFLINE := 1
 
-.PHONY: setup demo test lint format bench serve clean
+.PHONY: setup demo test lint format bench matrix serve clean
 
 setup: $(STAMP)
 
@@ -44,6 +45,9 @@ format: setup
 
 bench: setup
 	@"$(BIN)/python" -m bench $(ARGS)
+
+matrix: setup
+	@"$(BIN)/python" -m matrix $(ARGS)
 
 serve: setup
 	@"$(BIN)/python" -m mediaserver serve $(ARGS)

@@ -11,7 +11,7 @@ import uvloop
 from rich.console import Console
 
 from matrix import table
-from matrix.cells import CELLS, MODEL_NAMES, Cell, refusal
+from matrix.cells import CELLS, MODEL_NAMES, MODES, Cell, refusal
 from matrix.chat import chat
 from matrix.phone import Outcome, call
 from matrix.world import World, world
@@ -51,13 +51,15 @@ async def _all(cells: Sequence[Cell], folder: Path, console: Console) -> dict[Ce
     for cell in cells:
         if not cell.works:
             outcomes[cell] = {"refused": None if refusal(cell) is not None else "it was not refused"}
-    async with world(folder) as running:
-        # One wave after the other: a model's sessions are told apart by their order.
-        for mode in ("on", "off", "chat"):
-            wave = [cell for cell in cells if cell.mode == mode and cell.works]
-            turn = asyncio.Semaphore(AT_ONCE)
-            shown = await asyncio.gather(*(_show(cell, running, turn, console) for cell in wave))
-            outcomes |= zip(wave, shown, strict=True)
+    # One wave after the other: a model's sessions are told apart by their order.
+    waves = {mode: [cell for cell in cells if cell.mode == mode and cell.works] for mode in MODES}
+    for modes in (("on", "off"), ("chat",)):
+        if any(waves[mode] for mode in modes):
+            async with world(folder, calls="chat" not in modes) as running:
+                for mode in modes:
+                    turn = asyncio.Semaphore(AT_ONCE)
+                    shown = await asyncio.gather(*(_show(cell, running, turn, console) for cell in waves[mode]))
+                    outcomes |= zip(waves[mode], shown, strict=True)
     return outcomes
 
 

@@ -20,6 +20,8 @@ from mediaserver.load.server_process import ServerProcess, serving
 SERVICES: Final = ("openai", "azure", "xai", "gemini", "nova", "speech")
 EMULATOR: Final[Mapping[str, str]] = {"google": "gemini", "amazon": "nova"}
 """Where an emulator is not called as the provider is."""
+GREETING_IS_A_TURN: Final = frozenset({"nova"})
+"""They are asked to speak first by a turn of the user's, typed or spoken."""
 ANSWER_MS: Final = 2400
 TOOL_TURN, GOODBYE_TURN = 2, 5
 """The caller's turns: a question, one that needs a tool, one whose answer is interrupted by the fourth, a goodbye."""
@@ -66,10 +68,11 @@ class World:
 
 
 @asynccontextmanager
-async def world(folder: Path) -> AsyncIterator[World]:
-    """Emulators, agents and a server that knows them."""
+async def world(folder: Path, *, calls: bool) -> AsyncIterator[World]:
+    """Emulators, agents and a server that knows them. `calls`: for calls, whose greeting is a turn to some models."""
     async with AsyncExitStack() as stack:
-        emulators = {name: await stack.enter_async_context(_emulator(name, folder)) for name in SERVICES}
+        asked = {name: _emulator(name, folder, int(calls and name in GREETING_IS_A_TURN)) for name in SERVICES}
+        emulators = {name: await stack.enter_async_context(emulator) for name, emulator in asked.items()}
         tables: dict[str, Any] = {}
         for name, emulator in emulators.items():
             tables |= access(name, emulator)
@@ -83,11 +86,14 @@ async def world(folder: Path) -> AsyncIterator[World]:
         yield World(server, str(line.fields["sip_udp"]), emulators, ready, provision)
 
 
-def _emulator(name: str, folder: Path) -> Emulator:
+def _emulator(name: str, folder: Path, turns_before: int) -> Emulator:
     asked = Rehearsal(answer_ms=ANSWER_MS, certificates=folder / "certificates", rate=4.0)
     if name == "speech":
         return build(name, asked)
-    script = {TOOL_TURN: ("opening_hours", '{"day": "Monday"}'), GOODBYE_TURN: ("end_call", "{}")}
+    script = {
+        turns_before + TOOL_TURN: ("opening_hours", '{"day": "Monday"}'),
+        turns_before + GOODBYE_TURN: ("end_call", "{}"),
+    }
     return build(name, asked, tool_on_turn=script, answer_texts=(SAID,))
 
 
