@@ -45,8 +45,10 @@ class Transport(AWSCRTHTTPClient):
         """Close the connection; a request whose body is still being written is given up."""
         if self._writer is not None:
             self._writer.cancel()
-            await asyncio.wait((self._writer,))
         await super().close()
+        if self._writer is not None:
+            # It wants to say that the body ends, which a service that does not read never takes.
+            await asyncio.wait((self._writer,))
 
     async def calm_down(self) -> None:
         """Wait a moment for connections that are being made for nobody."""

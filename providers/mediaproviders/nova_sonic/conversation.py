@@ -87,10 +87,12 @@ class NovaConversation:
         except (TimeoutError, ProviderError):
             pass
         finally:
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            sender, reader = self._tasks
+            sender.cancel()
+            # The transport cannot take it that nobody waits for its next bytes: it is closed first, which ends reading.
             await link.close()
+            await asyncio.wait((sender, reader), timeout=CLOSE_S)
+            reader.cancel()
 
     async def _take_leave(self, link: Link) -> None:
         sender, reader = self._tasks

@@ -12,6 +12,7 @@ from mediaproviders.contract import ProviderError
 
 SURVIVED: Final = "Tool Response parsing error"
 """A refusal after which the stream goes on."""
+EXPIRED: Final = "ExpiredTokenException"
 _TRANSIENT: Final = ("RST_STREAM closed stream", "System instability detected")
 _KINDS: Final = {
     "AccessDeniedException": ("forbidden", False),
@@ -41,7 +42,11 @@ def from_exception(error: BaseException, *, opening: bool) -> ProviderError:
     if isinstance(error, TimeoutError):
         return ProviderError("the provider did not answer in time", code="timeout", retryable=True)
     if isinstance(error, UnmodeledEventError):
-        return ProviderError(f"the provider ended the stream: {error.code}: {error.message}"[:300], **_of(error.code))
+        message = f"the provider ended the stream: {error.code}: {error.message}"[:300]
+        if error.code == EXPIRED and not opening:
+            # The next session begins with credentials that are asked for anew.
+            return ProviderError(message, code="session_expired", retryable=True)
+        return ProviderError(message, **_of(error.code))
     if isinstance(error, EventError):
         return ProviderError(f"bytes that are no event: {error}", code="protocol", retryable=True)
     if isinstance(error, CallError):

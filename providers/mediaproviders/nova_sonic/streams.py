@@ -122,7 +122,7 @@ class Receiver:
             await self._general(framed).receive()
         except KeyError as unknown:
             # The SDK has no words for exceptions that are not in its model.
-            raise UnmodeledEventError(str(unknown), "an exception the SDK does not know") from unknown
+            raise UnmodeledEventError(str(unknown.args[0]), "an exception the SDK does not know") from unknown
 
     def _cut(self) -> bytes | None:
         """The first frame that is complete, its checksums verified."""

@@ -519,6 +519,46 @@ async def test_the_limit_of_a_stream(session_end):
             assert (failure.code, failure.retryable) == ("session_expired", True)
 
 
+async def test_credentials_that_expire_under_way():
+    until = time.time() + 0.4
+    emulator = NovaEmulator(settings(keys=lambda key: Secret(f"secret-{key}", expires_at=until)))
+    async with emulator, provider(emulator).connect(brief()) as conversation:
+
+        async def speak():
+            while True:
+                conversation.send_audio(SILENCE)
+                await asyncio.sleep(0.02)
+
+        speaking = asyncio.create_task(speak())
+        _, failure = await failing(conversation)
+        speaking.cancel()
+        assert (failure.code, failure.retryable) == ("session_expired", True)
+
+
+async def test_a_service_that_never_reads_again(monkeypatch):
+    monkeypatch.setattr("mediaproviders.nova_sonic.conversation.STALL_S", 0.3)
+    emulator = NovaEmulator(settings(faults=(Fault("stop_reading", at_s=0.0, seconds=60.0),)))
+    async with emulator, provider(emulator).connect(brief()) as conversation:
+
+        async def speak():
+            while True:
+                conversation.send_audio(NOISE * 20)
+                await asyncio.sleep(0.005)
+
+        speaking = asyncio.create_task(speak())
+        _, failure = await failing(conversation)
+        speaking.cancel()
+        assert (failure.code, failure.retryable) == ("stalled", True)
+
+
+async def test_a_tools_result_that_is_refused_is_survived():
+    message = "Tool Response parsing error: try again"
+    odd = Fault("exception", on_turn=1, after_ms=160, code="validationException", message=message)
+    async with NovaEmulator(settings(faults=(odd,))) as emulator, provider(emulator).connect(brief()) as conversation:
+        say(conversation)
+        assert (await until(conversation, Survived))[-1].code == "tool_result"
+
+
 async def test_a_stream_without_audio():
     async with NovaEmulator(settings(audio_timeout_s=0.2)) as emulator, provider(emulator).connect(brief()) as silent:
         _, failure = await failing(silent)

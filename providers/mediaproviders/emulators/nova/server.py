@@ -79,7 +79,9 @@ class Peer:
         self._session.lost(time.monotonic())
 
     def _refused(self, refusal: Refusal, now: float) -> None:
-        if self._answered:
+        if self._answered and refusal.status == 403:
+            self._session.deny(refusal.kind, refusal.message, now)
+        elif self._answered:
             self._session.refuse("validationException", refusal.message, now)
         elif not self._session.closed:
             self._session.timeline.note("refused", now, code=refusal.kind, message=refusal.message)

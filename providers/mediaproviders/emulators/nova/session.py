@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from mediaproviders.emulators.agenda import Agenda
-from mediaproviders.emulators.aws import ClientEvent
+from mediaproviders.emulators.aws import ClientEvent, encode_error
 from mediaproviders.emulators.nova import shapes
 from mediaproviders.emulators.nova.blocks import Bill, Blocks
 from mediaproviders.emulators.nova.grammar import Content, Grammar
@@ -97,6 +97,13 @@ class Session:
             return
         self.timeline.note("refused", now, code=kind, message=message)
         self._outbox.fail(kind, message)
+
+    def deny(self, kind: str, message: str, now: float) -> None:
+        """End the stream with an error that is not in the service's model, as for a signature that is wrong."""
+        if not self._outbox.closed:
+            self.timeline.note("refused", now, code=kind, message=message)
+            self._outbox.put(encode_error(kind, message))
+            self._outbox.put(Finish())
 
     def request_ended(self, now: float) -> None:
         """The client will send nothing more."""
