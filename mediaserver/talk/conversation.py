@@ -158,7 +158,7 @@ class Talk:
         dropped_ms = self._session.dropped_ms if self._session is not None else self._uplink_dropped_ms
         cost = self.budget.cost(self._clock())
         billed = {} if cost is None else {"cost_usd": round(cost, 6)}
-        return {**self._minutes.usage, **billed, "uplink_dropped_ms": dropped_ms}
+        return {**self._minutes.usage, **self._minutes.sessions, **billed, "uplink_dropped_ms": dropped_ms}
 
     def watch(self, now: float) -> None:
         """Once a second: an answer that is due and does not come, or a voice not heeded, means the model is lost."""
@@ -207,8 +207,9 @@ class Talk:
                 self._turn_committed(now)
             case ToolCall(call=call, name=name, arguments=arguments):
                 self._tool_call(call, name, arguments)
-            case Reconnected(reason=reason):
-                self._reconnected(reason, now)
+            case Reconnected():
+                self._reconnected(now)
+                self._minutes.take(event)
             case Usage():
                 self.budget.used(event)
                 self._minutes.take(event)
@@ -233,13 +234,12 @@ class Talk:
             if self._playout is not None:
                 self._playout.finish(item)
 
-    def _reconnected(self, reason: str, now: float) -> None:
+    def _reconnected(self, now: float) -> None:
         self._ending.idle.set()
         self._due.caller(speaks=False)
         if self._due.waiting:
             self._due.expect(now)
         self._finish(*self._unfinished)
-        self._log.warning("provider.reconnected", reason=reason)
 
     def _response_done(self, status: str, reason: str | None, now: float) -> None:
         self._ending.idle.set()

@@ -1,8 +1,17 @@
-"""The minutes of a conversation, in the log: who said what, and what it cost."""
+"""The minutes of a conversation, in the log: who said what, by which sessions, and what it cost."""
 
 from structlog.typing import FilteringBoundLogger
 
-from mediaproviders.contract import AgentTranscript, CallerTranscript, Event, Fault, Usage
+from mediaproviders.contract import (
+    AgentTranscript,
+    CallerTranscript,
+    Event,
+    Fault,
+    Reconnected,
+    RolledOver,
+    TookOver,
+    Usage,
+)
 from mediaserver.talk.spoken import Record, Spoken
 
 
@@ -14,6 +23,8 @@ class Minutes:
         self._record = Record()
         self.usage = {"input_tokens": 0, "output_tokens": 0}
         """Tokens so far."""
+        self.sessions = {"rollovers": 0, "reconnects": 0, "failovers": 0}
+        """Sessions replaced ahead of their end or after a loss, and how often by another model."""
 
     def take(self, event: Event) -> None:
         """Note an event that is only for the record; any other is left alone."""
@@ -28,6 +39,15 @@ class Minutes:
                 self.usage["output_tokens"] += event.output_tokens
             case Fault(code=code, message=message):
                 self._log.warning("provider.fault", code=code, message=message)
+            case Reconnected(reason=reason):
+                self.sessions["reconnects"] += 1
+                self._log.warning("provider.reconnected", reason=reason)
+            case RolledOver():
+                self.sessions["rollovers"] += 1
+                self._log.info("provider.rolled_over")
+            case TookOver(model=model, instead_of=before):
+                self.sessions["failovers"] += 1
+                self._log.warning("provider.took_over", model=model, instead_of=before)
             case _:
                 pass
 

@@ -240,6 +240,21 @@ class Reconnected:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class RolledOver:
+    """The session was replaced by the next, ahead of its end; nothing is void. It is for the log and the counters."""
+
+
+@dataclass(frozen=True, slots=True)
+class TookOver:
+    """Another model speaks for the agent from here on. What became of its items is told apart, as by `Reconnected`."""
+
+    model: str
+    """Its name."""
+    instead_of: str
+    """The name of the model before."""
+
+
 type Event = (
     Audio
     | AudioDone
@@ -255,6 +270,8 @@ type Event = (
     | Usage
     | Fault
     | Reconnected
+    | RolledOver
+    | TookOver
 )
 
 

@@ -24,8 +24,10 @@ from mediaproviders.contract import (
     Reconnected,
     ResponseDone,
     ResponseStarted,
+    RolledOver,
     SpeechStarted,
     SpeechStopped,
+    TookOver,
     ToolCall,
     TurnCommitted,
     Usage,
@@ -759,7 +761,9 @@ def test_what_is_said_is_written_down(lines: Lines) -> None:
             await scene.model(Usage(10, 20), Usage(1, 2), Fault("odd", "something odd"))
             await scene.passes(0.5)
             scene.session.dropped_ms = 40.0
-            assert scene.talk.counters() == {"input_tokens": 11, "output_tokens": 22, "uplink_dropped_ms": 40.0}
+            counters = scene.talk.counters()
+            assert (counters["input_tokens"], counters["output_tokens"]) == (11, 22)
+            assert counters["uplink_dropped_ms"] == 40.0
 
     tell(story())
     assert [(line["speaker"], line["text"]) for line in named(lines, "transcript")] == [
@@ -767,6 +771,36 @@ def test_what_is_said_is_written_down(lines: Lines) -> None:
         ("agent", "Hi"),
     ]
     assert [line["code"] for line in named(lines, "provider.fault")] == ["odd"]
+
+
+def test_what_becomes_of_sessions_is_written_down_and_counted(lines: Lines) -> None:
+    async def story() -> None:
+        async with stage() as scene:
+            await scene.model(TookOver("second", "first"), *answer(100), RolledOver(), RolledOver())
+            await scene.model(Reconnected("closed_1006"), TookOver("third", "second"))
+            counters = scene.talk.counters()
+            assert (counters["rollovers"], counters["reconnects"], counters["failovers"]) == (2, 1, 2)
+
+    tell(story())
+    assert [line for line in lines if str(line["event"]).startswith("provider.")] == [
+        {
+            "event": "provider.took_over",
+            "log_level": "warning",
+            "call": "call-1",
+            "model": "second",
+            "instead_of": "first",
+        },
+        {"event": "provider.rolled_over", "log_level": "info", "call": "call-1"},
+        {"event": "provider.rolled_over", "log_level": "info", "call": "call-1"},
+        {"event": "provider.reconnected", "log_level": "warning", "call": "call-1", "reason": "closed_1006"},
+        {
+            "event": "provider.took_over",
+            "log_level": "warning",
+            "call": "call-1",
+            "model": "third",
+            "instead_of": "second",
+        },
+    ]
 
 
 # --- limits and empty answers ----------------------------------------------------------------------------------------

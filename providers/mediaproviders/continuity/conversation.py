@@ -13,7 +13,7 @@ from mediaproviders.continuity.line import Line
 from mediaproviders.continuity.outlet import Outlet
 from mediaproviders.continuity.record import Record
 from mediaproviders.continuity.settings import Candidate, ContinuitySettings
-from mediaproviders.contract import Brief, Conversation, Event, Fault, ProviderError, Reconnected, Told
+from mediaproviders.contract import Brief, Conversation, Event, Fault, ProviderError, Told
 
 
 class ContinuousConversation:
@@ -172,8 +172,8 @@ class ContinuousConversation:
         """What to wait for before sessions are read further, if anything."""
         return self._outlet.room() if self._outlet.crowded else None
 
-    def adopt(self, line: Line, reason: str | None) -> None:
-        """Go on with this session."""
+    def adopt(self, line: Line, news: Sequence[Event]) -> None:
+        """Go on with this session, and tell the news."""
         if self._line is not None:
             self.lost()
         session = line.conversation
@@ -182,10 +182,10 @@ class ContinuousConversation:
             provider_decides=line.brief.interruption == "provider",
             hears_speech_start=line.traits.hears_speech_start,
         )
-        if news := start.told[len(line.brief.history) :]:
-            session.remember(news)
-        if reason is not None:
-            self._outlet.put(Reconnected(reason))
+        if untold := start.told[len(line.brief.history) :]:
+            session.remember(untold)
+        for each in news:
+            self._outlet.put(each)
         self._line, self._session, self._feed = line, session, line.feed
         if start.due is not None:
             self._ask(start.due)

@@ -12,7 +12,7 @@ from mediaproviders.continuity.attempts import Attempts
 from mediaproviders.continuity.line import Line
 from mediaproviders.continuity.schedule import Floor, Window, window
 from mediaproviders.continuity.settings import Candidate, ContinuitySettings
-from mediaproviders.contract import Brief, Event, ProviderError, Told
+from mediaproviders.contract import Brief, Event, ProviderError, Reconnected, RolledOver, Told, TookOver
 
 _ASK_S: Final = 2.0
 """How often a session is asked whether its provider has announced its end."""
@@ -33,8 +33,8 @@ class Stage(Protocol):
     def crowded(self) -> Awaitable[None] | None:
         """What to wait for before sessions are read further, if anything."""
 
-    def adopt(self, line: Line, reason: str | None) -> None:
-        """Go on with this session; `reason` if that is to be told."""
+    def adopt(self, line: Line, news: Sequence[Event]) -> None:
+        """Go on with this session, and tell the news."""
 
     def lost(self, *, in_vain: bool = False) -> None:
         """There is no session until another is adopted; `in_vain`: what it owed is overdue."""
@@ -96,9 +96,7 @@ class Keeper:
             except ProviderError as refused:
                 error = refused
                 continue
-            if index:
-                self.failovers += 1
-            self._adopt(line, None)
+            self._adopt(line, self._taken_over(line, 0))
             return
         assert error is not None
         raise error
@@ -208,11 +206,7 @@ class Keeper:
     def _exchange(self, old: Line, new: Line) -> None:
         self._ahead = None
         self.rollovers += 1
-        reason = None
-        if new.index != old.index:
-            self.failovers += 1
-            reason = f"{old.name} could not go on, {new.name} took over"
-        self._adopt(new, reason)
+        self._adopt(new, [RolledOver(), *self._taken_over(new, old.index)])
         lingers_s = self._stage.lingers_s()
         if lingers_s > 0:
             asyncio.get_running_loop().call_later(lingers_s, old.leave)
@@ -263,11 +257,17 @@ class Keeper:
         if line.index == lost.index:
             self.reconnects += 1
         else:
-            self.failovers += 1
             reason = f"{lost.name} was lost ({error.code}), {line.name} took over"
-        self._adopt(line, reason)
+        self._adopt(line, [Reconnected(reason), *self._taken_over(line, lost.index)])
 
-    # --- both ---
+    # --- all of them ---
+
+    def _taken_over(self, line: Line, before: int) -> list[Event]:
+        """What is to be told of it that another candidate than the one `before` goes on, if it is another."""
+        if line.index == before:
+            return []
+        self.failovers += 1
+        return [TookOver(line.name, self._candidates[before].name)]
 
     async def _open(self, index: int, patience_s: float) -> Line:
         """A new session by the candidate, told what was said so far. Raises ProviderError."""
@@ -290,12 +290,12 @@ class Keeper:
         await line.open(patience_s)
         return line
 
-    def _adopt(self, line: Line, reason: str | None) -> None:
+    def _adopt(self, line: Line, news: Sequence[Event]) -> None:
         line.number, self._adopted = self._adopted, self._adopted + 1
         self.current = line
         self.name = line.name
         self._adopted_at = self._clock()
-        self._stage.adopt(line, reason)
+        self._stage.adopt(line, news)
         self._do(self._renew(line))
 
     def _do(self, work: Coroutine[Any, Any, None]) -> None:

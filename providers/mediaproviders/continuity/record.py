@@ -20,10 +20,12 @@ from mediaproviders.contract import (
     Reconnected,
     ResponseDone,
     ResponseStarted,
+    RolledOver,
     Said,
     SpeechStarted,
     SpeechStopped,
     Told,
+    TookOver,
     ToolCall,
     TurnCommitted,
     Usage,
@@ -286,7 +288,7 @@ class Record:
             self._spoke = True
             self._emit(called)
 
-    def _on_other(self, event: Usage | Fault | Reconnected, now: float) -> None:
+    def _on_other(self, event: Event, now: float) -> None:
         self._emit(event)
 
 
@@ -305,4 +307,6 @@ _HANDLERS: Final[dict[type[Any], Callable[[Record, Any, float], None]]] = {
     Usage: Record._on_other,
     Fault: Record._on_other,
     Reconnected: Record._on_other,
+    RolledOver: Record._on_other,
+    TookOver: Record._on_other,
 }

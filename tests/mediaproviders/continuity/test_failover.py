@@ -23,8 +23,10 @@ from mediaproviders.contract import (
     ProviderError,
     ResponseDone,
     ResponseStarted,
+    RolledOver,
     Said,
     SpeechStarted,
+    TookOver,
     TurnCommitted,
 )
 from support.virtual_time import settle, tell
@@ -50,6 +52,7 @@ def test_at_the_start_of_the_call(world, refused):
             assert w.conversation.failovers == 1
             assert w.of(Fault) == [Fault("rate_limit_exceeded", "model-0 could not be opened: rate_limit_exceeded")]
             assert w.reasons == []
+            assert w.of(TookOver) == [TookOver("model-1", "model-0")]
             assert second.sessions[0].brief.model == "id-1"
 
     tell(story())
@@ -113,6 +116,7 @@ def test_in_the_middle_of_the_call(world, refused, how):
             first.sessions[0].lose("closed_1008", retryable=how == "exhausted")
             await asyncio.sleep(3)
             assert w.reasons == ["model-0 was lost (closed_1008), model-1 took over"]
+            assert w.of(TookOver) == [TookOver("model-1", "model-0")]
             assert len(first.asked_at) == (1 if how == "final" else 4)
             assert remembers(second.sessions[0]) == [(Said("caller", "Why?"),)]
             assert asked(second.sessions[0]) == [("create",)]
@@ -154,7 +158,8 @@ def test_renewal_by_another_model(world, refused):
         async with world(first, second) as w:
             first.sessions[0].say("Hello.")
             await asyncio.sleep(80)
-            assert w.reasons == ["model-0 could not go on, model-1 took over"]
+            assert w.reasons == []
+            assert w.events[-2:] == [RolledOver(), TookOver("model-1", "model-0")]
             assert (w.conversation.rollovers, w.conversation.failovers) == (1, 1)
             assert remembers(second.sessions[0]) == [(Said("agent", "Hello."),)]
             assert w.error is None

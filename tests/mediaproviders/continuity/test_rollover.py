@@ -16,6 +16,7 @@ from mediaproviders.contract import (
     Reconnected,
     ResponseDone,
     ResponseStarted,
+    RolledOver,
     Said,
     SpeechStarted,
     SpeechStopped,
@@ -49,6 +50,7 @@ def test_five_roll_overs_leave_no_trace(world):
             assert w.conversation.rollovers >= 5
             assert w.conversation.reconnects == 0
             assert w.reasons == []
+            assert len(w.of(RolledOver)) == w.conversation.rollovers
             told = remembers(w.session)[0]
             expected = [pair for n in range(6) for pair in (f"Question {n}?", f"Answer {n}.")]
             assert [each.text for each in told] == expected
