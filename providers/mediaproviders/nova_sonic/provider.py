@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
+from os import PathLike, fspath
 from typing import Final, Literal
 
 from awscrt.exceptions import AwsCrtError
@@ -76,14 +77,14 @@ class NovaSonic:
         queue_ms: int = 2000,
         open_timeout_s: float = 10.0,
         connection_s: float = CONNECTION_S,
-        ca_file: str | None = None,
+        ca_file: str | PathLike[str] | None = None,
     ) -> None:
         self._region, self._endpoint_url = region, endpoint_url
         self._credentials = Credentials(access_key_id, secret_access_key, session_token, profile)
         self._generation, self._cue = generation, cue
         self._limits = Limits(uplink_ms, queue_ms, connection_s)
         self._open_timeout_s = open_timeout_s
-        self._ca_file = ca_file
+        self._ca_file = None if ca_file is None else fspath(ca_file)
         self._transport: Transport | None = None
         traits = traits_of(generation, uplink_ms=uplink_ms, can_greet=cue is not None)
         self._traits = replace(traits, max_connection_s=connection_s)
