@@ -15,7 +15,7 @@ from mediaproviders.contract import PCM16_16K, SpeechStarted, SpeechStopped, Tur
 from mediaproviders.gemini_live.commands import ACTIVITY_END, ACTIVITY_START
 from mediaproviders.hearing import Listener, Pace
 
-MOST_HELD_MS: Final = 30_000
+MOST_HELD_MS: Final = 20_000
 
 
 class Uplink(Protocol):
