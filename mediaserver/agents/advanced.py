@@ -39,7 +39,7 @@ def known_keys() -> tuple[str, ...]:
 
 def check_advanced(definition: AgentDefinition, models: Sequence[Model], streaming: bool, found: Findings) -> None:
     """Every object belongs to the agent's model or to one that may take over, and is well formed."""
-    expected = list(dict.fromkeys(model.advanced for model in models if model.advanced is not None))
+    expected = list(dict.fromkeys(key for model in models for key in _keys(definition, model)))
     for key, value in definition.advanced_configuration.items():
         where = f"advanced_configuration.{key}"
         if key not in known_keys():
@@ -51,7 +51,7 @@ def check_advanced(definition: AgentDefinition, models: Sequence[Model], streami
             found.fault(where, f"belongs to models of another provider than {models[0].name}; {remedy}")
             continue
         told = faults(where, section(key), value)
-        for fault in told or _of_generations(key, value, models):
+        for fault in told or _of_generations(key, value, models) or _of_dialects(key, definition, models):
             path, _, rest = fault.partition(" ")
             found.fault(path, rest)
         if key == SILERO and not listens(definition, models[0], streaming):
@@ -67,6 +67,34 @@ def _of_generations(key: str, value: object, models: Sequence[Model]) -> list[st
     return [f"advanced_configuration.{each}" for number in generations for each in wanted.faults_of(number)]
 
 
+def _of_dialects(key: str, definition: AgentDefinition, models: Sequence[Model]) -> list[str]:
+    """What the service that is wanted does not take, though others of its protocol do."""
+    if key not in ("openai_realtime", "xai_realtime"):
+        return []
+    from mediaproviders.openai_realtime import configuration, dialects  # it loads the SDK: only for who needs it
+
+    preview = definition.access is not None and definition.access.api_version is not None
+    spoken = {
+        "openai": dialects.OPENAI,
+        "azure": dialects.AZURE_PREVIEW if preview else dialects.AZURE,
+        "xai": dialects.XAI,
+    }
+    own = {key: definition.advanced_configuration[key]}
+    wanted = dict.fromkeys(model.provider for model in models if key in _keys(definition, model))
+    if key == "openai_realtime" and len(wanted) > 1:
+        wanted.pop("xai", None)  # it is meant for the others; xAI's own may be given beside it
+    told = [fault for provider in wanted for fault in configuration.validate(own, spoken[provider])]
+    return [f"advanced_configuration.{fault}" for fault in dict.fromkeys(told)]
+
+
+def _keys(definition: AgentDefinition, model: Model) -> tuple[str, ...]:
+    """The keys a model's settings stand under. xAI's protocol is OpenAI's, and so may be what is said of it."""
+    if model.advanced is None:
+        return ()
+    as_openai = model.provider == "xai" and model.advanced not in definition.advanced_configuration
+    return (model.advanced, "openai_realtime") if as_openai else (model.advanced,)
+
+
 def listens(definition: AgentDefinition, model: Model, streaming: bool) -> bool:
     """Whether the server's own detector finds the caller's turns."""
     gemini = definition.advanced_configuration.get("gemini_audio")
@@ -76,7 +104,7 @@ def listens(definition: AgentDefinition, model: Model, streaming: bool) -> bool:
 
 def for_model(definition: AgentDefinition, model: Model) -> dict[str, Any]:
     """What of it a session of `model` is to be given."""
-    wanted = {model.advanced, SILERO}
+    wanted = {*_keys(definition, model), SILERO}
     return {key: value for key, value in definition.advanced_configuration.items() if key in wanted}
 
 

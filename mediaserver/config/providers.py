@@ -38,6 +38,8 @@ class AzureSettings(Section):
     """Ask Microsoft Entra for a token instead of using a key (managed identity, workload identity, az login, …)."""
     api_version: OrNone[str] = None
     """Empty: the GA interface; a preview version for deployments that speak nothing else."""
+    transcription: OrNone[str] = None
+    """Name of the deployment that transcribes the caller; empty: that of the usual model."""
     uplink_ms: UplinkMs = 20
 
 

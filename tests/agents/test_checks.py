@@ -302,11 +302,24 @@ def test_every_provider_has_its_object():
 
 
 def test_an_object_of_another_provider_names_the_right_one():
-    told = fault(**advanced("grok-voice", openai_realtime={"voice": "coral"}))
-    assert told.startswith("advanced_configuration.openai_realtime: belongs to models of another provider")
-    assert told.endswith("write xai_realtime")
+    told = fault(**advanced("gpt-realtime-2.1", xai_realtime={"voice": "eve"}))
+    assert told.startswith("advanced_configuration.xai_realtime: belongs to models of another provider")
+    assert told.endswith("write openai_realtime")
     assert fault(**advanced("gemini-2.5-flash-native-audio", nova_sonic={})).endswith("write gemini_audio")
     assert fault(model="chat/x", advanced_configuration={"nova_sonic": {}}, **SPEECH).endswith("remove it")
+
+
+def test_what_is_said_in_openais_words_of_xais_model():
+    assert not faults(**advanced("grok-voice", openai_realtime={"voice": "eve"}))
+    assert "noise_reduction" in fault(**advanced("grok-voice", openai_realtime={"noise_reduction": "near_field"}))
+    both = {"openai_realtime": {"noise_reduction": "near_field"}, "xai_realtime": {"voice": "eve"}}
+    assert not faults(fallback=["grok-voice"], **advanced("gpt-realtime-2.1", **both))
+
+
+def test_what_a_service_of_the_same_protocol_does_not_take():
+    semantic = {"turn_detection": {"type": "semantic_vad"}}
+    assert not faults(**advanced("gpt-realtime-2.1", openai_realtime=semantic))
+    assert "semantic_vad" in fault(**advanced("azure/gpt-realtime", openai_realtime=semantic))
 
 
 def test_what_the_generation_does_not_have():
