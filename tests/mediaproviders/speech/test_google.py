@@ -66,13 +66,18 @@ async def recognise(service, form=PCMU, audio=None):
     audio = caller(form) if audio is None else audio
     for start in range(0, len(audio), 333):
         utterance.push(audio[start : start + 333])
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         return await utterance.finish()
 
 
 async def say(service, text=TEXT, form=PCMU):
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         return [piece async for piece in service.speak(text, form)]
+
+
+def patience(fault):
+    """Seconds to wait: few where waiting is the point, else more than a busy machine takes."""
+    return 1.0 if fault.kind == "stall" and not fault.after_ms else 10.0
 
 
 async def fault_of(doing):
@@ -119,7 +124,7 @@ async def test_silence_and_next_to_nothing_have_no_words():
 
 @pytest.mark.parametrize("turns", range(6))
 async def test_discarding_stops_the_stream(watch, turns):
-    async with emulator(record=watch.record) as running, recogniser(running) as service:
+    async with emulator(record=watch.record, transcript_ms=60_000) as running, recogniser(running) as service:
         utterance = service.begin(PCMU)
         utterance.push(caller(PCMU))
         await watch.seen("session")
@@ -128,7 +133,7 @@ async def test_discarding_stops_the_stream(watch, turns):
             await asyncio.sleep(0)
         await utterance.discard()
         await watch.seen("closed")
-        assert not running.sessions[0].of("committed")
+        assert not running.sessions[0].of("response_done")
 
 
 async def test_closing_the_service_stops_the_turns(watch):
@@ -157,7 +162,7 @@ async def test_closing_the_service_stops_the_turns(watch):
     ],
 )
 async def test_misfortunes_of_a_recognition(fault, expected):
-    async with emulator(fault) as running, recogniser(running, timeout_s=1.0) as service:
+    async with emulator(fault) as running, recogniser(running, timeout_s=patience(fault)) as service:
         assert await fault_of(recognise(service)) == expected
 
 
@@ -233,7 +238,7 @@ async def test_cancelling_stops_the_service(name, watch):
 )
 @pytest.mark.parametrize("name", [STREAMED, WHOLE])
 async def test_misfortunes_of_speech(name, fault, expected):
-    async with emulator(fault) as running, voice(running, voice=name, first_audio_s=0.5) as service:
+    async with emulator(fault) as running, voice(running, voice=name, first_audio_s=patience(fault)) as service:
         assert await fault_of(say(service)) == expected
 
 

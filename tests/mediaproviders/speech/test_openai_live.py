@@ -48,8 +48,13 @@ async def recognise(service, form=PCMU, audio=None):
     audio = caller(form) if audio is None else audio
     for start in range(0, len(audio), 333):
         utterance.push(audio[start : start + 333])
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         return await utterance.finish()
+
+
+def patience(fault):
+    """Seconds to wait: few where waiting is the point, else more than a busy machine takes."""
+    return 1.0 if fault.kind == "stall" and not fault.after_ms else 10.0
 
 
 async def fault_of(doing):
@@ -112,7 +117,7 @@ async def test_what_it_survives(kind):
     ],
 )
 async def test_misfortunes(fault, expected):
-    async with emulator(fault) as running, recogniser(running, timeout_s=1.0) as service:
+    async with emulator(fault) as running, recogniser(running, timeout_s=patience(fault)) as service:
         assert await fault_of(recognise(service)) == expected
 
 

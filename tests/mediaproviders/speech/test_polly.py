@@ -38,8 +38,13 @@ async def voice(running, **settings):
 
 
 async def say(service, text=TEXT, form=PCMU):
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         return [piece async for piece in service.speak(text, form)]
+
+
+def patience(fault):
+    """Seconds to wait: few where waiting is the point, else more than a busy machine takes."""
+    return 1.0 if fault.kind == "stall" and not fault.after_ms else 10.0
 
 
 async def fault_of(doing):
@@ -151,7 +156,7 @@ async def test_cancelling_while_audio_is_waited_for_stops_the_service(watch):
     ],
 )
 async def test_misfortunes(fault, expected):
-    async with emulator(fault) as running, voice(running, first_audio_s=1.2, stall_s=0.3) as service:
+    async with emulator(fault) as running, voice(running, first_audio_s=patience(fault), stall_s=0.5) as service:
         assert await fault_of(say(service)) == expected
 
 
