@@ -25,8 +25,10 @@ class Wheel:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._loop = asyncio.get_running_loop()
-        self._heap: list[tuple[float, int, Timed]] = []
+        self._heap: list[tuple[float, int]] = []
         self._slots: dict[int, float] = {}
+        self._members: dict[int, Timed] = {}
+        """By the key that stands for them in the heap: one that has left is not kept until its turn."""
         self._timer: asyncio.TimerHandle | None = None
         self._timer_slot = math.inf
 
@@ -39,16 +41,19 @@ class Wheel:
         if slot >= self._slots.get(id(member), math.inf):
             return
         self._slots[id(member)] = slot
-        heapq.heappush(self._heap, (slot, id(member), member))
+        self._members[id(member)] = member
+        heapq.heappush(self._heap, (slot, id(member)))
         self._arm()
 
     def remove(self, member: Timed) -> None:
         """Forget a member."""
         self._slots.pop(id(member), None)
+        self._members.pop(id(member), None)
 
     def close(self) -> None:
         """Stop the timer."""
         self._heap.clear()
+        self._members.clear()
         if self._timer is not None:
             self._timer.cancel()
 
@@ -63,8 +68,9 @@ class Wheel:
         self._timer, self._timer_slot = None, math.inf
         now = self._clock()
         while self._heap and self._heap[0][0] <= now:
-            slot, key, member = heapq.heappop(self._heap)
+            slot, key = heapq.heappop(self._heap)
             if self._slots.get(key) == slot:
+                member = self._members[key]
                 del self._slots[key]
                 member.tick(now)
                 self.schedule(member)
