@@ -29,11 +29,12 @@ def once(number: int, count: int = 1) -> range:
 async def test_refused_at_the_handshake_or_without_an_answer(tmp_path: Path) -> None:
     settings = EmulatorSettings(
         answer_ms=500,
-        refusals=(Refuse(503, once(0)), Refuse(401, once(1)), Refuse(429, once(2), retry_after_s=20)),
+        refusals=(Refuse(503, once(0, 2)), Refuse(401, once(2)), Refuse(429, once(3, 2), retry_after_s=20)),
         faults=(Fault("mute", at_s=0.0, connections=once(0)),),
     )
     sip = {"answer_deadline_s": 1.5, "retry_after_s": 9}
-    async with rig.with_emulator(tmp_path, settings, sip=sip) as (server, emulator):
+    tries = {"reconnect_delays_s": [0.0, 0.2]}
+    async with rig.with_emulator(tmp_path, settings, sip=sip, continuity=tries) as (server, emulator):
         async with sip_wire((server.host, server.port)) as wire:
             for code in ("server_error", "invalid_api_key", "rate_limit_exceeded"):
                 response = await wire.invite(session(4000))

@@ -86,18 +86,29 @@ class Keeper:
         self._clock = asyncio.get_running_loop().time
 
     async def begin(self) -> None:
-        """Open the first candidate that can be opened. Raises the last one's ProviderError if none can."""
-        deadline = self._clock() + self._settings.open_s
+        """Open the first candidate that can be opened; while trying again may help, all are tried again after a wait.
+
+        Raises the last one's ProviderError if none can.
+        """
+        settings, began = self._settings, self._clock()
+        attempts = Attempts(len(self._candidates), settings.delays_s)
         error: ProviderError | None = None
-        for index in range(len(self._candidates)):
-            patience_s = (deadline - self._clock()) / (len(self._candidates) - index)
-            try:
-                line = await self._open(index, patience_s)
-            except ProviderError as refused:
-                error = refused
-                continue
-            self._adopt(line, self._taken_over(line, 0))
-            return
+        for delay_s in (0.0, *settings.delays_s[1:]):
+            if self._clock() + delay_s >= began + min(settings.total_s, settings.open_s):
+                break
+            await asyncio.sleep(delay_s)
+            left = [index for index in range(len(self._candidates)) if not attempts.barred(index)]
+            for count, index in enumerate(left):
+                patience_s = (began + settings.open_s - self._clock()) / (len(left) - count)
+                try:
+                    line = await self._open(index, patience_s)
+                except ProviderError as refused:
+                    error = refused
+                    if not refused.retryable:
+                        attempts.bar(index)
+                else:
+                    self._adopt(line, self._taken_over(line, 0))
+                    return
         assert error is not None
         raise error
 

@@ -67,13 +67,54 @@ def test_slow_to_start_leaves_time_for_the_next(world):
 
 
 def test_all_refuse_at_the_start(world, refused):
+    """In rounds, while it may help: who has fallen over may be up again before the caller is turned away."""
+
     async def story():
-        models = [world.Model(refuses=[refused(code)]) for code in ("first", "last")]
+        models = [world.Model(refuses=[refused(code)] * 3) for code in ("first", "last")]
+        began = asyncio.get_running_loop().time()
         with pytest.raises(ProviderError) as error:
-            async with world(*models):
+            async with world(*models, delays_s=(0.0, 0.5, 1.5)):
                 pass
         assert error.value.code == "last"
+        for model in models:
+            assert [at - began for at in model.asked_at] == pytest.approx([0.0, 0.5, 2.0])
         assert len(asyncio.all_tasks()) == 1
+
+    tell(story())
+
+
+def test_refused_at_first(world, refused):
+    async def story():
+        model = world.Model(refuses=[refused("rate_limit_exceeded")])
+        async with world(model) as w:
+            assert (len(model.asked_at), w.conversation.failovers, w.of(TookOver)) == (2, 0, [])
+            assert [fault.code for fault in w.of(Fault)] == ["rate_limit_exceeded"]
+
+    tell(story())
+
+
+def test_a_refusal_that_cannot_heal_is_not_asked_for_twice(world, refused):
+    async def story():
+        hopeless = world.Model(refuses=[refused("invalid_api_key", retryable=False)] * 3)
+        with pytest.raises(ProviderError) as error:
+            async with world(hopeless):
+                pass
+        assert (error.value.code, len(hopeless.asked_at)) == ("invalid_api_key", 1)
+        hopeless, busy = world.Model(refuses=[refused("forbidden", retryable=False)]), world.Model(refuses=[refused()])
+        async with world(hopeless, busy) as w:
+            assert w.conversation.current == "model-1"
+        assert (len(hopeless.asked_at), len(busy.asked_at)) == (1, 2)
+
+    tell(story())
+
+
+def test_rounds_are_bounded_in_time(world, refused):
+    async def story():
+        model = world.Model(refuses=[refused()] * 3, slow_s=2.0)
+        with pytest.raises(ProviderError):
+            async with world(model, total_s=3.0):
+                pass
+        assert len(model.asked_at) == 2
 
     tell(story())
 
