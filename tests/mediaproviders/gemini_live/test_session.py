@@ -187,10 +187,22 @@ def test_an_empty_answer():
     assert kinds(stage.content(turnComplete=True)) == [TurnCommitted, ResponseStarted, ResponseDone]
 
 
+def test_after_an_empty_answer_to_a_request_the_next_can_be_made_at_once():
+    stage = Stage(greeting="Hello.")
+    stage.session.greet()
+    assert kinds(stage.content(turnComplete=True)) == [ResponseStarted, ResponseDone]
+    stage.session.create_response()
+    assert len(stage.sent) == 2
+
+
 def test_a_model_that_may_be_silent_is_not_asked_why():
     stage = Stage(may_be_silent=True)
     stage.hears(" never mind")
     assert stage.content(turnComplete=True) == []
+    for _ in range(2):
+        stage.session.send_text("Are you there?")
+        assert stage.content(turnComplete=True) == []
+    assert len(stage.sent) == 2
     stage = Stage()
     stage.hears(" well")
     assert stage.content(turnComplete=True, turnCompleteReason="NEED_MORE_INPUT") == []
