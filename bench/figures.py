@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.services import StopEvent
 from mediaserver.load.reference import Reception, Spread, judge
 
 TURN_S = 3.0
@@ -38,6 +39,9 @@ class SessionLog:
     """What the model saw and did in one session, in monotonic seconds."""
 
     speech_started: list[float] = field(default_factory=list)
+    """When it heard the caller begin; not every service says so."""
+    interrupted: list[float] = field(default_factory=list)
+    """When it gave up an answer because of that."""
     first_deltas: list[float] = field(default_factory=list)
     """When the first audio of each response was sent."""
     responses: list[float] = field(default_factory=list)
@@ -56,11 +60,11 @@ class Media:
     lateness: Spread
     uplink: Spread
     decision: Spread
-    """From the model's end of turn to its response: a round trip when the server decides whether there is one."""
+    """From the model's end of turn to its response, where the server decides whether there is one: a round trip."""
     downlink: Spread
     added_path: Spread
     barge_in_stop: Spread
-    """After the model's speech-start event; not measured where that event does not decide."""
+    """After the model's event that decides; not measured where the server does."""
     barge_in_stop_from_onset: Spread
     """After the sending of the caller's first loud packet."""
     clock: Spread
@@ -99,12 +103,12 @@ def measure(
     sessions: list[SessionLog],
     own_lateness: Sequence[NDArray[np.float64]] = (),
     turn_s: float = TURN_S,
-    provider_decides: bool = True,
+    stop_event: StopEvent | None = "speech_started",
 ) -> Media:
     """All figures; the nth session belongs to the nth call, for calls are placed one after the other.
 
-    `turn_s`: what happens later after its cause belongs to another turn. `provider_decides`: its speech-start event
-    is what stops the agent.
+    `turn_s`: what happens later after its cause belongs to another turn. `stop_event`: what the model says that stops
+    the agent; None: the server stops it, and decides whether there is an answer.
     """
     receptions = {number: judge(call.at, call.sequence, call.timestamp) for number, call in calls.items()}
     uplink: list[float] = []
@@ -121,16 +125,18 @@ def measure(
                 if len(call.at) == 0 or decided + ANSWERED_S > call.at[-1]:
                     continue  # the call ended before the answer was due
                 questions += 1
-                up, wait = _uplink(decided, session), _decision(decided, session)
+                up = _uplink(decided, session)
+                wait = _decision(decided, session) if stop_event is None else None
                 down = _downlink(sent, call, receptions[number], session, turn_s)
                 uplink += [] if up is None else [up]
                 decision += [] if wait is None else [wait]
                 downlink += [] if down is None else [down]
                 unanswered += down is None
-                if up is not None and wait is not None and down is not None:
-                    added.append(up + wait + down)
+                if up is not None and down is not None and (wait is not None or stop_event is not None):
+                    added.append(up + (wait or 0.0) + down)
         for begun in call.marks["barge_in"]:
-            if provider_decides and (stop := _stop(begun, call, session)) is not None:
+            events = [] if stop_event is None else getattr(session, stop_event)
+            if (stop := _stop(begun, call, events)) is not None:
                 stops.append(stop)
             if (stop := _stop_from_onset(begun, call)) is not None:
                 onset_stops.append(stop)
@@ -177,9 +183,9 @@ def _downlink(sent: float, call: CallLog, reception: Reception, session: Session
     return float(reception.playout[first + loud[0]] - delta) * 1000
 
 
-def _stop(begun: float, call: CallLog, session: SessionLog) -> float | None:
-    """From the model's speech-start event to the last loud packet before the silence that follows it."""
-    event = _after(session.speech_started, begun, 1.0)
+def _stop(begun: float, call: CallLog, events: list[float]) -> float | None:
+    """From the model's event that stops the agent to the last loud packet before the silence that follows it."""
+    event = _after(events, begun, 1.0)
     if event is None:
         return None
     near = np.flatnonzero(call.loud & (call.at > event - 1.0) & (call.at < event + 0.9))
@@ -212,6 +218,8 @@ def read_timeline(path: Path) -> list[SessionLog]:
         match moment["kind"]:
             case "speech_started":
                 session.speech_started.append(moment["at"])
+            case "interrupted":
+                session.interrupted.append(moment["at"])
             case "speech_stopped":
                 session.speech_stopped.append(moment["at"])
             case "response_created":

@@ -1,17 +1,22 @@
-"""What each mode of the benchmark is: how the model delivers, what callers offer and say, who decides interruptions."""
+"""What each mode of the benchmark is: which service, how it delivers, what callers offer and say, who interrupts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from bench.services import SERVICES, Service, ServiceName
 from bench.speech import SHORT_ANSWER_MS, SHORT_CYCLE_S, SHORT_SILENCE_MS, SILENCE_MS
 
-type Mode = Literal["constant", "local", "burst", "discontinuous", "turns", "discontinuous-turns"]
+type Mode = Literal[
+    "constant", "local", "burst", "discontinuous", "azure", "xai", "gemini", "nova", "turns", "discontinuous-turns"
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """One mode."""
 
+    service: ServiceName = "openai"
+    """Which one the server is connected to. The floor is always connected to OpenAI's."""
     burst: bool = False
     """The model sends a whole answer at once."""
     comfort_noise: bool = False
@@ -22,8 +27,12 @@ class Scenario:
     """Many short turns in few calls, without barge-ins."""
     same_floor: "Mode | None" = None
     """A mode that is the same to the floor: its floor rounds do for both."""
-    added_path_ms: float = 13.0
-    """The goal for the median: half a packet's wait and 3 ms."""
+    cpu_of_floor: float | None = 1.6
+    """The goal for CPU, times the floor's."""
+    cpu_ms: float | None = None
+    """The goal for CPU, in ms per call-second."""
+    added_path_ms: float | None = 13.0
+    """The goal for the median: half a packet's wait and 3 ms. None: longer messages make it longer."""
 
     @property
     def silence_ms(self) -> int:
@@ -40,14 +49,31 @@ class Scenario:
         """What happens later than this after its cause belongs to another turn."""
         return SHORT_CYCLE_S - 0.1 if self.short else 3.0
 
+    @property
+    def connected(self) -> Service:
+        """The service the server is connected to."""
+        return SERVICES[self.service]
+
+    def for_floor(self) -> "Scenario":
+        """What it is to the floor."""
+        return replace(self, service="openai", interruption="provider")
+
 
 SCENARIOS: dict[Mode, Scenario] = {
     "constant": Scenario(),
     "local": Scenario(interruption="local", same_floor="constant"),
     "burst": Scenario(burst=True),
     "discontinuous": Scenario(comfort_noise=True, added_path_ms=3.0),
+    "azure": Scenario("azure", same_floor="constant"),
+    "xai": Scenario("xai", same_floor="constant"),
+    "gemini": Scenario("gemini", same_floor="constant", cpu_of_floor=2.0, added_path_ms=None),
+    "nova": Scenario("nova", same_floor="constant", cpu_of_floor=None, cpu_ms=15.0, added_path_ms=None),
     "turns": Scenario(short=True),
     "discontinuous-turns": Scenario(short=True, comfort_noise=True, added_path_ms=3.0),
 }
 
-DEFAULT_MODES: tuple[Mode, ...] = ("constant", "local", "burst", "discontinuous")
+DEFAULT_MODES: tuple[Mode, ...] = (
+    "constant", "local", "burst", "discontinuous", "azure", "xai", "gemini", "nova",
+)  # fmt: skip
+PROVIDER_MODES: tuple[Mode, ...] = ("constant", "azure", "xai", "gemini", "nova")
+"""One for each service, alike but for that."""

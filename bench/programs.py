@@ -6,17 +6,19 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from bench.modes import Scenario
+from mediaproviders.emulators.ensemble import as_toml
+
+type Reach = Mapping[str, Mapping[str, str]]
+"""What the server's settings say to reach a service: provider's table to settings."""
 
 ADDRESS = "127.0.0.1"
 ROOT = Path(__file__).parents[1]
 """Where `python -m bench` is found: the programs run as modules of the checkout."""
-API_KEY = "sk-bench"
-MODEL = "gpt-realtime"
 
 SERVER_SETTINGS = """
 [sip]
@@ -34,17 +36,12 @@ max_calls = 1000
 
 [agent]
 name = "bench"
-model = "{model}"
 prompt = "You are a friendly assistant on the telephone."
 greeting = ""
 interruption = "{interruption}"
-advanced_configuration.openai_realtime.turn_detection.silence_duration_ms = {silence_ms}
+{agent}
 
-[providers.openai]
-api_key = "{key}"
-base_url = "http://{address}:{provider}/v1"
-uplink_ms = 20
-
+{reach}
 [log]
 format = "json"
 level = "info"
@@ -148,30 +145,39 @@ def free_port(kind: socket.SocketKind = socket.SOCK_DGRAM) -> int:
         return int(probe.getsockname()[1])
 
 
-def start_emulator(port: int, timeline: Path, scenario: Scenario, directory: Path, core: int | None) -> Program:
+def start_emulator(timeline: Path, scenario: Scenario, directory: Path, core: int | None) -> Program:
     """The model's stand-in, in a process of its own."""
-    arguments = ["-m", "bench.emulator", "--port", str(port), "--timeline", str(timeline)]
-    arguments += ["--answer-ms", str(scenario.answer_ms)]
+    arguments = ["-m", "bench.emulator", "--service", scenario.service, "--timeline", str(timeline)]
+    arguments += ["--answer-ms", str(scenario.answer_ms), "--silence-ms", str(scenario.silence_ms)]
     return Program("emulator", arguments + ["--burst"] * scenario.burst, directory, core)
 
 
-def start_server(sip: int, provider: int, scenario: Scenario, directory: Path, core: int | None) -> Program:
-    """The server under test."""
+def reach_of(emulator: Program) -> Reach:
+    """What the settings of the server say to reach it. Raises RuntimeError when it does not get ready."""
+    emulator.wait_for('"ready"', 60)
+    reach: Reach = emulator.lines()[0]["reach"]
+    return reach
+
+
+def start_server(
+    sip: int, reach: Reach, scenario: Scenario, directory: Path, core: int | None, runner: Sequence[str] = ("-m",)
+) -> Program:
+    """The server under test; `runner` is what the interpreter runs its module by."""
     settings = directory / "server.toml"
     settings.write_text(
         SERVER_SETTINGS.format(
-            address=ADDRESS, sip=sip, provider=provider, key=API_KEY, model=MODEL,
-            comfort_noise="true" if scenario.comfort_noise else "false",
-            interruption=scenario.interruption, silence_ms=scenario.silence_ms,
+            address=ADDRESS, sip=sip, reach=as_toml(reach), agent=scenario.connected.agent(scenario.silence_ms),
+            comfort_noise="true" if scenario.comfort_noise else "false", interruption=scenario.interruption,
         )
     )  # fmt: skip
-    return Program("server", ["-m", "mediaserver", "serve", "--config", str(settings)], directory, core)
+    return Program("server", [*runner, "mediaserver", "serve", "--config", str(settings)], directory, core)
 
 
-def start_floor(sip: int, provider: int, scenario: Scenario, directory: Path, core: int | None) -> Program:
+def start_floor(sip: int, reach: Reach, scenario: Scenario, directory: Path, core: int | None) -> Program:
     """The floor."""
-    url = f"ws://{ADDRESS}:{provider}/v1/realtime?model={MODEL}"
-    arguments = ["-m", "bench.floor", "--port", str(sip), "--url", url, "--key", API_KEY]
+    service = reach["openai"]
+    url = f"{service['base_url'].replace('http', 'ws', 1)}/realtime?model={scenario.connected.model}"
+    arguments = ["-m", "bench.floor", "--port", str(sip), "--url", url, "--key", service["api_key"]]
     return Program("floor", [*arguments, "--silence-ms", str(scenario.silence_ms)], directory, core)
 
 

@@ -14,12 +14,14 @@ from bench.programs import (
     cpu_seconds,
     descendants,
     free_port,
+    reach_of,
     rss_mb,
     start_callers,
     start_emulator,
     start_floor,
     start_server,
 )
+from bench.services import FLOOR_UPLINK_MS
 
 type ProgramName = Literal["server", "floor"]
 
@@ -51,6 +53,10 @@ class Usage:
     """After a wave of calls to warm it up."""
     rss_during: float
     rss_after: float
+    emulator: float
+    """What the model's stand-in used meanwhile, as a share of one core: where it has none left it is measured, too."""
+    callers: float
+    """What the callers used, likewise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,8 @@ class Round:
     program: ProgramName
     mode: Mode
     load: Load
+    uplink_ms: int
+    """Caller audio in one message to the model."""
     usage: Usage
     underruns: int | None
     """As the program counts them; None when it does not."""
@@ -85,40 +93,45 @@ class Round:
 def run_round(program: ProgramName, mode: Mode, load: Load, directory: Path) -> Round:
     """Run one. Raises RuntimeError when a process fails; its output is in `directory`."""
     directory, scenario = directory.resolve(), SCENARIOS[mode]
+    if program == "floor":
+        scenario = scenario.for_floor()
     directory.mkdir(parents=True, exist_ok=True)
     tested_core, other_core = (0, 1) if load.pin else (None, None)
-    sip, provider = free_port(), free_port()
     timeline = directory / "timeline.jsonl"
     timeline.unlink(missing_ok=True)
     with ExitStack() as running:  # ended in reverse: the tested program must not lose its model before
-        callers = _start_callers(sip, load, scenario, directory, other_core)
-        emulator = start_emulator(provider, timeline, scenario, directory, other_core)
+
+        def begun(process: Program) -> Program:
+            running.callback(process.end)
+            return process
+
+        sip = free_port()
+        emulator = begun(start_emulator(timeline, scenario, directory, other_core))
+        callers = [begun(each) for each in _start_callers(sip, load, scenario, directory, other_core)]
         start = start_server if program == "server" else start_floor
-        tested = start(sip, provider, scenario, directory, tested_core)
-        for each in (*callers, emulator, tested):
-            running.callback(each.end)
-        for each in (emulator, tested):
-            each.wait_for('"ready"', 60)
-        usage = _drive(tested, callers, load)
+        tested = begun(start(sip, reach_of(emulator), scenario, directory, tested_core))
+        tested.wait_for('"ready"', 60)
+        usage = _drive(tested, emulator, callers, load)
     return Round(
         program=program,
         mode=mode,
         load=load,
+        uplink_ms=scenario.connected.uplink_ms if program == "server" else FLOOR_UPLINK_MS,
         usage=usage,
         underruns=_underruns(tested.lines(), load.calls),
         detection=_detection(tested.lines()),
-        media=_media(program, scenario, load, callers, timeline),
+        media=_media(scenario, load, callers, timeline),
     )
 
 
-def _media(program: ProgramName, scenario: Scenario, load: Load, callers: list[Program], timeline: Path) -> Media:
+def _media(scenario: Scenario, load: Load, callers: list[Program], timeline: Path) -> Media:
     written = [each.output.with_suffix(".npz") for each in callers]
     return measure(
         {number: log for path in written for number, log in read_callers(path).items()},
         read_timeline(timeline)[load.calls :],  # as many sessions were for warming up
         [read_own_lateness(path) for path in written],
         scenario.turn_s,
-        provider_decides=program == "floor" or scenario.interruption == "provider",
+        scenario.connected.stop_event if scenario.interruption == "provider" else None,
     )
 
 
@@ -130,7 +143,7 @@ def _start_callers(sip: int, load: Load, scenario: Scenario, directory: Path, co
     ]
 
 
-def _drive(tested: Program, callers: list[Program], load: Load) -> Usage:
+def _drive(tested: Program, emulator: Program, callers: list[Program], load: Load) -> Usage:
     """Warm up, place the calls, let them talk, hang up."""
     pid = tested.process.pid
     cold = rss_mb(pid)
@@ -142,15 +155,34 @@ def _drive(tested: Program, callers: list[Program], load: Load) -> Usage:
     before = rss_mb(pid)
     start_at = _place(callers, load, warm_up=False)
     time.sleep(max(0.0, start_at + SETTLE_S - time.monotonic()))
-    own, children, began = cpu_seconds(pid), _children(pid), time.monotonic()
+    began, used = time.monotonic(), _used(tested, emulator, callers)
     time.sleep(max(0.0, start_at + load.seconds - time.monotonic()))
-    call_seconds = (time.monotonic() - began) * load.calls
-    own, children = cpu_seconds(pid) - own, _children(pid) - children
+    seconds = time.monotonic() - began
+    own, children, model, calling = (
+        after - at_first for after, at_first in zip(_used(tested, emulator, callers), used, strict=True)
+    )
     during = rss_mb(pid)
     for each in callers:
         each.order(30 + load.calls, do="finish")
     time.sleep(1.0)
-    return Usage(own * 1000 / call_seconds, children * 1000 / call_seconds, cold, before, during, rss_mb(pid))
+    of_calls = 1000 / seconds / load.calls
+    return Usage(
+        cpu=own * of_calls,
+        cpu_children=children * of_calls,
+        rss_cold=cold,
+        rss_before=before,
+        rss_during=during,
+        rss_after=rss_mb(pid),
+        emulator=model / seconds,
+        callers=calling / seconds,
+    )
+
+
+def _used(tested: Program, emulator: Program, callers: list[Program]) -> tuple[float, float, float, float]:
+    """CPU seconds so far: of the program, its children, the emulator, the callers."""
+    pid = tested.process.pid
+    calling = sum(cpu_seconds(each.process.pid) for each in callers)
+    return cpu_seconds(pid), _children(pid), cpu_seconds(emulator.process.pid), calling
 
 
 def _place(callers: list[Program], load: Load, *, warm_up: bool) -> float:

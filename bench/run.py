@@ -13,10 +13,11 @@ from typing import Any
 
 from rich.console import Console
 
+from bench.goals import verdicts
 from bench.modes import DEFAULT_MODES, SCENARIOS, Mode
 from bench.rounds import Load, ProgramName, Round, run_round
 from bench.speech import SHORT_CYCLE_S
-from bench.tables import markdown, select, table, verdicts
+from bench.tables import markdown, select, table
 
 AROUND_S = 10.0
 """What a round takes besides its calls: a guess, until the first one has been timed."""

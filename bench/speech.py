@@ -25,6 +25,10 @@ SHORT_CYCLE_S, SHORT_SPEECH_S, SHORT_SILENCE_MS, SHORT_ANSWER_MS = 1.6, 0.35, 30
 
 RECORDINGS = Path("/usr/share/pocketsphinx/test/data")
 """Where Debian's pocketsphinx-testdata puts its readings."""
+CLEAR = 3.0
+"""Times what the model's detector counts as speech: where a phrase ends, so that every service hears it end there."""
+MOVED_MS = 4
+"""How far a resampler may move sound, with room to spare."""
 PHRASES = (
     ("librivox/sense_and_sensibility_01_austen_64kb-0880.wav", "Could you tell me when breakfast is served please"),
     ("librivox/sense_and_sensibility_01_austen_64kb-0890.wav", "Wait, one more thing"),
@@ -69,8 +73,8 @@ def make_cycle() -> Cycle:
     """Real speech where it is installed, synthesised speech otherwise. Raises RuntimeError when there is neither."""
     sound = np.zeros(round(CYCLE_S * RATE), dtype=np.int16)
     question, barge_in = (voice(*phrase) for phrase in PHRASES)
-    _lay(sound, question[: round(QUESTION_S * RATE)], 0.0)
-    _lay(sound, barge_in[: round(BARGE_IN_S * RATE)], BARGE_IN_AT_S)
+    _lay(sound, _clear_end(question[: round(QUESTION_S * RATE)]), 0.0)
+    _lay(sound, _clear_end(barge_in[: round(BARGE_IN_S * RATE)]), BARGE_IN_AT_S)
     frames, speech = _frames(sound)
     border = round(BARGE_IN_AT_S * RATE) // FRAME
     before, after = [i for i in speech if i < border], [i for i in speech if i >= border]
@@ -84,6 +88,15 @@ def _frames(sound: Samples) -> tuple[tuple[bytes, ...], list[int]]:
     """Encoded, and the indices of those that the model's detector counts as speech."""
     frames = tuple(PCMU.encode(frame) for frame in sound.reshape(-1, FRAME))
     return frames, [index for index, frame in enumerate(frames) if loudness(frame, "audio/pcmu") >= floor_of(0.5)]
+
+
+def _clear_end(speech: Samples) -> Samples:
+    """Without what fades away: services are not equally sensitive, and a resampler moves sound to the next frame."""
+    frames = speech[: len(speech) // FRAME * FRAME].reshape(-1, FRAME)
+    clear = [i for i, f in enumerate(frames) if loudness(PCMU.encode(f), "audio/pcmu") >= CLEAR * floor_of(0.5)]
+    ended = frames[: clear[-1] + 1].reshape(-1).copy()
+    ended[-MOVED_MS * RATE // 1000 :] = 0
+    return ended
 
 
 def _lay(sound: Samples, speech: Samples, at_s: float) -> None:

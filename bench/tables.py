@@ -1,4 +1,4 @@
-"""Medians over rounds, as tables for people: one a mode on the terminal, one of all modes in Markdown."""
+"""Medians over rounds, as tables for people: one a mode on the terminal; in Markdown one of modes, one of services."""
 
 import math
 import statistics
@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 
 from rich.table import Table
 
-from bench.modes import SCENARIOS, Mode
+from bench.modes import PROVIDER_MODES, SCENARIOS, Mode
 from bench.rounds import ProgramName, Round
+from bench.services import FLOOR_UPLINK_MS
 
 type Figure = Callable[[Round], float | None]
 
@@ -16,12 +17,10 @@ def _detector_on(each: Round) -> float | None:
     return None if each.detection is None else 100 * each.detection.open_share
 
 
-MESSAGE_MS = 20
-"""Caller audio in one message to the model, in both programs."""
-
 ROWS: tuple[tuple[str, Figure], ...] = (
     ("CPU, ms per call-second", lambda r: r.usage.cpu),
     ("  its child processes", lambda r: r.usage.cpu_children),
+    ("caller audio in a message to the model, ms", lambda r: r.uplink_ms),
     ("added path p50, ms", lambda r: r.media.added_path.p50),
     ("added path p99, ms", lambda r: r.media.added_path.p99),
     ("  uplink p50", lambda r: r.media.uplink.p50),
@@ -45,6 +44,8 @@ ROWS: tuple[tuple[str, Figure], ...] = (
     ("  unanswered", lambda r: r.media.unanswered),
     ("callers' own clock late, p99, ms", lambda r: r.media.callers_late.p99),
     ("  max", lambda r: r.media.callers_late.max),
+    ("callers' own CPU, % of a core", lambda r: 100 * r.usage.callers),
+    ("emulator's own CPU, % of a core", lambda r: 100 * r.usage.emulator),
     ("memory of the cold process, MB", lambda r: r.usage.rss_cold),
     ("  warmed up, before the calls", lambda r: r.usage.rss_before),
     ("  during", lambda r: r.usage.rss_during),
@@ -96,22 +97,24 @@ def table(mode: Mode, server: Sequence[Round], floor: Sequence[Round]) -> Table:
 
 
 def markdown(rounds: Sequence[Round], machine: str) -> str:
-    """The main figures, a column a mode; each cell is server / floor, and the ratio where it means something."""
+    """The main figures: the modes in columns, each cell server / floor and the ratio; then the services in rows."""
     modes = list(dict.fromkeys(each.mode for each in rounds))
-    loads: list[str] = []
-    heads: list[str] = []
-    for mode in modes:
-        some = [each for each in rounds if each.mode == mode]
-        load = some[0].load
-        count = max(len(select(rounds, mode, name)) for name in ("server", "floor"))
-        loads.append(f"{load.calls} calls of {load.seconds:.0f} s, {count} round{'s' * (count != 1)}")
-        heads.append(mode)
+    parts = []
+    if ours := [mode for mode in modes if SCENARIOS[mode].service == "openai"]:
+        parts.append(_by_mode(rounds, ours, machine))
+    if any(SCENARIOS[mode].service != "openai" for mode in modes):
+        parts.append(_by_service(rounds, [mode for mode in PROVIDER_MODES if mode in modes], machine))
+    return "\n".join(parts)
+
+
+def _by_mode(rounds: Sequence[Round], modes: Sequence[Mode], machine: str) -> str:
+    loads = [_load(rounds, mode) for mode in modes]
     same = len(set(loads)) == 1
-    if not same:
-        heads = [f"{mode}<br>{load}" for mode, load in zip(heads, loads, strict=True)]
+    heads = modes if same else [f"{mode}<br>{load}" for mode, load in zip(modes, loads, strict=True)]
     said = f"{loads[0]}, " if same else ""
     lines = [
-        f"{said}one message per {MESSAGE_MS} ms packet; medians over rounds; {machine}. Cells: server / floor (ratio).",
+        f"{said}one message per {FLOOR_UPLINK_MS} ms packet; medians over rounds; {machine}."
+        " Cells: server / floor (ratio).",
         "",
         "| | " + " | ".join(heads) + " |",
         "|---" + "|---:" * len(modes) + "|",
@@ -120,6 +123,59 @@ def markdown(rounds: Sequence[Round], machine: str) -> str:
         cells = [_cell(name, figure, select(rounds, mode, "server"), select(rounds, mode, "floor")) for mode in modes]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _load(rounds: Sequence[Round], mode: Mode) -> str:
+    load = next(each.load for each in rounds if each.mode == mode)
+    count = max(len(select(rounds, mode, name)) for name in ("server", "floor"))
+    return f"{load.calls} calls of {load.seconds:.0f} s, {count} round{'s' * (count != 1)}"
+
+
+SERVICE_COLUMNS: tuple[tuple[str, Figure], ...] = (
+    ("message, ms", lambda r: r.uplink_ms),
+    ("CPU, ms per call-second", lambda r: r.usage.cpu),
+    ("own detector on, %", _detector_on),
+    ("added path p50, ms", lambda r: r.media.added_path.p50),
+    ("p99", lambda r: r.media.added_path.p99),
+    ("barge-in stop p95, ms", lambda r: r.media.barge_in_stop_from_onset.p95),
+    ("lateness p99, ms", lambda r: r.media.lateness.p99),
+    ("missing", lambda r: r.media.missing),
+    ("underruns", lambda r: r.underruns),
+    ("turns (unanswered)", lambda r: r.media.turns),
+    ("emulator's CPU, % of a core", lambda r: 100 * r.usage.emulator),
+)
+
+
+def _by_service(rounds: Sequence[Round], modes: Sequence[Mode], machine: str) -> str:
+    """A row a service, in the mode that is alike for all; the floor is connected to OpenAI's emulator."""
+    names = [name for name, _ in SERVICE_COLUMNS]
+    names.insert(2, "times the floor's")
+    lines = [
+        f"Services, the model deciding interruptions; medians over rounds; {machine}. Barge-in stop is counted from the"
+        " caller's first packet.",
+        "",
+        "| | load | wire | " + " | ".join(names) + " |",
+        "|---|---|---" + "|---:" * len(names) + "|",
+    ]
+    for mode in modes:
+        service, server, floor = (
+            SCENARIOS[mode].connected,
+            select(rounds, mode, "server"),
+            select(rounds, mode, "floor"),
+        )
+        lines.append(_service_row(service.title, _load(rounds, mode), service.wire, server, floor))
+    floors = next((found for mode in modes if (found := select(rounds, mode, "floor"))), [])
+    if floors:
+        openai = SCENARIOS["constant"].connected
+        lines.append(_service_row("*floor*", _load(floors, floors[0].mode), openai.wire, floors, []))
+    return "\n".join(lines) + "\n"
+
+
+def _service_row(title: str, load: str, wire: str, rounds: Sequence[Round], floor: Sequence[Round]) -> str:
+    cells = [_with_companions(name, rounds, _shown(median(rounds, figure))) for name, figure in SERVICE_COLUMNS]
+    ratio = _ratio("CPU", rounds, floor)
+    cells.insert(2, f"**{ratio}**" if ratio else "-")
+    return f"| {title} | {load} | {wire} | " + " | ".join(cells) + " |"
 
 
 def _cell(name: str, figure: Figure, server: Sequence[Round], floor: Sequence[Round]) -> str:
@@ -153,34 +209,3 @@ def _shown(value: float | None) -> str:
     if value is None:
         return "-"
     return f"{value:.0f}" if value == int(value) else f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}"
-
-
-def verdicts(mode: Mode, server: Sequence[Round], floor: Sequence[Round]) -> list[tuple[str, bool | None]]:
-    """The goals, each with whether it was reached (None: not measured)."""
-
-    def ours(figure: Figure) -> float | None:
-        return median(server, figure)
-
-    def holds(value: float | None, limit: float | None) -> bool | None:
-        return None if value is None or limit is None else value <= limit
-
-    floor_cpu, floor_late = median(floor, lambda r: r.usage.cpu), median(floor, lambda r: r.media.lateness.p99)
-    scenario = SCENARIOS[mode]
-    goals = [
-        ("CPU at most 1.6 times the floor's", holds(ours(lambda r: r.usage.cpu), floor_cpu and 1.6 * floor_cpu)),
-        (
-            "lateness p99 at most the floor's + 3 ms",
-            holds(ours(lambda r: r.media.lateness.p99), None if floor_late is None else floor_late + 3.0),
-        ),
-        ("no missing sequence number", holds(ours(lambda r: r.media.missing), 0)),
-        ("no underrun", holds(ours(lambda r: r.underruns), 0)),
-        ("RTP clock within 20 ms of the wall", holds(ours(lambda r: r.media.clock.max), 20.0)),
-        ("every turn answered", holds(ours(lambda r: r.media.unanswered), 0)),
-    ]
-    if not scenario.short:  # the wait for the next packet of a few calls is luck, and they are not barged in on
-        path = holds(ours(lambda r: r.media.added_path.p50), scenario.added_path_ms)
-        goals.append((f"added path p50 at most {scenario.added_path_ms:.0f} ms", path))
-    if not scenario.short and scenario.interruption == "provider":
-        stop = holds(ours(lambda r: r.media.barge_in_stop.p95), 20.0)
-        goals.append(("barge-in stop p95 at most 20 ms after the model's event", stop))
-    return goals
