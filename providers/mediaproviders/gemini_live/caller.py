@@ -72,6 +72,12 @@ class Caller:
             self._committed = True
             self._emit(TurnCommitted(self._item))
 
+    def passed_over(self) -> None:
+        """The model has nothing to say to the turn, and may: no answer is due."""
+        self._settles_at = None
+        self._committed = True
+        self.answered()
+
     def answered(self) -> None:
         """The answer to the turn is complete: its words are, too. Without words it waits for them."""
         if self._item is not None and self._committed and self._words:

@@ -316,7 +316,9 @@ class Session:
             self.events.append(Fault("turn_incomplete", str(turn.reason)))
         answers.end("incomplete" if trouble else "completed", turn.reason if trouble else None)
         empty = not (self._generated or self._stopped or answers.calls)
-        if empty and not (self._may_be_silent or turn.reason == _SILENT):
+        if empty and (self._may_be_silent or turn.reason == _SILENT):
+            self._caller.passed_over()
+        elif empty:
             self._empty_answer()
         answers.played(empty=empty)
         self._caller.answered()

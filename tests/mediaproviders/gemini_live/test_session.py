@@ -198,14 +198,15 @@ def test_after_an_empty_answer_to_a_request_the_next_can_be_made_at_once():
 def test_a_model_that_may_be_silent_is_not_asked_why():
     stage = Stage(may_be_silent=True)
     stage.hears(" never mind")
-    assert stage.content(turnComplete=True) == []
+    assert stage.content(turnComplete=True) == [CallerTranscript("gm-turn-s-1", "never mind", True)]
+    assert stage.session.next_deadline() is None
     for _ in range(2):
         stage.session.send_text("Are you there?")
         assert stage.content(turnComplete=True) == []
     assert len(stage.sent) == 2
     stage = Stage()
     stage.hears(" well")
-    assert stage.content(turnComplete=True, turnCompleteReason="NEED_MORE_INPUT") == []
+    assert kinds(stage.content(turnComplete=True, turnCompleteReason="NEED_MORE_INPUT")) == [CallerTranscript]
 
 
 def test_a_turn_that_settles_without_an_answer():
