@@ -244,24 +244,27 @@ class Talk:
     def _response_done(self, status: str, reason: str | None, now: float) -> None:
         self._ending.idle.set()
         self._due.ended(now)
-        if status == "completed" and self._playout is not None and not self._ending.begun:
-            self._ask_again_if_empty(now)
         self._finish(*self._unfinished)  # one that failed does not say so of its items
         if status in ("failed", "incomplete"):
             self._log.warning("provider.response", status=status, reason=reason)
+        if status in ("completed", "failed") and self._playout is not None and not self._ending.begun:
+            self._ask_again_if_fruitless(reason if status == "failed" else None, now, failed=status == "failed")
 
-    def _ask_again_if_empty(self, now: float) -> None:
-        """An answer without a sound is dead air: it is asked for once more, and then the model is given up."""
-        empty = self._due.empty()
-        if empty == 1 and self._session is not None:
-            self._log.warning("provider.empty_answer")
+    def _ask_again_if_fruitless(self, reason: str | None, now: float, *, failed: bool) -> None:
+        """An answer that fails, or has nothing in it, is asked for once more, and then the model is given up."""
+        count = self._due.fruitless(failed=failed)
+        if count == 1 and self._session is not None:
+            if not failed:
+                self._log.warning("provider.empty_answer")
             self._session.create_response()
             self._due.expect(now)
-        elif empty > 1:
-            self._begin(self._empty())
+        elif count > 1 and failed:
+            self._begin(self._fruitless(reason or "failed-answers", "an answer failed, and the one asked for after it"))
+        elif count > 1:
+            self._begin(self._fruitless("empty-answers", "two answers in a row had nothing in them"))
 
-    async def _empty(self) -> None:
-        self._give_up("empty-answers", "two answers in a row had nothing in them")
+    async def _fruitless(self, code: str, message: str) -> None:
+        self._give_up(code, message)
 
     def _speech_started(self, now: float) -> None:
         self._due.caller(speaks=True)

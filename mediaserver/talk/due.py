@@ -22,7 +22,7 @@ class AnswerDue:
         self._tools = 0
         self._goes_on = False
         self._said = False
-        self._empty = 0
+        self._fruitless = 0
         self.spoken = False
         """The answer in progress, or the last one, has been heard or is going to be."""
         self._caller_speaks = False
@@ -56,23 +56,17 @@ class AnswerDue:
 
     def said(self) -> None:
         """Something of the answer was heard."""
-        self.spoken = True
-        self._done_something()
+        self.spoken = self._said = True
 
-    def _done_something(self) -> None:
-        self._said, self._empty = True, 0
-
-    def empty(self) -> int:
-        """The answer is over: how many have been empty in a row by now."""
-        if not self._said:
-            self._empty += 1
-        return self._empty
+    def fruitless(self, *, failed: bool) -> int:
+        """The answer is over, by itself: how many in a row have failed, or had nothing in them, by now."""
+        self._fruitless = self._fruitless + 1 if failed or not self._said else 0
+        return self._fruitless
 
     def tool_called(self) -> None:
         """The model waits for a tool, and we for neither."""
         self._tools += 1
-        self._done_something()
-        self._goes_on = True
+        self._said = self._goes_on = True
 
     def tool_returned(self, now: float) -> None:
         """The model has the outcome."""

@@ -875,7 +875,40 @@ def test_an_empty_answer_is_asked_for_once_more_and_then_the_model_is_given_up(l
     assert len(named(lines, "provider.empty_answer")) == 2
 
 
-@pytest.mark.parametrize("end", [ResponseDone("response", "cancelled"), ResponseDone("response", "failed", "x")])
+@pytest.mark.parametrize("said", [[], [words(100)]])
+def test_an_answer_that_fails_is_asked_for_once_more_and_then_the_model_is_given_up(
+    said: list[Event], lines: Lines
+) -> None:
+    fails = ResponseDone("response", "failed", "rate_limit_exceeded")
+
+    async def story() -> None:
+        async with stage() as scene:
+            await scene.model(STARTED, STOPPED, COMMITTED, BEGINS, *said, fails)
+            assert len(scene.commands("create")) == 1
+            await scene.model(*answer(100))  # it works again: the count begins anew
+            await scene.model(STARTED, STOPPED, COMMITTED, BEGINS, *said, fails)
+            assert len(scene.commands("create")) == 2
+            assert not scene.told(Lost)
+            await scene.model(BEGINS, *said, fails)
+            await scene.passes(3.0)
+            assert [lost.code for lost in scene.told(Lost)] == ["rate_limit_exceeded"]
+
+    tell(story())
+    assert len(named(lines, "provider.response")) == 3
+
+
+def test_an_answer_that_fails_without_a_reason_says_at_least_that() -> None:
+    async def story() -> None:
+        async with stage() as scene:
+            scene.session.renewable = True
+            fails = ResponseDone("response", "failed")
+            await scene.model(STARTED, STOPPED, COMMITTED, BEGINS, fails, BEGINS, fails)
+            assert scene.commands("renew") == [("renew", "failed-answers")]
+
+    tell(story())
+
+
+@pytest.mark.parametrize("end", [ResponseDone("response", "cancelled"), ResponseDone("response", "incomplete", "x")])
 def test_an_answer_that_was_stopped_is_not_an_empty_one(end: Event) -> None:
     async def story() -> None:
         async with stage() as scene:

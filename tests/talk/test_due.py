@@ -144,3 +144,19 @@ def test_a_caller_too_quiet_for_our_ear_may_speak_on() -> None:
     due.heeded(100.0)
     due.caller(speaks=True)
     assert not unheeded(due, 190.0, 50.0, 51.0, playing=False)
+
+
+def test_answers_that_come_to_nothing_are_counted_until_one_does_not() -> None:
+    due = AnswerDue(10.0)
+
+    def answers(*, says: bool, fails: bool = False) -> int:
+        due.begun(0.0)
+        if says:
+            due.said()
+        due.ended(1.0)
+        return due.fruitless(failed=fails)
+
+    assert [answers(says=False), answers(says=True, fails=True), answers(says=True)] == [1, 2, 0]
+    due.begun(0.0)
+    due.tool_called()
+    assert due.fruitless(failed=False) == 0

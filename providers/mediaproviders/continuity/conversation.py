@@ -7,6 +7,7 @@ is told what came of them.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
+from mediaproviders.continuity.backlog import Backlog
 from mediaproviders.continuity.debts import ANSWER, Ask
 from mediaproviders.continuity.keeper import Keeper
 from mediaproviders.continuity.line import Line
@@ -30,6 +31,7 @@ class ContinuousConversation:
         self._line: Line | None = None
         self._keep: Callable[[bytes], None] = self._first_audio
         self._feed: Callable[[bytes], None] = self._away
+        self._backlog: Backlog | None = None
         self._missed_bytes = 0
         """Caller audio since there is no session."""
         self._dropped_ms = 0.0
@@ -186,10 +188,10 @@ class ContinuousConversation:
             session.remember(untold)
         for each in news:
             self._outlet.put(each)
-        self._line, self._session, self._feed = line, session, line.feed
+        self._line, self._session = line, session
         if start.due is not None:
             self._ask(start.due)
-        self._replay(start.audio)
+        self._replay(start.audio, line.feed)
 
     def settled_history(self) -> tuple[Told, ...]:
         """What a session that is opened now can be told already."""
@@ -230,12 +232,16 @@ class ContinuousConversation:
         elif not ask.instructions:
             session.create_response()
 
-    def _replay(self, audio: Sequence[bytes]) -> None:
-        for chunk in audio:
-            self._feed(chunk)
+    def _replay(self, audio: Sequence[bytes], feed: Callable[[bytes], None]) -> None:
+        def caught_up() -> None:
+            self._backlog, self._feed = None, feed
+
         made_good = min(self._missed_bytes, sum(map(len, audio)))
         self._dropped_ms += (self._missed_bytes - made_good) / self._brief.input_format.bytes_per_ms
         self._missed_bytes = 0
+        self._backlog = backlog = Backlog(audio, self._brief.input_format, feed, caught_up)
+        self._feed = backlog.add
+        backlog.work()
 
     def _first_audio(self, data: bytes) -> None:
         self._keep = self._record.recent.begin(data)
@@ -246,5 +252,9 @@ class ContinuousConversation:
     def _release(self) -> None:
         if self._session is not None:
             self._dropped_ms += self._session.dropped_ms
+        if self._backlog is not None:
+            self._backlog.stop()
+            self._missed_bytes += self._backlog.size
+            self._backlog = None
         self._line = self._session = None
         self._feed = self._away

@@ -32,6 +32,8 @@ class Debts:
         """Tools that were called and have not returned."""
         self.cut_short = False
         """The last session was lost in the middle of an answer."""
+        self.failed = False
+        """The last response failed, whatever it had said by then."""
         self._active: str | None = None
         self._void: set[str] = set()
         self._current = ANSWER
@@ -70,6 +72,7 @@ class Debts:
     def started(self, response: str) -> None:
         """A response began."""
         self._active = response
+        self.failed = False
         if self._cancel_next:
             self._cancel_next = False
             self._void.add(response)
@@ -78,8 +81,9 @@ class Debts:
         if not self.open_calls:
             self._results_sent = False
 
-    def done(self, response: str, *, answered: bool) -> None:
-        """A response ended; `answered`: the caller got what was to be said."""
+    def done(self, response: str, *, answered: bool, failed: bool = False) -> None:
+        """A response ended; `answered`: the caller got what was to be said, or as much of it as there will be."""
+        self.failed = failed and response not in self._void
         self._void.discard(response)
         if response == self._active:
             self._active = None
@@ -93,7 +97,7 @@ class Debts:
 
     def turn(self, now: float) -> None:
         """The caller's turn is closed; where the provider decides, an answer is due."""
-        self.speaking = self._cancel_next = False
+        self.speaking = self._cancel_next = self.failed = False
         self._turn_open = self.provider_decides
         self._since = now
 

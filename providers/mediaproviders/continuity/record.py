@@ -82,7 +82,7 @@ class Record:
         debts.lose(now, in_vain=in_vain)
         if not in_vain or debts.due:
             return
-        if self.history.unanswered:
+        if self.history.unanswered or debts.failed:
             debts.ask(ANSWER, now)
         else:
             self._mid_turn = True  # what it was to heed is in no turn that we know of
@@ -94,14 +94,18 @@ class Record:
 
     def begin(self, session: int, *, provider_decides: bool, hears_speech_start: bool) -> Beginning:
         """Another session goes on, the nth, counted from 0."""
+        unheeded_ms = self._unheeded_ms()
+        self.debts.speaking = self.debts.speaking or unheeded_ms is not None
         due = self.debts.resume()
         if self.debts.cut_short:
             self.history.forget_unfinished()
         else:
             self.history.agent_finished()  # it stays as far as it came
         self.debts.provider_decides = provider_decides
-        whole = self._mid_turn or (not self._hears_speech_start and self.recent.loud)
-        audio = self.recent.newest(None if whole else self._settings.preroll_ms)
+        missed_ms = self._settings.preroll_ms
+        if unheeded_ms is not None:
+            missed_ms = max(missed_ms, unheeded_ms + self._settings.onset_ms)
+        audio = self.recent.newest(None if self._mid_turn else missed_ms)
         self._hears_speech_start = hears_speech_start
         if session:
             for names in (self._items, self._responses, self._calls):
@@ -147,11 +151,15 @@ class Record:
 
     def owed(self, now: float) -> bool:
         """The agent's answer should begin any moment."""
-        return self.debts.owed(now)
+        return self.debts.owed(now) or (self._unheeded_ms() is not None and not self.recent.loud)
 
     def quiet(self, now: float) -> bool:
         """It is between turns."""
-        return self.debts.quiet(now) and (self._hears_speech_start or not self.recent.loud)
+        return self.debts.quiet(now) and self._unheeded_ms() is None
+
+    def _unheeded_ms(self) -> int | None:
+        """How many ms ago the caller began to say what the session, which does not tell, seems not to have heeded."""
+        return None if self._hears_speech_start else self.recent.voice(int(self._settings.heed_s * 1000))
 
     def settled(self, now: float) -> bool:
         """Transcripts have come, and what is to be heard was heard."""
@@ -271,13 +279,16 @@ class Record:
         if not self.debts.speaking and (self._mid_turn or not self._hears_speech_start):
             # It answers a turn it did not report as closed. The next one may have begun already.
             self._mid_turn = False
-            self.recent.trim(self._settings.onset_ms)
+            if self.recent.loud:
+                self.recent.trim(self._settings.onset_ms)
+            else:
+                self.recent.clear()
         self._emit(ResponseStarted(response))
 
     def _on_response_done(self, done: ResponseDone, now: float) -> None:
         response = self._responses.unique(done.response)
         self.history.agent_finished()
-        self.debts.done(response, answered=done.status != "cancelled")
+        self.debts.done(response, answered=done.status != "cancelled", failed=done.status == "failed")
         self._emit(replace(done, response=response))
 
     def _on_tool_call(self, called: ToolCall, now: float) -> None:

@@ -45,6 +45,8 @@ class ContinuitySettings:
     """The newest caller audio that a new session is given, so that an onset across the exchange is not lost."""
     onset_ms: int = 500
     """Caller audio before a reported start of speech that belongs to it."""
+    heed_s: float = 4.0
+    """A sentence that a session which does not tell of speech has not answered so long after its end was none."""
     replay_s: float = 8.0
     """The most of a turn in progress that a new session is given."""
 

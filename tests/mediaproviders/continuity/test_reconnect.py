@@ -603,6 +603,38 @@ def test_empty_answers_are_asked_for_again(world):
     tell(story())
 
 
+@pytest.mark.parametrize("interruption", ["provider", "local"])
+def test_answers_that_fail_in_the_middle_are_asked_for_again(world, interruption):
+    async def story():
+        async with world(brief=Brief("m", "", PCMU, PCMU, interruption=interruption)) as w:
+            w.session.say("Hello.")
+            w.session.turn("Why?")
+            for _ in range(2):
+                w.conversation.create_response()
+                w.session.finish(w.session.begin("Because", 100), "failed")
+                await settle()
+            assert w.conversation.renew("rate_limit_exceeded")
+            await settle()
+            assert asked(w.session) == [("create",)]
+
+    tell(story())
+
+
+def test_an_answer_that_failed_is_not_asked_for_after_the_next(world):
+    async def story():
+        async with world() as w:
+            w.session.turn("Why?")
+            w.session.finish(w.session.begin("Because", 100), "failed")
+            w.session.turn("Never mind.")
+            w.session.say("All right.")
+            await settle()
+            assert w.conversation.renew("stalled")
+            await settle()
+            assert asked(w.session) == []
+
+    tell(story())
+
+
 def test_failed_renewal_ends_the_conversation(world, refused):
     async def story():
         model = world.Model(refuses=[None] + [refused()] * 3)
