@@ -10,10 +10,11 @@ import numpy as np
 from smithy_core.exceptions import CallError
 
 from mediacodecs.signal.resample import Resampler
+from mediaproviders.aws.transport import CLOSE_S, Transport
 from mediaproviders.contract import Audio, Brief, Event, Fault, ProviderError, Told
 from mediaproviders.nova_sonic import errors
 from mediaproviders.nova_sonic.configuration import Setup
-from mediaproviders.nova_sonic.connection import CLOSE_S, Access, Link, Transport
+from mediaproviders.nova_sonic.connection import Access, Link
 from mediaproviders.nova_sonic.session import Session
 from mediaproviders.nova_sonic.uplink import Uplink
 

@@ -1,38 +1,29 @@
 """Whose fault it was: exceptions of the SDK and its transport, as ProviderError."""
 
-import re
-from typing import Final, TypedDict
+from collections.abc import Mapping
+from typing import Final
 
 from awscrt.exceptions import AwsCrtError
 from smithy_aws_event_stream.exceptions import EventError, UnmodeledEventError
 from smithy_core.exceptions import CallError
 from smithy_http.exceptions import SmithyHTTPError
 
+from mediaproviders.aws.errors import NAMED, Verdict, causes, from_transport, name_of
 from mediaproviders.contract import ProviderError
 
 SURVIVED: Final = "Tool Response parsing error"
 """A refusal after which the stream goes on."""
 EXPIRED: Final = "ExpiredTokenException"
 _TRANSIENT: Final = ("RST_STREAM closed stream", "System instability detected")
-_KINDS: Final = {
-    "AccessDeniedException": ("forbidden", False),
-    "ExpiredTokenException": ("invalid_api_key", False),
-    "IncompleteSignatureException": ("invalid_api_key", False),
-    "InvalidSignatureException": ("invalid_api_key", False),
-    "MissingAuthenticationTokenException": ("invalid_api_key", False),
-    "UnrecognizedClientException": ("invalid_api_key", False),
-    "ResourceNotFoundException": ("model_not_found", False),
-    "ServiceQuotaExceededException": ("rate_limit_exceeded", True),
-    "ThrottlingException": ("rate_limit_exceeded", True),
-    "InternalServerException": ("server_error", True),
-    "ModelErrorException": ("server_error", True),
-    "ModelNotReadyException": ("server_error", True),
-    "ModelStreamErrorException": ("server_error", True),
-    "ServiceUnavailableException": ("server_error", True),
-    "ModelTimeoutException": ("timeout", True),
+_KINDS: Final[Mapping[str, Verdict]] = {
+    **NAMED,
+    "ServiceQuotaExceededException": Verdict("rate_limit_exceeded", True),
+    "InternalServerException": Verdict("server_error", True),
+    "ModelErrorException": Verdict("server_error", True),
+    "ModelNotReadyException": Verdict("server_error", True),
+    "ModelStreamErrorException": Verdict("server_error", True),
+    "ModelTimeoutException": Verdict("timeout", True),
 }
-_NAMED: Final = re.compile(r"#(\w+(?:Exception|Error))\b")
-_UNREACHABLE: Final = ("AWS_IO_SOCKET", "AWS_IO_DNS", "AWS_IO_CONNECT")
 
 
 def from_exception(error: BaseException, *, opening: bool) -> ProviderError:
@@ -46,14 +37,14 @@ def from_exception(error: BaseException, *, opening: bool) -> ProviderError:
         if error.code == EXPIRED and not opening:
             # The next session begins with credentials that are asked for anew.
             return ProviderError(message, code="session_expired", retryable=True)
-        return ProviderError(message, **_of(error.code))
+        return _of(error.code).error(message)
     if isinstance(error, EventError):
         return ProviderError(f"bytes that are no event: {error}", code="protocol", retryable=True)
     if isinstance(error, CallError):
         return _from_call(error, opening)
-    for cause in _causes(error):
+    for cause in causes(error):
         if isinstance(cause, AwsCrtError):
-            return _from_transport(cause, opening)
+            return from_transport(cause)
         if isinstance(cause, CallError):
             return _from_call(cause, opening)
         if isinstance(cause, SmithyHTTPError):
@@ -62,59 +53,29 @@ def from_exception(error: BaseException, *, opening: bool) -> ProviderError:
 
 
 def _from_call(error: CallError, opening: bool) -> ProviderError:
-    kind = _kind(error)
+    kind = name_of(error)
     status = error.response_metadata.http_status_code or 0
     message = f"{kind} (HTTP {status})" if type(error) is CallError else f"{kind}: {error.message}"[:300]
     if kind in _KINDS:
-        return ProviderError(message, **_of(kind))
+        return _of(kind).error(message)
     if kind == "ValidationException":
-        return ProviderError(message, **_validation(error.message, opening))
+        return _validation(error.message, opening).error(message)
     if status >= 500 or not status:
         return ProviderError(message, code="server_error", retryable=True)
     return ProviderError(message, code=f"http_{status}", retryable=status in (408, 429))
 
 
-def _of(kind: str) -> "_Verdict":
-    code, retryable = _KINDS.get(kind[:1].upper() + kind[1:], ("server_error", True))
-    return {"code": code, "retryable": retryable}
+def _of(kind: str) -> Verdict:
+    return _KINDS.get(kind[:1].upper() + kind[1:], Verdict("server_error", True))
 
 
-def _validation(message: str, opening: bool) -> "_Verdict":
+def _validation(message: str, opening: bool) -> Verdict:
     if any(each in message for each in _TRANSIENT):
-        return {"code": "server_error", "retryable": True}
+        return Verdict("server_error", True)
     if "model identifier" in message:
-        return {"code": "model_not_found", "retryable": False}
+        return Verdict("model_not_found", False)
     if "imed out" in message:
-        return {"code": "timeout", "retryable": True}
+        return Verdict("timeout", True)
     if opening:
-        return {"code": "invalid_configuration", "retryable": False}
-    return {"code": "protocol", "retryable": True}
-
-
-def _from_transport(error: AwsCrtError, opening: bool) -> ProviderError:
-    message = f"{error.name}: {error.message}"
-    if "TLS" in error.name:
-        return ProviderError(f"no trusted connection to the provider: {message}", code="tls", retryable=False)
-    if opening and any(error.name.startswith(each) for each in _UNREACHABLE):
-        return ProviderError(f"the provider cannot be reached: {message}", code="unreachable", retryable=True)
-    return ProviderError(f"the connection broke: {message}", code="connection_lost", retryable=True)
-
-
-def _causes(error: BaseException) -> "list[BaseException]":
-    found: list[BaseException] = []
-    cause: BaseException | None = error
-    while cause is not None and len(found) < 10:
-        found.append(cause)
-        cause = cause.__cause__ or cause.__context__
-    return found
-
-
-class _Verdict(TypedDict):
-    code: str
-    retryable: bool
-
-
-def _kind(error: CallError) -> str:
-    # What is not in the service's model is told by its name in a sentence of the SDK's.
-    named = _NAMED.search(error.message)
-    return named[1] if named is not None and type(error) is CallError else type(error).__name__
+        return Verdict("invalid_configuration", False)
+    return Verdict("protocol", True)

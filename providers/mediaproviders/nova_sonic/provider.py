@@ -1,14 +1,13 @@
 """The provider: what it can do, and the opening of a session."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
-from os import PathLike, fspath
+from os import PathLike
 from typing import Final, Literal
 
-from awscrt.exceptions import AwsCrtError
-
+from mediaproviders.aws.credentials import Account, Credentials
+from mediaproviders.aws.transport import Transports
 from mediaproviders.contract import (
     PCM16_8K,
     PCM16_16K,
@@ -20,9 +19,8 @@ from mediaproviders.contract import (
     Traits,
 )
 from mediaproviders.nova_sonic import configuration
-from mediaproviders.nova_sonic.connection import Access, Transport
+from mediaproviders.nova_sonic.connection import Access
 from mediaproviders.nova_sonic.conversation import Limits, NovaConversation
-from mediaproviders.nova_sonic.credentials import Credentials
 
 type Generation = Literal[1, 2]
 type Cue = Callable[[AudioFormat], Awaitable[bytes]]
@@ -79,13 +77,12 @@ class NovaSonic:
         connection_s: float = CONNECTION_S,
         ca_file: str | PathLike[str] | None = None,
     ) -> None:
-        self._region, self._endpoint_url = region, endpoint_url
-        self._credentials = Credentials(access_key_id, secret_access_key, session_token, profile)
+        self._endpoint_url = endpoint_url
+        self._credentials = Credentials(Account(region, access_key_id, secret_access_key, session_token, profile))
         self._generation, self._cue = generation, cue
         self._limits = Limits(uplink_ms, queue_ms, connection_s)
         self._open_timeout_s = open_timeout_s
-        self._ca_file = None if ca_file is None else fspath(ca_file)
-        self._transport: Transport | None = None
+        self._transports = Transports(ca_file)
         traits = traits_of(generation, uplink_ms=uplink_ms, can_greet=cue is not None)
         self._traits = replace(traits, max_connection_s=connection_s)
 
@@ -97,13 +94,11 @@ class NovaSonic:
     async def start(self) -> None:
         """Read the trust store, and find region and credentials. Raises ProviderError."""
         await self._access("")
-        await self._shared()
+        await self._transports.start()
 
     async def close(self) -> None:
         """Give up what sessions share."""
-        transport, self._transport = self._transport, None
-        if transport is not None:
-            await transport.calm_down()
+        await self._transports.close()
 
     def connect(self, brief: Brief) -> AbstractAsyncContextManager[Conversation]:
         """Open a session; entering completes when it is configured.
@@ -123,14 +118,14 @@ class NovaSonic:
             cue = await self._cue(setup.heard)
         access = await self._access(brief.model)
         conversation = NovaConversation(access, brief, setup, self._generation, self._limits, cue)
-        await conversation.open((await self._shared()).another())
+        await conversation.open(await self._transports.another())
         try:
             yield conversation
         finally:
             await conversation.close()
 
     async def _access(self, model: str) -> Access:
-        region = self._region or await self._credentials.region()
+        region = await self._credentials.region()
         if self._endpoint_url is not None and not self._endpoint_url.startswith("https://"):
             # Without TLS there is no HTTP/2, and without that no stream that flows both ways.
             raise ProviderError("endpoint_url has to be https", code="invalid_configuration", retryable=False)
@@ -138,13 +133,3 @@ class NovaSonic:
             raise ProviderError("no region of Amazon is given", code="invalid_configuration", retryable=False)
         identity = await self._credentials.identity()
         return Access(region, self._endpoint_url, identity, model, self._open_timeout_s)
-
-    async def _shared(self) -> Transport:
-        if self._transport is None:
-            # Reading the trust store takes tens of milliseconds: once, and not on the loop.
-            try:
-                made = await asyncio.to_thread(Transport, self._ca_file)
-            except (OSError, AwsCrtError) as error:
-                raise ProviderError(f"ca_file: {error}", code="invalid_configuration", retryable=False) from error
-            self._transport = self._transport or made
-        return self._transport

@@ -1,7 +1,7 @@
 """Amazon Polly and Amazon Transcribe.
 
 ``polly`` is the voice, over boto3, whose blocking calls stay in ``reading``'s threads; ``transcribe`` the recogniser, a
-live stream over the new SDK on a ``transport`` of ours; ``errors`` says whose fault it was.
+live stream over the new SDK; ``errors`` says whose fault it was.
 """
 
 from mediaproviders.speech.amazon.polly import PollyTextToSpeech

@@ -6,7 +6,7 @@ from contextlib import aclosing
 from functools import cache
 from typing import Any, Final
 
-from mediaproviders.aws_credentials import Account
+from mediaproviders.aws.credentials import Account
 from mediaproviders.contract import PCM16_8K, PCM16_16K, PCMA, PCMU, AudioFormat, ProviderError
 from mediaproviders.speech.amazon import errors
 from mediaproviders.speech.amazon.reading import Reading, Threads

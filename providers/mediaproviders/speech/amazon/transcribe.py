@@ -6,14 +6,12 @@ from typing import Any, Final
 from aws_sdk_transcribe_streaming import models  # type: ignore[import-untyped]
 from aws_sdk_transcribe_streaming.client import AsyncTranscribeStreamingClient  # type: ignore[import-untyped]
 from aws_sdk_transcribe_streaming.config import AsyncTranscribeStreamingConfig  # type: ignore[import-untyped]
-from smithy_aws_core.identity import AWSCredentialsIdentity, AWSIdentityProperties
-from smithy_core.aio.interfaces.identity import IdentityResolver
 
 from mediacodecs import g711
-from mediaproviders.aws_credentials import Account, Identities
+from mediaproviders.aws.credentials import Account, Credentials, Pinned
+from mediaproviders.aws.transport import CLOSE_S, Transport, Transports
 from mediaproviders.contract import PCM16_8K, PCM16_16K, PCMA, PCMU, AudioFormat, ProviderError
 from mediaproviders.speech.amazon import errors
-from mediaproviders.speech.amazon.transport import CLOSE_S, Transport
 from mediaproviders.speech.live import LiveUtterance, LiveUtterances, Turn
 
 FORMATS: Final = (PCMU, PCMA, PCM16_16K, PCM16_8K)
@@ -40,15 +38,12 @@ class TranscribeSpeechToText:
         ca_file: str | None = None,
         timeout_s: float = 8.0,
     ) -> None:
-        self._identities = Identities(Account(region, access_key_id, secret_access_key, session_token, profile))
+        self._credentials = Credentials(Account(region, access_key_id, secret_access_key, session_token, profile))
         self._language = language
         self._vocabulary = vocabulary
         self._endpoint_url = endpoint_url
-        self._ca_file = ca_file
+        self._transports = Transports(ca_file)
         self._utterances = LiveUtterances(timeout_s)
-        self._first: Transport | None = None
-        self._region: str | None = None
-        self._starting = asyncio.Lock()
 
     @property
     def formats(self) -> tuple[AudioFormat, ...]:
@@ -57,14 +52,14 @@ class TranscribeSpeechToText:
 
     async def start(self) -> None:
         """Read the trust store and find the credentials. Raises ProviderError."""
-        await self._transport()
-        await self._identities.get_identity(properties={})
+        await self._transports.start()
+        await self._found_region()
+        await self._credentials.identity()
 
     async def close(self) -> None:
         """Stop all turns, and see their connections end."""
         await self._utterances.close()
-        if self._first is not None:
-            await self._first.leave()
+        await self._transports.close()
 
     def begin(self, form: AudioFormat) -> LiveUtterance:
         """The caller begins a turn. Raises ProviderError for a format it does not hear."""
@@ -77,7 +72,7 @@ class TranscribeSpeechToText:
         return self._utterances.begin(form, recognise)
 
     async def _recognise(self, form: AudioFormat, turn: Turn) -> str:
-        transport = await self._transport()
+        transport = await self._transports.another()
         exchange = asyncio.create_task(self._exchange(transport, form, turn))
         try:
             # Reads of the SDK must not be cancelled: they end with their connection.
@@ -103,10 +98,10 @@ class TranscribeSpeechToText:
 
     async def _opened(self, transport: Transport, form: AudioFormat) -> Any:
         config = await AsyncTranscribeStreamingConfig.resolve(
-            region=self._region,
+            region=await self._found_region(),
             endpoint_uri=self._endpoint_url,
             transport=transport,
-            aws_credentials_identity_resolver=_Pinned(await self._identities.get_identity(properties={})),
+            aws_credentials_identity_resolver=Pinned(await self._credentials.identity()),
         )
         wanted = models.StartStreamTranscriptionInput(
             language_code=self._language,
@@ -116,29 +111,11 @@ class TranscribeSpeechToText:
         )
         return await AsyncTranscribeStreamingClient(config=config).start_stream_transcription(wanted)
 
-    async def _transport(self) -> Transport:
-        async with self._starting:
-            if self._first is None:
-                self._region = await self._identities.region()
-                if self._region is None:
-                    said = "Amazon Transcribe needs a region"
-                    raise ProviderError(said, code="invalid_configuration", retryable=False)
-                try:
-                    self._first = await asyncio.to_thread(Transport, self._ca_file)
-                except Exception as error:
-                    said = f"the certificates to trust cannot be read: {error}"
-                    raise ProviderError(said, code="tls", retryable=False) from error
-        return self._first.another()
-
-
-class _Pinned(IdentityResolver[AWSCredentialsIdentity, AWSIdentityProperties]):
-    """The credentials a stream began with. Its events are signed in a chain that other ones would break."""
-
-    def __init__(self, identity: AWSCredentialsIdentity) -> None:
-        self._identity = identity
-
-    async def get_identity(self, *, properties: AWSIdentityProperties) -> AWSCredentialsIdentity:
-        return self._identity
+    async def _found_region(self) -> str:
+        region = await self._credentials.region()
+        if region is None:
+            raise ProviderError("Amazon Transcribe needs a region", code="invalid_configuration", retryable=False)
+        return region
 
 
 async def _send(publisher: Any, form: AudioFormat, turn: Turn) -> None:

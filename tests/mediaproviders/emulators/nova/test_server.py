@@ -16,8 +16,8 @@ from aws_sdk_bedrock_runtime.models import (
 from smithy_aws_event_stream.exceptions import UnmodeledEventError
 from smithy_core.exceptions import CallError
 
+from mediaproviders.aws.transport import Transport
 from mediaproviders.emulators.nova import Fault, NovaEmulator, NovaSettings
-from mediaproviders.nova_sonic.connection import Transport
 
 MODEL = "amazon.nova-2-sonic-v1:0"
 START = {"sessionStart": {"inferenceConfiguration": {"maxTokens": 1024, "topP": 0.9, "temperature": 0.7}}}

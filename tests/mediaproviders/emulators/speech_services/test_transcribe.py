@@ -9,11 +9,11 @@ from aws_sdk_transcribe_streaming.client import AsyncTranscribeStreamingClient
 from aws_sdk_transcribe_streaming.config import AsyncTranscribeStreamingConfig
 from smithy_core.exceptions import CallError
 
+from mediaproviders.aws.transport import Transport
 from mediaproviders.emulators.answers import babble
 from mediaproviders.emulators.aws import Refusal, Request
 from mediaproviders.emulators.speech_services.transcribe import TranscribeEmulator, TranscribeSettings
 from mediaproviders.emulators.speech_services.transcribe.requests import admit
-from mediaproviders.speech.amazon.transport import Transport
 
 AUDIO = babble(1, 400, 8000).astype("<i2").tobytes()
 
