@@ -6,12 +6,12 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from mediaproviders.advanced import faults, nearest, nova
+from mediaproviders.advanced import faults, nearest, nova, silero
 from mediaproviders.catalog import MODELS, Model
-from mediaserver.agents.definition import AgentDefinition, LocalModel, SileroVad
+from mediaserver.agents.definition import AgentDefinition, LocalModel
 from mediaserver.agents.findings import Findings
 
-SILERO: Final = "silero_vad"
+SILERO: Final = silero.KEY
 SECTIONS: Final[Mapping[str, str]] = {
     "openai_realtime": "mediaproviders.advanced.openai:OpenAISection",
     "xai_realtime": "mediaproviders.advanced.xai:XAISection",
@@ -24,7 +24,7 @@ SECTIONS: Final[Mapping[str, str]] = {
 def section(key: str) -> type[BaseModel]:
     """What the object under `key` may be. Raises KeyError for a key nobody knows."""
     if key == SILERO:
-        return SileroVad
+        return silero.SileroVad
     if key == "local":
         return LocalModel
     module, _, name = SECTIONS[key].partition(":")

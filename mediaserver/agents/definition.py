@@ -209,15 +209,6 @@ class AgentDefinition(Part):
         return tuple(dict.fromkeys((*CALL_VARIABLES, *self.variables)))
 
 
-class SileroVad(Part):
-    """The server's own speech detector, where it and not the model's decides on turns."""
-
-    min_speech_ms: int = Field(250, ge=20, le=5000)
-    """Speech shorter than this is none."""
-    redemption_ms: int = Field(700, ge=50, le=10_000)
-    """Silence that ends a turn."""
-
-
 class LocalModel(Part):
     """The offline model."""
 

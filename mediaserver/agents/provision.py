@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from mediaproviders import catalog
+from mediaproviders.advanced.silero import SileroVad
 from mediaproviders.catalog import ADAPTERS, MODELS, Chat, Model
 from mediaproviders.continuity import Candidate, ContinuitySettings, Continuous
 from mediaproviders.contract import Provider, ProviderError
@@ -17,7 +18,7 @@ from mediaserver.agents.access import Doors, arguments
 from mediaserver.agents.advanced import SILERO, for_model
 from mediaserver.agents.checks import streams
 from mediaserver.agents.cue import Cue
-from mediaserver.agents.definition import AgentDefinition, Fallback, SileroVad, Speech
+from mediaserver.agents.definition import AgentDefinition, Fallback, Speech
 from mediaserver.agents.ready import ReadyAgent
 from mediaserver.agents.roster import Roster
 from mediaserver.agents.secrets import Secrets
@@ -274,6 +275,4 @@ def _pace(definition: AgentDefinition) -> Pace | None:
     if given is None:
         return None
     silero = SileroVad.model_validate(given)
-    usual = Pace()
-    end_ms = float(silero.redemption_ms)
-    return Pace(onset_ms=float(silero.min_speech_ms), end_ms=end_ms, guess_ms=min(usual.guess_ms, end_ms / 2))
+    return Pace().timed(float(silero.min_speech_ms), float(silero.redemption_ms))

@@ -198,7 +198,6 @@ _KNOWN: Final = (
         "gemini-live-2.5-flash-native-audio",
         _GEMINI,
     ),
-    _google("gemini-3.1-flash-live", "gemini-3.1-flash-live-preview", None, None),
     Model(
         "grok-voice",
         "xai",

@@ -170,9 +170,10 @@ def test_vertex_has_its_own_names_and_needs():
     assert ready.provider_model == "gemini-live-2.5-flash-native-audio"
     told = refused({"google": {"vertexai": True}}, "gemini-2.5-flash-native-audio")
     assert [each.partition(":")[0] for each in told] == ["providers.google.project", "providers.google.location"]
-    assert refused(vertex, "gemini-3.1-flash-live") == [
-        "model: gemini-3.1-flash-live is not known of Vertex AI; name it under `models`"
-    ]
+    models = extend({"new": {"provider": "google", "provider_model": "gemini-new"}})
+    with pytest.raises(ConfigurationError) as error:
+        prepared(provision(vertex, models=models), "new", models)
+    assert error.value.faults == ["model: new is not known of Vertex AI; name it under `models`"]
 
 
 async def test_entra_and_tokens_are_asked_for_at_every_connect():

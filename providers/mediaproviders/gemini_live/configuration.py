@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from google.genai import types
 
+from mediaproviders.advanced import silero
 from mediaproviders.advanced.gemini import GeminiAudio, Transcription, setting
 from mediaproviders.advanced.section import faults
 from mediaproviders.contract import Brief, ProviderError
@@ -27,6 +28,8 @@ def validate(advanced: Mapping[str, object]) -> list[str]:
 def settings(brief: Brief) -> GeminiAudio:
     """The agent's own settings. Raises ProviderError naming every fault."""
     wrong = validate(brief.advanced)
+    if silero.KEY in brief.advanced:
+        wrong += faults(silero.KEY, silero.SileroVad, brief.advanced[silero.KEY])
     if brief.modality == "text":
         wrong.append("this model answers in audio only: the text modality is not possible")
     if wrong:
@@ -44,8 +47,11 @@ def is_preview(own: GeminiAudio) -> bool:
     return setting(own, "affective_dialog") is not None or setting(own, "proactive_audio") is not None
 
 
-def pace(own: GeminiAudio) -> Pace:
-    """How our own detector cuts turns."""
+def pace(brief: Brief, own: GeminiAudio) -> Pace:
+    """How our own detector cuts turns: as is said of it, else as is said of the service's."""
+    if (given := brief.advanced.get(silero.KEY)) is not None:
+        detector = silero.SileroVad.model_validate(given)
+        return Pace(onset_ms=detector.min_speech_ms, end_ms=detector.redemption_ms, guess_ms=inf)
     onset, silence = setting(own, "prefix_padding_ms"), setting(own, "silence_duration_ms")
     usual = Pace(guess_ms=inf, end_ms=SILENCE_MS)
     if isinstance(onset, int):

@@ -132,7 +132,7 @@ class GeminiLive:
             clock,
             secrets.token_hex(3),
             ear=ear,
-            pace=configuration.pace(own),
+            pace=configuration.pace(brief, own),
             may_be_silent=setting(own, "proactive_audio") is True,
         )
         conversation = GeminiConversation(session, link, uplink)

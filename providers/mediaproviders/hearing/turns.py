@@ -1,7 +1,7 @@
 """Where the caller's turns begin and end, by a detector's verdict on each frame. Pure: its clock is the audio."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from mediaproviders.contract import SpeechStarted, SpeechStopped, TurnCommitted
@@ -21,6 +21,10 @@ class Pace:
     """A turn longer than this is ended while the caller speaks on."""
     lead_ms: float = 300.0
     """Audio kept from before the onset: the first consonant is often too soft for a detector."""
+
+    def timed(self, onset_ms: float, end_ms: float) -> "Pace":
+        """The same, with another beginning and end of turns."""
+        return replace(self, onset_ms=onset_ms, end_ms=end_ms, guess_ms=min(self.guess_ms, end_ms / 2))
 
 
 @dataclass(frozen=True, slots=True)

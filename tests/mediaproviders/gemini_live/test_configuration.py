@@ -57,9 +57,9 @@ def test_whose_detector_it_is(fields):
 
 def test_our_detector_takes_the_same_settings():
     wanted = brief(advanced={"gemini_audio": {"silence_duration_ms": 800, "prefix_padding_ms": 100}})
-    own = pace(settings(wanted))
+    own = pace(wanted, settings(wanted))
     assert (own.end_ms, own.onset_ms) == (800, 100)
-    assert pace(settings(brief())).end_ms == 500
+    assert pace(brief(), settings(brief())).end_ms == 500
 
 
 def test_turns_marked_by_us_always_interrupt():
@@ -88,3 +88,12 @@ def test_what_it_says_it_can():
     assert not TRAITS.text_output
     assert not TRAITS.can_truncate
     assert TRAITS.reversible_interrupt
+
+
+def test_what_is_said_of_our_own_detector_goes_before_what_is_said_of_the_services():
+    both = {"gemini_audio": {"silence_duration_ms": 900}, "silero_vad": {"min_speech_ms": 120, "redemption_ms": 640}}
+    wanted = brief(advanced=both)
+    own = pace(wanted, settings(wanted))
+    assert (own.onset_ms, own.end_ms) == (120, 640)
+    with pytest.raises(ProviderError, match=r"silero_vad\.redemption"):
+        settings(brief(advanced={"silero_vad": {"redemption": 1}}))
