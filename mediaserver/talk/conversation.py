@@ -158,7 +158,9 @@ class Talk:
         dropped_ms = self._session.dropped_ms if self._session is not None else self._uplink_dropped_ms
         cost = self.budget.cost(self._clock())
         billed = {} if cost is None else {"cost_usd": round(cost, 6)}
-        return {**self._minutes.usage, **self._minutes.sessions, **billed, "uplink_dropped_ms": dropped_ms}
+        minutes = self._minutes
+        counted = {**minutes.usage, **minutes.sessions, "provider_faults": minutes.faults.total()}
+        return {**counted, **billed, "uplink_dropped_ms": dropped_ms}
 
     def watch(self, now: float) -> None:
         """Once a second: an answer that is due and does not come, or a voice not heeded, means the model is lost."""
@@ -171,17 +173,17 @@ class Talk:
             self._log.info("limit", reason=limit)
             self._begin(self._ending.at_limit(limit, self._session))
         playing = playout.queued_ms > 0
-        overdue = self._due.overdue(now, playing)
-        if self._due.unheeded(now, uplink.voice_began, uplink.last_voice, uplink.loud_s, playing) or overdue:
-            self._begin(self._stalled())
+        unheeded = self._due.unheeded(now, uplink.voice_began, uplink.last_voice, uplink.loud_s, playing)
+        if (overdue := self._due.overdue(now, playing)) or unheeded:
+            message = f"no answer within {self.agent.stall_timeout_s:g} s"
+            self._begin(self._give_up("stalled", message, owed=overdue))
 
-    async def _stalled(self) -> None:
-        self._give_up("stalled", f"no answer within {self.agent.stall_timeout_s:g} s")
-
-    def _give_up(self, code: str, message: str) -> None:
-        """The session is of no use: have it replaced, or end the conversation."""
+    async def _give_up(self, code: str, message: str, *, owed: bool) -> None:
+        """The session is of no use: have it replaced, or end the conversation. `owed`: the next one is to answer."""
         if self._session is None or not self._session.renew(code):
             raise ProviderError(message, code=code, retryable=True)
+        if owed:
+            self._due.expect(self._clock())
 
     # --- what the model does ---------------------------------------------------------------------------------------
 
@@ -239,6 +241,8 @@ class Talk:
         self._due.caller(speaks=False)
         if self._due.waiting:
             self._due.expect(now)
+        for item in self._unfinished:
+            self._minutes.broken_off(item)
         self._finish(*self._unfinished)
 
     def _response_done(self, status: str, reason: str | None, now: float) -> None:
@@ -258,13 +262,11 @@ class Talk:
                 self._log.warning("provider.empty_answer")
             self._session.create_response()
             self._due.expect(now)
-        elif count > 1 and failed:
-            self._begin(self._fruitless(reason or "failed-answers", "an answer failed, and the one asked for after it"))
         elif count > 1:
-            self._begin(self._fruitless("empty-answers", "two answers in a row had nothing in them"))
-
-    async def _fruitless(self, code: str, message: str) -> None:
-        self._give_up(code, message)
+            code, message = "empty-answers", "two answers in a row had nothing in them"
+            if failed:
+                code, message = reason or "failed-answers", "an answer failed, and the one asked for in its place"
+            self._begin(self._give_up(code, message, owed=True))
 
     def _speech_started(self, now: float) -> None:
         self._due.caller(speaks=True)

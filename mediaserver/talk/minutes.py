@@ -1,5 +1,8 @@
 """The minutes of a conversation, in the log: who said what, by which sessions, and what it cost."""
 
+from collections import Counter
+from typing import Final
+
 from structlog.typing import FilteringBoundLogger
 
 from mediaproviders.contract import (
@@ -14,6 +17,9 @@ from mediaproviders.contract import (
 )
 from mediaserver.talk.spoken import Record, Spoken
 
+_MOST_FAULTS: Final = 25
+"""Lines for faults of one kind. A service that does nothing else must not fill the log; they are counted on."""
+
 
 class Minutes:
     """Writes lines to `log`, one for each thing said, when it is settled."""
@@ -25,6 +31,8 @@ class Minutes:
         """Tokens so far."""
         self.sessions = {"rollovers": 0, "reconnects": 0, "failovers": 0}
         """Sessions replaced ahead of their end or after a loss, and how often by another model."""
+        self.faults: Counter[str] = Counter()
+        """Errors that a session has survived, by their code."""
 
     def take(self, event: Event) -> None:
         """Note an event that is only for the record; any other is left alone."""
@@ -38,7 +46,7 @@ class Minutes:
                 self.usage["input_tokens"] += event.input_tokens
                 self.usage["output_tokens"] += event.output_tokens
             case Fault(code=code, message=message):
-                self._log.warning("provider.fault", code=code, message=message)
+                self._fault(code, message)
             case Reconnected(reason=reason):
                 self.sessions["reconnects"] += 1
                 self._log.warning("provider.reconnected", reason=reason)
@@ -62,6 +70,17 @@ class Minutes:
         if audible:
             self._write(spoken)
 
+    def broken_off(self, item: str) -> None:
+        """No more of `item` will come, not even its words as a whole."""
+        if (spoken := self._record.broken_off(item)) is not None:
+            self._write(spoken)
+
+    def _fault(self, code: str, message: str) -> None:
+        self.faults[code] += 1
+        if self.faults[code] <= _MOST_FAULTS:
+            self._log.warning("provider.fault", code=code, message=message)
+
     def _write(self, spoken: Spoken) -> None:
         cut = {} if spoken.heard_share is None else {"interrupted": True, "heard_text": spoken.heard_text}
-        self._log.info("transcript", speaker="agent", item=spoken.item, text=spoken.text.strip(), **cut)
+        broken = {"broken_off": True} if spoken.broken_off else {}
+        self._log.info("transcript", speaker="agent", item=spoken.item, text=spoken.text.strip(), **cut, **broken)

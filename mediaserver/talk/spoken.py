@@ -16,6 +16,8 @@ class Spoken:
     """The text is the whole of it."""
     over: bool = False
     """Its audio has been played, or cut."""
+    broken_off: bool = False
+    """The rest was never generated, or never came."""
     heard_share: float | None = None
     """Part of its audio the caller heard, 0-1, if it was cut."""
 
@@ -56,6 +58,14 @@ class Record:
         spoken.over = True
         spoken.heard_share = min(1.0, heard_ms / received_ms) if received_ms > 0 else 0.0
         return spoken
+
+    def broken_off(self, item: str) -> Spoken | None:
+        """Its session is gone: what there is of its text is all of it. The item if this settles it."""
+        spoken = self._items.get(item)
+        if spoken is None or spoken.complete:
+            return None
+        spoken.broken_off = spoken.complete = True
+        return self._settle(spoken)
 
     def _of(self, item: str) -> Spoken:
         spoken = self._items.get(item)

@@ -931,3 +931,66 @@ def test_a_session_that_can_be_renewed_is_not_given_up() -> None:
             assert not scene.told(Lost)
 
     tell(story())
+
+
+def test_a_renewed_session_that_is_as_mute_is_not_waited_for_for_ever() -> None:
+    async def story() -> None:
+        async with stage() as scene:
+            scene.session.renewable = True
+            await scene.model(STARTED, STOPPED, COMMITTED)
+            await scene.passes(14.0)
+            await scene.model(Reconnected("stalled"))
+            scene.session.renewable = False
+            await scene.passes(11.0)
+            assert not scene.told(Lost)
+            await scene.passes(4.0)
+            assert scene.commands("renew") == [("renew", "stalled"), ("renew", "stalled")]
+            assert [lost.code for lost in scene.told(Lost)] == ["stalled"]
+
+    tell(story())
+
+
+def test_a_voice_that_is_not_heeded_twice_may_have_been_a_noise() -> None:
+    """Another session is asked to heed it, but nobody insists on an answer."""
+
+    async def story() -> None:
+        async with stage() as scene:
+            scene.session.renewable = True
+            for _ in range(2):
+                await scene.caller(600)
+                await scene.passes(1.0)
+            await scene.passes(13.0)
+            assert scene.commands("renew") == [("renew", "stalled")]
+            await scene.model(Reconnected("stalled"))
+            scene.session.renewable = False
+            await scene.passes(60.0)
+            assert not scene.told(Lost)
+
+    tell(story())
+
+
+def test_what_was_said_of_an_answer_that_broke_off_is_in_the_minutes(lines: Lines) -> None:
+    async def story() -> None:
+        async with stage() as scene:
+            await scene.model(BEGINS, AgentTranscript("item", "We are open", final=False), words(300))
+            await scene.passes(0.1)
+            await scene.model(Reconnected("gone"))
+            await scene.passes(0.5)
+            await scene.model(*answer(100, "anew"), AgentTranscript("anew", "We are open until five.", final=True))
+            await scene.passes(0.5)
+
+    tell(story())
+    first, second = named(lines, "transcript")
+    assert (first["item"], first["text"], first["broken_off"]) == ("item", "We are open", True)
+    assert (second["text"], "broken_off" in second) == ("We are open until five.", False)
+
+
+def test_a_service_that_does_nothing_but_err_does_not_fill_the_log(lines: Lines) -> None:
+    async def story() -> None:
+        async with stage() as scene:
+            await scene.model(*[Fault("malformed", "?")] * 500, Fault("server_error", "!"))
+            assert scene.talk.counters()["provider_faults"] == 501
+
+    tell(story())
+    codes = [line["code"] for line in named(lines, "provider.fault")]
+    assert (codes.count("malformed"), codes.count("server_error")) == (25, 1)
