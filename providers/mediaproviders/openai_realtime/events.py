@@ -152,7 +152,10 @@ def _caller_piece(message: Message) -> CallerTranscript:
     return CallerTranscript(_text(message, "item_id"), _text(message, "delta"), final=False)
 
 
-def _caller_whole(message: Message) -> CallerTranscript:
+def _caller_whole(message: Message) -> CallerTranscript | CallerSoFar:
+    # To xAI each guess is complete, also in the middle of the turn; only its status tells which is the last.
+    if message.get("status") == "in_progress":
+        return _caller_so_far(message)
     return CallerTranscript(_text(message, "item_id"), _text(message, "transcript"), final=True)
 
 

@@ -413,6 +413,14 @@ def test_transcripts_that_grow_and_are_revised():
         ("I", False), (" want", False), (" to", False), ("I want two.", True)]  # fmt: skip
 
 
+def test_a_transcript_that_is_called_complete_in_the_middle_of_a_turn():
+    talk = Talk(dialect=XAI)
+    kind = "conversation.item.input_audio_transcription"
+    for text, status in (("Good?", "in_progress"), ("Good day, this", "in_progress"), ("Good day!", "completed")):
+        talk.feed(f"{kind}.completed", item_id="u", transcript=text, status=status)
+    assert [(each.text, each.final) for each in talk.events()] == [("Good?", False), ("Good day!", True)]
+
+
 @pytest.mark.parametrize(
     ("message", "code"),
     [

@@ -107,6 +107,8 @@ class XAIDialect:
         if kind == "response.created":
             self._responses += 1
         own = {name: response[name] for name in ("object", "id", "status", "status_details", "output")}
+        if response.get("metadata") is not None:
+            own["metadata"] = response["metadata"]
         if kind == "response.created":
             return kind, {"response": own}
         # Sometimes nothing is said of the usage, and sometimes it stands beside the response.
@@ -116,11 +118,14 @@ class XAIDialect:
 
     def _transcript(self, kind: str, fields: Fields) -> Iterable[tuple[str, Fields]]:
         if not kind.endswith(".delta"):
-            yield kind, {name: value for name, value in fields.items() if name != "usage"}
+            last = {"status": "completed"} if kind.endswith(".completed") and self._transcribes_cumulatively else {}
+            yield kind, {name: value for name, value in fields.items() if name != "usage"} | last
         elif self._transcribes_cumulatively:
             item = fields["item_id"]
             text = self._so_far[item] = self._so_far.get(item, "") + fields["delta"]
             yield f"{_TRANSCRIPTION}.updated", {"item_id": item, "transcript": text}
+            # Each guess is called complete as well; only its status tells it from the last.
+            yield f"{_TRANSCRIPTION}.completed", {"item_id": item, "transcript": text, "status": "in_progress"}
 
 
 def _current_item(item: Fields) -> Fields:

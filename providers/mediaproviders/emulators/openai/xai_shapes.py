@@ -121,6 +121,7 @@ class ResponseFields(TypedDict, total=False):
 
     modalities: list[Literal["text", "audio"]]
     instructions: str
+    metadata: dict[str, str]
 
 
 class SessionUpdate(TypedDict, total=False):

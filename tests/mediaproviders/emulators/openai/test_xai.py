@@ -141,6 +141,8 @@ def test_a_turn() -> None:
     events = rehearsal.turn() + rehearsal.run(3)
     said = [each["transcript"] for each in only(events, f"{TRANSCRIPT}.updated")]
     assert len(said) == 2 and said[1].startswith(said[0]) and said[1] == "How late is it?"
+    complete = [(each["transcript"], each["status"]) for each in only(events, f"{TRANSCRIPT}.completed")]
+    assert complete == [*((each, "in_progress") for each in said), (said[1], "completed")]
     done = one(events, "response.done")
     assert "usage" not in done["response"] and done["usage"]["output_tokens"] > 0
 
@@ -162,6 +164,15 @@ def test_force_message_may_be_uninterruptible(interruptible: bool) -> None:
     assert ("input_audio_buffer.speech_started" in types(heard)) is interruptible
     rehearsal.run(10)
     assert "input_audio_buffer.speech_started" in types(rehearsal.turn(300))
+
+
+def test_metadata_comes_back() -> None:
+    rehearsal = xai()
+    tagged = rehearsal.send("response.create", response={"metadata": {"turn": "7"}}) + rehearsal.run(3)
+    assert [each["response"]["metadata"] for each in tagged if "response" in each] == [{"turn": "7"}] * 2
+    plain = rehearsal.send("response.create") + rehearsal.run(3)
+    assert not any("metadata" in each["response"] for each in plain if "response" in each)
+    assert refused(rehearsal, "response.create", response={"metadata": {"turn": 7}})[1] == "response.metadata.turn"
 
 
 def test_text_by_both_names() -> None:
