@@ -3,9 +3,9 @@
 :class:`Continuous` wraps other providers and is one. Sessions are exchanged between turns before they reach their
 limit, replaced when they are lost, and taken over by another model when that is not possible. ``record`` is what is
 known of the conversation (``debts``: what the model owes, ``names``: whose ids are whose, ``recent``: the caller's
-latest audio, ``backlog``: that audio on its way to a new session), ``schedule`` and ``attempts`` decide when and how often; these have no clock and no sockets. ``line`` is
-one session, ``keeper`` opens and exchanges them, ``transcode`` makes their audio fit, ``conversation`` is what the
-server talks to.
+latest audio), ``schedule`` and ``attempts`` decide when and how often; these have no clock and no sockets. ``line`` is
+one session, ``keeper`` opens and exchanges them, ``transcode`` makes their audio fit, ``backlog`` gives them what they
+missed, ``conversation`` is what the server talks to.
 """
 
 from mediaproviders.continuity.provider import Continuous

@@ -11,8 +11,10 @@ from typing import Final
 from mediaproviders.contract import AudioFormat
 
 _EVERY_S: Final = 0.02
+_FIRST_MS: Final = 1000
+"""Caller audio given at once."""
 _SLICE_MS: Final = 200
-"""Caller audio given at a time: ten times as fast as it is spoken."""
+"""Caller audio given at a time after that: ten times as fast as it is spoken."""
 
 
 class Backlog:
@@ -22,7 +24,8 @@ class Backlog:
         self, audio: Iterable[bytes], form: AudioFormat, feed: Callable[[bytes], None], caught_up: Callable[[], None]
     ) -> None:
         self._chunks = deque(audio)
-        self._slice = _SLICE_MS * form.bytes_per_ms
+        self._slice = _FIRST_MS * form.bytes_per_ms
+        self._next_slice = _SLICE_MS * form.bytes_per_ms
         self._feed = feed
         self._caught_up = caught_up
         self._timer: asyncio.TimerHandle | None = None
@@ -43,6 +46,7 @@ class Backlog:
             chunk = self._chunks.popleft()
             given += len(chunk)
             self._feed(chunk)
+        self._slice = self._next_slice
         if self._chunks:
             self._timer = asyncio.get_running_loop().call_later(_EVERY_S, self.work)
         else:

@@ -241,6 +241,9 @@ class Record:
             self._mid_turn = True
             self.recent.trim(self._settings.onset_ms)
         self._emit(replace(started, item=self._items.unique(started.item)))
+        self._caller_has_the_floor(now)
+
+    def _caller_has_the_floor(self, now: float) -> None:
         if self.debts.provider_decides and self._audible != self._session and now < self._plays_until:
             # It does not know of what an earlier session said, and that is still playing.
             self._plays_until = now
@@ -252,6 +255,7 @@ class Record:
 
     def _on_turn(self, turn: TurnCommitted, now: float) -> None:
         item = self._items.unique(turn.item)
+        self._caller_has_the_floor(now)
         self.history.caller_turn(item)
         self.debts.turn(now)
         self._mid_turn = False

@@ -50,6 +50,36 @@ def test_trim_and_clear_leave_the_stream_going():
     assert recent.newest() == [b"d" * 160]
 
 
+def sound(*parts, rate=8000):
+    """Stretches of tone or silence: (level, ms)."""
+    pcm = [level * np.sin(np.arange(rate * ms // 1000) / rate * 2700) for level, ms in parts]
+    return np.rint(np.concatenate(pcm)).astype(np.int16)
+
+
+@pytest.mark.parametrize(
+    ("parts", "began"),
+    [
+        ([(0, 1000)], None),
+        ([(0, 1000), (8000, 600)], 600),
+        ([(0, 1000), (8000, 600), (0, 400)], 1000),
+        ([(8000, 600), (0, 1000), (8000, 600), (0, 400)], 2600),  # a pause within what was said
+        ([(8000, 600), (0, 2000), (8000, 600), (0, 400)], 1000),
+        ([(0, 1000), (8000, 600), (0, 1960)], 2560),
+        ([(0, 1000), (8000, 600), (0, 2040)], None),  # long ago
+        ([(0, 1000), (8000, 60), (0, 400)], None),  # a click
+        ([(60, 1000)], None),
+    ],
+)
+def test_voice(parts, began):
+    recent = Recent(PCMU, 4000)
+    assert recent.voice(2000) is None
+    recent.begin(MU_LAW.encode(sound(*parts)))
+    assert recent.voice(2000) == began
+    wide = Recent(PCM16_16K, 4000)
+    wide.begin(sound(*parts, rate=16000).tobytes())
+    assert wide.voice(2000) == began
+
+
 @pytest.mark.parametrize(("level", "loud"), [(8000, True), (500, True), (60, False), (0, False)])
 def test_loud(level, loud):
     pcm = np.rint(level * np.sin(np.arange(2400) / 5)).astype(np.int16)

@@ -28,6 +28,7 @@ from support.virtual_time import settle, tell
 
 FRAME = b"\x7f" * 160
 LOUD = bytes([0x00, 0x80] * 80)
+SILENCE = b"\xff" * 160
 
 
 def remembers(session):
@@ -400,10 +401,83 @@ def test_session_that_does_not_tell_of_speech_is_not_exchanged_while_it_is_loud(
                 await asyncio.sleep(2)
             assert w.conversation.rollovers == 0
             assert len(model.sessions) == 2
+            for _ in range(190):
+                w.conversation.send_audio(b"\xff" * 160)
+            await asyncio.sleep(0.5)
+            assert w.conversation.rollovers == 0  # it may have been a question, and the answer takes its time
             for _ in range(20):
                 w.conversation.send_audio(b"\xff" * 160)
             await asyncio.sleep(0.5)
             assert w.conversation.rollovers == 1
+
+    tell(story())
+
+
+async def speaks(w, chunk, count):
+    for _ in range(count):
+        w.conversation.send_audio(chunk)
+        await asyncio.sleep(0.02)
+
+
+def test_question_that_a_session_did_not_tell_of_is_waited_for_until_the_end(world):
+    async def story():
+        model = world.Model(max_connection_s=100.0, hears_speech_start=False)
+        async with world(model) as w:
+            await asyncio.sleep(69)
+            await speaks(w, SILENCE, 20)
+            await speaks(w, LOUD, 40)
+            await speaks(w, SILENCE, 60)
+            assert w.conversation.rollovers == 0
+            model.sessions[0].turn("Why?")  # told of when it is answered
+            model.sessions[0].say("Because.", ms=100)
+            await speaks(w, SILENCE, 20)
+            assert w.conversation.rollovers == 1
+            assert LOUD not in w.session.heard
+            assert asked(w.session) == []
+
+    tell(story())
+
+
+@pytest.mark.parametrize("when", ["forced", "insisted", "lost"])
+def test_question_that_was_not_answered_in_time_is_heard_by_the_next_session(world, when):
+    async def story():
+        model = world.Model(max_connection_s=100.0, hears_speech_start=False)
+        async with world(model, lead_s=2.0) as w:
+            await asyncio.sleep({"forced": 97.4, "insisted": 96.5, "lost": 50.0}[when])
+            await speaks(w, SILENCE, 20)
+            await speaks(w, LOUD, 80)
+            await speaks(w, SILENCE, 35 if when == "insisted" else 15)
+            if when == "insisted":
+                # It is forced from 99.0 on; but what was said may be answered any moment.
+                assert w.conversation.rollovers == 0
+            elif when == "lost":
+                model.sessions[0].lose()
+            await speaks(w, SILENCE, 120)
+            assert (w.conversation.rollovers, w.conversation.reconnects) == ((0, 1) if when == "lost" else (1, 0))
+            # All of it, from a little before its beginning, and once.
+            heard = w.session.heard
+            assert [chunk for chunk in heard if chunk == LOUD] == [LOUD] * 80
+            assert 10 <= heard.index(LOUD) <= 25
+            assert asked(w.session) == []
+            assert w.conversation.dropped_ms == 0
+
+    tell(story())
+
+
+def test_turn_of_a_session_that_does_not_tell_of_speech_stops_what_the_last_one_said(world):
+    async def story():
+        model = world.Model(max_connection_s=100.0, hears_speech_start=False)
+        async with world(model) as w:
+            await asyncio.sleep(70)
+            model.sessions[0].say("A minute.", ms=60_000)
+            await asyncio.sleep(15)
+            assert w.conversation.rollovers == 1
+            model.sessions[-1].turn("Stop!")
+            await settle()
+            assert [type(each) for each in w.events if isinstance(each, Interrupted | TurnCommitted)] == [
+                Interrupted,
+                TurnCommitted,
+            ]
 
     tell(story())
 
