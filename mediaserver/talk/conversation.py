@@ -172,7 +172,7 @@ class Talk:
             self._ending.begun = True
             self._log.info("limit", reason=limit)
             self._begin(self._ending.at_limit(limit, self._session))
-        playing = playout.queued_ms > 0
+        playing = _is_heard(playout)
         unheeded = self._due.unheeded(now, uplink.voice_began, uplink.last_voice, uplink.loud_s, playing)
         if (overdue := self._due.overdue(now, playing)) or unheeded:
             message = f"no answer within {self.agent.stall_timeout_s:g} s"
@@ -243,6 +243,12 @@ class Talk:
             self._due.expect(now)
         for item in self._unfinished:
             self._minutes.broken_off(item)
+        if self._playout is not None and self._unfinished and not _is_heard(self._playout):
+            # Less than a packet is left of a word that broke off a while ago: it would be a click.
+            self._unfinished.clear()
+            for cut in self._playout.flush():
+                self._minutes.played(cut.item)
+            self._quiet(now)
         self._finish(*self._unfinished)
 
     def _response_done(self, status: str, reason: str | None, now: float) -> None:
@@ -399,6 +405,14 @@ class Talk:
                 )
             self._minutes.cut(cut.item, heard, cut.received_ms, audible=cut.played_ms > 0)
         self._last_words.played()
+
+
+def _is_heard(playout: Playout) -> bool:
+    """The caller is hearing the agent, or would without a noise of their own.
+
+    A last piece shorter than a packet is not heard until its item goes on, which it may never do.
+    """
+    return playout.ready or playout.held
 
 
 def _first(group: BaseExceptionGroup[ProviderError]) -> ProviderError:

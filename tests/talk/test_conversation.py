@@ -994,3 +994,24 @@ def test_a_service_that_does_nothing_but_err_does_not_fill_the_log(lines: Lines)
     tell(story())
     codes = [line["code"] for line in named(lines, "provider.fault")]
     assert (codes.count("malformed"), codes.count("server_error")) == (25, 1)
+
+
+@pytest.mark.parametrize("ms", [300, 310])
+def test_an_answer_that_stalls_within_a_packet_stalls_all_the_same(ms: int, lines: Lines) -> None:
+    async def story() -> None:
+        async with stage() as scene:
+            scene.session.renewable = True
+            await scene.model(BEGINS, AgentTranscript("item", "We are open", final=False), words(ms))
+            await scene.passes(14.0)
+            assert scene.commands("renew") == [("renew", "stalled")]
+            before = scene.heard
+            await scene.model(Reconnected("stalled"))
+            await scene.passes(0.5)
+            assert scene.heard == before, "a click"
+            assert scene.talk.turn.floor is Floor.OPEN
+            await scene.model(*answer(100, "anew"))
+            await scene.passes(0.5)
+            assert scene.heard == before + WORD * 800
+
+    tell(story())
+    assert [line["item"] for line in named(lines, "transcript")] == ["item"]
