@@ -2,12 +2,14 @@
 
 import ssl
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import SecretStr
 
+from mediaproviders.entra import EntraToken
 from mediaserver.agents.definition import AgentDefinition, Fallback, Speech, own_access
 from mediaserver.agents.secrets import SecretError, Secrets
 from mediaserver.config.providers import Providers
@@ -17,6 +19,11 @@ _CREDENTIALS: Final = frozenset(
     | {"access_key_id", "secret_access_key", "session_token", "profile"}
 )
 """Ways to say who one is. Whoever gives one of them gives all."""
+_OF_MODELS: Final[Mapping[str, frozenset[str]]] = {
+    "amazon": frozenset({"endpoint_url"}),  # Bedrock's
+    "google": frozenset({"api_key", "base_url"}),  # the Gemini API's; Google's speech services are another one
+}
+"""What of the server's settings is for a provider's models alone, and not for its speech services."""
 _NO_KEY: Final = "none"
 """For endpoints that want no key; the SDK wants a text."""
 
@@ -44,6 +51,8 @@ class Doors:
         `prefix` is where the holder stands, as "fallback.0.".
         """
         server = self._of_server(provider)
+        if isinstance(holder, Speech):
+            server = {name: value for name, value in server.items() if name not in _OF_MODELS.get(provider, ())}
         own = own_access(holder)
         if own.keys() & _CREDENTIALS:
             server = {name: value for name, value in server.items() if name not in _CREDENTIALS}
@@ -112,21 +121,19 @@ def arguments(provider: str, settings: Mapping[str, object]) -> dict[str, Any]:
     return given
 
 
+@dataclass(frozen=True, slots=True)
 class _Fixed:
     """A token that is given once and for all, as the adapters ask for one."""
 
-    def __init__(self, token: str) -> None:
-        self._token = token
+    token: str = field(repr=False)
 
     async def __call__(self) -> str:
-        return self._token
+        return self.token
 
 
 @lru_cache(1)
-def _entra() -> object:
+def _entra() -> EntraToken:
     """The machine's own identity; its tokens are shared by all that need one."""
-    from mediaproviders.openai_realtime.entra import EntraToken
-
     return EntraToken()
 
 

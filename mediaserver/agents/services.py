@@ -1,7 +1,6 @@
 """Speech services of agents: what may be set of each, and how one is made."""
 
 from collections.abc import Iterator, Mapping
-from importlib import import_module
 from typing import Any, Final
 
 from mediaproviders.advanced import nearest
@@ -46,8 +45,7 @@ def build(direction: Direction, speech: Speech, access: Mapping[str, object]) ->
 
     Raises ValueError, ProviderError.
     """
-    entry = catalog.find(direction, speech.service)
-    known = entry.settings
+    known = catalog.find(direction, speech.service).settings
     given = dict(access)
     if speech.service == "azure" and "endpoint" in given:
         given["base_url"] = given.pop("endpoint")
@@ -56,21 +54,9 @@ def build(direction: Direction, speech: Speech, access: Mapping[str, object]) ->
     if speech.service == "local" and "workers" in given:
         given["processes"] = given.pop("workers")
     settings = {name: value for name, value in given.items() if name in known} | speech.settings
-    if callable(settings.get("api_key")):  # a token that is fetched whenever one is needed: no text to be checked
-        return _with_token(direction, speech.service, entry, settings)
     if direction == "speech_to_text":
         return catalog.build_speech_to_text(speech.service, settings)
     return catalog.build_text_to_speech(speech.service, settings)
-
-
-def _with_token(
-    direction: Direction, service: str, entry: Service, settings: Mapping[str, object]
-) -> SpeechToText | TextToSpeech:
-    if found := catalog.faults(direction, service, {**settings, "api_key": "x"}):
-        raise ValueError("; ".join(found))
-    module, _, name = entry.face.partition(":")
-    made: SpeechToText | TextToSpeech = getattr(import_module(module), name)(**settings, **entry.fixed)
-    return made
 
 
 # --- schema --------------------------------------------------------------------------------------------------------

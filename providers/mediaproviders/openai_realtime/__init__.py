@@ -4,13 +4,11 @@
 ``conversation`` is one live session and ``connection`` its socket; ``session`` is the pure state of a conversation,
 made of ``answers`` (one response at a time), ``items`` (what can be cut of them) and, in text, ``memory`` (which is
 made to agree with what was heard); ``events`` and ``commands`` are the wire, each way; ``configuration`` turns a brief
-into a session, with ``settings`` read from the advanced configuration; ``errors`` says whose fault it was; ``entra``
-gets Azure's tokens.
+into a session, with ``settings`` read from the advanced configuration; ``errors`` says whose fault it was.
 """
 
 from mediaproviders.openai_realtime.azure import AZURE_TRAITS, AzureRealtime
 from mediaproviders.openai_realtime.configuration import validate
-from mediaproviders.openai_realtime.entra import EntraToken
 from mediaproviders.openai_realtime.provider import TRAITS, OpenAIRealtime
 from mediaproviders.openai_realtime.xai import XAI_TRAITS, XAIRealtime
 
@@ -19,7 +17,6 @@ __all__ = [
     "TRAITS",
     "XAI_TRAITS",
     "AzureRealtime",
-    "EntraToken",
     "OpenAIRealtime",
     "XAIRealtime",
     "validate",

@@ -17,9 +17,9 @@ class AzureRealtime(RealtimeService):
     """The realtime deployments of one Azure OpenAI resource; a brief's model is the name of a deployment.
 
     `endpoint` is the resource's, `https://NAME.openai.azure.com`. Give `api_key`, or `token`: a coroutine function that
-    is asked for a bearer token at every connect (see :class:`EntraToken`). Without `api_version` the GA interface is
-    used; a preview version (`2025-04-01-preview`) means the preview interface. `transcription` is the name of the
-    deployment that transcribes the caller. The rest is as with :class:`RealtimeService`.
+    is asked for a bearer token at every connect (see :class:`mediaproviders.entra.EntraToken`). Without `api_version`
+    the GA interface is used; a preview version (`2025-04-01-preview`) means the preview interface. `transcription` is
+    the name of the deployment that transcribes the caller. The rest is as with :class:`RealtimeService`.
     """
 
     def __init__(

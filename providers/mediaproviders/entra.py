@@ -1,4 +1,4 @@
-"""Bearer tokens of Microsoft Entra ID, from whatever identity the machine has."""
+"""Bearer tokens of Microsoft Entra ID for Azure's services, from whatever identity the machine has."""
 
 import asyncio
 import time
@@ -23,7 +23,7 @@ class Credential(Protocol):
 
 
 class EntraToken:
-    """The `token` of an :class:`AzureRealtime`: call it for a bearer token, asked for once and kept while it is good.
+    """What Azure's adapters take for a `token` or key: call it for one, asked for once and kept while it is good.
 
     Without a credential it is azure-identity's `DefaultAzureCredential`: environment, workload or managed identity,
     the Azure CLI.

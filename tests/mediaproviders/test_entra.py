@@ -9,7 +9,7 @@ import pytest
 from azure.core.exceptions import ServiceRequestError
 
 from mediaproviders.contract import ProviderError
-from mediaproviders.openai_realtime.entra import EARLY_S, SCOPE, EntraToken
+from mediaproviders.entra import EARLY_S, SCOPE, EntraToken
 
 
 class Credential:
