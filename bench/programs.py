@@ -160,7 +160,7 @@ def reach_of(emulator: Program) -> Reach:
 
 
 def start_server(
-    sip: int, reach: Reach, scenario: Scenario, directory: Path, core: int | None, runner: Sequence[str] = ("-m",)
+    sip: int, reach: Reach, scenario: Scenario, directory: Path, core: int | None, runner: Sequence[str]
 ) -> Program:
     """The server under test; `runner` is what the interpreter runs its module by."""
     settings = directory / "server.toml"
@@ -173,11 +173,13 @@ def start_server(
     return Program("server", [*runner, "mediaserver", "serve", "--config", str(settings)], directory, core)
 
 
-def start_floor(sip: int, reach: Reach, scenario: Scenario, directory: Path, core: int | None) -> Program:
-    """The floor."""
+def start_floor(
+    sip: int, reach: Reach, scenario: Scenario, directory: Path, core: int | None, runner: Sequence[str]
+) -> Program:
+    """The floor, likewise."""
     service = reach["openai"]
     url = f"{service['base_url'].replace('http', 'ws', 1)}/realtime?model={scenario.connected.model}"
-    arguments = ["-m", "bench.floor", "--port", str(sip), "--url", url, "--key", service["api_key"]]
+    arguments = [*runner, "bench.floor", "--port", str(sip), "--url", url, "--key", service["api_key"]]
     return Program("floor", [*arguments, "--silence-ms", str(scenario.silence_ms)], directory, core)
 
 

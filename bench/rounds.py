@@ -1,6 +1,7 @@
 """One round: one program, its model and its callers, started fresh, measured, ended."""
 
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from itertools import pairwise
@@ -90,8 +91,20 @@ class Round:
         return asdict(self)
 
 
-def run_round(program: ProgramName, mode: Mode, load: Load, directory: Path) -> Round:
+class Watch:
+    """Whoever wants to look at the program while it is measured. This one does not."""
+
+    runner: Sequence[str] = ("-m",)
+    """What the interpreter runs the program's module by."""
+
+    def during(self, pid: int, seconds: float) -> None:
+        """Wait for the end of the CPU window."""
+        time.sleep(seconds)
+
+
+def run_round(program: ProgramName, mode: Mode, load: Load, directory: Path, watch: Watch | None = None) -> Round:
     """Run one. Raises RuntimeError when a process fails; its output is in `directory`."""
+    watch = watch or Watch()
     directory, scenario = directory.resolve(), SCENARIOS[mode]
     if program == "floor":
         scenario = scenario.for_floor()
@@ -109,9 +122,9 @@ def run_round(program: ProgramName, mode: Mode, load: Load, directory: Path) -> 
         emulator = begun(start_emulator(timeline, scenario, directory, other_core))
         callers = [begun(each) for each in _start_callers(sip, load, scenario, directory, other_core)]
         start = start_server if program == "server" else start_floor
-        tested = begun(start(sip, reach_of(emulator), scenario, directory, tested_core))
+        tested = begun(start(sip, reach_of(emulator), scenario, directory, tested_core, watch.runner))
         tested.wait_for('"ready"', 60)
-        usage = _drive(tested, emulator, callers, load)
+        usage = _drive(tested, emulator, callers, load, watch)
     return Round(
         program=program,
         mode=mode,
@@ -143,7 +156,7 @@ def _start_callers(sip: int, load: Load, scenario: Scenario, directory: Path, co
     ]
 
 
-def _drive(tested: Program, emulator: Program, callers: list[Program], load: Load) -> Usage:
+def _drive(tested: Program, emulator: Program, callers: list[Program], load: Load, watch: Watch) -> Usage:
     """Warm up, place the calls, let them talk, hang up."""
     pid = tested.process.pid
     cold = rss_mb(pid)
@@ -156,7 +169,7 @@ def _drive(tested: Program, emulator: Program, callers: list[Program], load: Loa
     start_at = _place(callers, load, warm_up=False)
     time.sleep(max(0.0, start_at + SETTLE_S - time.monotonic()))
     began, used = time.monotonic(), _used(tested, emulator, callers)
-    time.sleep(max(0.0, start_at + load.seconds - time.monotonic()))
+    watch.during(pid, max(0.0, start_at + load.seconds - time.monotonic()))
     seconds = time.monotonic() - began
     own, children, model, calling = (
         after - at_first for after, at_first in zip(_used(tested, emulator, callers), used, strict=True)
