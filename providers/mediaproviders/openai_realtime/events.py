@@ -123,6 +123,11 @@ def _optional_text(message: Message, field: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
+def _optional_object(message: Message, field: str) -> Message:
+    value = message.get(field)
+    return value if isinstance(value, dict) else {}
+
+
 def _optional_ms(message: Message, field: str) -> int | None:
     value = message.get(field)
     return int(value) if isinstance(value, int | float) else None
@@ -190,8 +195,9 @@ def _response_ended(message: Message) -> ResponseEnded:
     status = _text(response, "status")
     if status not in ("completed", "cancelled", "incomplete", "failed"):
         status = "incomplete"
-    details = response.get("status_details") or {}
-    error = details.get("error") or {}
+    # xAI says "unimplemented" where OpenAI has an object or nothing.
+    details = _optional_object(response, "status_details")
+    error = _optional_object(details, "error")
     reason = _optional_text(error, "code") or _optional_text(error, "type") or _optional_text(details, "reason")
     ended = cast(Literal["completed", "cancelled", "incomplete", "failed"], status)
     # xAI puts the usage beside the response, or leaves it empty.

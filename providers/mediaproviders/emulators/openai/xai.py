@@ -106,7 +106,8 @@ class XAIDialect:
     def _response(self, kind: str, response: Fields) -> tuple[str, Fields]:
         if kind == "response.created":
             self._responses += 1
-        own = {name: response[name] for name in ("object", "id", "status", "status_details", "output")}
+        own = {name: response[name] for name in ("object", "id", "status", "output")}
+        own["status_details"] = response["status_details"] or "unimplemented"
         if response.get("metadata") is not None:
             own["metadata"] = response["metadata"]
         if kind == "response.created":

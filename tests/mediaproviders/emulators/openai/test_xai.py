@@ -137,6 +137,7 @@ def test_a_turn() -> None:
     # Without a model for it there are no partial transcripts.
     assert [kind for kind in types(events) if kind.startswith(TRANSCRIPT)] == [f"{TRANSCRIPT}.completed"]
     assert one(events, "response.done")["response"]["usage"] == {}
+    assert [each["response"]["status_details"] for each in events if "response" in each] == ["unimplemented"] * 2
     rehearsal.configure(audio={"input": {"transcription": {"model": "grok-transcribe"}}})
     events = rehearsal.turn() + rehearsal.run(3)
     said = [each["transcript"] for each in only(events, f"{TRANSCRIPT}.updated")]
