@@ -4,7 +4,7 @@ import asyncio
 from contextlib import AsyncExitStack
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -25,6 +25,9 @@ class Service(StrEnum):
     CHAT = "chat"
     SPEECH = "speech"
     POLLY = "polly"
+    OPENAI_LIVE = "openai-live"
+    TRANSCRIBE = "transcribe"
+    GOOGLE_SPEECH = "google-speech"
     ALL = "all"
 
 
@@ -67,10 +70,9 @@ def emulate(
     except KeyboardInterrupt:
         pass
     except OSError as error:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(
-            f"--host {host} --port {port}: cannot listen: {error.strerror or error}; choose another --port"
-        )
-        raise typer.Exit(2) from None
+        _leave(f"--host {host} --port {port}: cannot listen: {error.strerror or error}; choose another --port")
+    except ImportError as error:
+        _leave(str(error))
 
 
 async def _serve(names: tuple[str, ...], asked: "Rehearsal", port: int, settings: Path | None) -> None:
@@ -81,7 +83,14 @@ async def _serve(names: tuple[str, ...], asked: "Rehearsal", port: int, settings
     async with AsyncExitStack() as stack:
         emulators = []
         for number, name in enumerate(names):
-            emulator = await stack.enter_async_context(build(name, asked, port + number if port else 0))
+            try:
+                built = build(name, asked, port + number if port else 0)
+            except ImportError as error:
+                if len(names) == 1:
+                    raise
+                console.print(f"left out: {error}")
+                continue
+            emulator = await stack.enter_async_context(built)
             emulators.append(emulator)
             # Azure's preview interface, which comes after its GA one, is for those who ask for it.
             tables |= {table: reach for table, reach in access(name, emulator).items() if table not in tables}
@@ -95,6 +104,11 @@ async def _serve(names: tuple[str, ...], asked: "Rehearsal", port: int, settings
         async with asyncio.TaskGroup() as serving:
             for emulator in emulators:
                 serving.create_task(emulator.serve_forever())
+
+
+def _leave(why: str) -> NoReturn:
+    Console(stderr=True, highlight=False, soft_wrap=True).print(why)
+    raise typer.Exit(2)
 
 
 def _write(path: Path, text: str) -> None:

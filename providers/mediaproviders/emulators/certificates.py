@@ -6,7 +6,9 @@ Python verifies strictly (RFC 5280) since 3.13: subject and authority key identi
 import datetime
 import ipaddress
 import ssl
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +39,16 @@ class Certificates:
     def client_context(self) -> ssl.SSLContext:
         """TLS for a client that trusts this authority alone."""
         return ssl.create_default_context(cafile=str(self.authority))
+
+
+@contextmanager
+def kept(directory: Path | None) -> Iterator[Certificates]:
+    """A fresh identity in `directory`; without one in a temporary directory, which is removed at the end."""
+    if directory is not None:
+        yield make(directory)
+        return
+    with tempfile.TemporaryDirectory(prefix="emulator-") as temporary:
+        yield make(Path(temporary))
 
 
 def make(directory: Path, hosts: Sequence[str] = ("localhost", "127.0.0.1", "::1")) -> Certificates:

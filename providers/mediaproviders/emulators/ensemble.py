@@ -38,6 +38,8 @@ class _Service:
     fixed: Mapping[str, object]
     """Settings that make it this service."""
     encrypted: bool = False
+    extra: str = ""
+    """What has to be installed for it besides the rest."""
 
 
 _OPENAI: Final = "mediaproviders.emulators.openai:OpenAIEmulator,EmulatorSettings"
@@ -80,6 +82,13 @@ _SERVICES: Final[Mapping[str, _Service]] = {
     ),
     "speech": _Service(f"{_SPEECH}.openai:OpenAISpeechEmulator,OpenAISpeechSettings", "", "base_url", {}, {}),
     "polly": _Service(f"{_SPEECH}.polly:PollyEmulator,PollySettings", "", "endpoint_url", {}, {}),
+    "openai-live": _Service(f"{_SPEECH}.openai:OpenAILiveEmulator,OpenAISpeechSettings", "", "base_url", {}, {}),
+    "transcribe": _Service(
+        f"{_SPEECH}.transcribe:TranscribeEmulator,TranscribeSettings", "", "endpoint_url", {}, {}, encrypted=True
+    ),
+    "google-speech": _Service(
+        f"{_SPEECH}.google:GoogleSpeechEmulator,GoogleSpeechSettings", "", "endpoint", {}, {}, extra="google-speech"
+    ),
 }
 
 NAMES: Final = tuple(_SERVICES)
@@ -107,10 +116,19 @@ class Rehearsal:
 
 
 def build(name: str, asked: Rehearsal, port: int = 0, **more: object) -> Emulator:
-    """The emulator of a service; `more` are settings of its own. Raises KeyError for an unknown name."""
+    """The emulator of a service; `more` are settings of its own.
+
+    Raises KeyError for an unknown name, ImportError where an extra is not installed.
+    """
     service = _SERVICES[name]
     module, _, faces = service.face.partition(":")
-    emulator, settings = (getattr(import_module(module), face) for face in faces.split(","))
+    try:
+        loaded = import_module(module)
+    except ImportError as error:
+        if not service.extra:
+            raise
+        raise ImportError(f"{name} needs the extra {service.extra}: {error}") from error
+    emulator, settings = (getattr(loaded, face) for face in faces.split(","))
     given: dict[str, object] = {"host": asked.host, "port": port, "timeline_path": asked.timeline, **service.fixed}
     known = settings.__dataclass_fields__
     if name not in TEXT_SERVICES:

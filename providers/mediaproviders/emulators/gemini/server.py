@@ -2,8 +2,7 @@
 
 import itertools
 import secrets
-import tempfile
-from pathlib import Path
+from contextlib import ExitStack
 from typing import Self
 
 from websockets.asyncio.server import ServerConnection
@@ -43,7 +42,7 @@ class GeminiEmulator:
         self._memories = Memories(lambda: secrets.token_urlsafe(16))
         self._host: Host | None = None
         self._certificates: Certificates | None = None
-        self._directory: tempfile.TemporaryDirectory[str] | None = None
+        self._exit = ExitStack()
 
     @property
     def url(self) -> str:
@@ -70,11 +69,7 @@ class GeminiEmulator:
     async def __aenter__(self) -> Self:
         settings = self.settings
         self.answers.prepare((KIND,))
-        directory = settings.certificates
-        if directory is None:
-            self._directory = tempfile.TemporaryDirectory(prefix="gemini-emulator-")
-            directory = Path(self._directory.name)
-        self._certificates = certificates.make(directory)
+        self._certificates = self._exit.enter_context(certificates.kept(settings.certificates))
         ledger = Ledger(
             path=settings.timeline_path,
             record=settings.record,
@@ -94,9 +89,7 @@ class GeminiEmulator:
     async def __aexit__(self, *exc_info: object) -> None:
         if self._host is not None:
             await self._host.close()
-        if self._directory is not None:
-            self._directory.cleanup()
-            self._directory = None
+        self._exit.close()
 
     async def serve_forever(self) -> None:
         """Listen until cancelled. Raises RuntimeError unless it is entered."""

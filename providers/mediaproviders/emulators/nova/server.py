@@ -3,12 +3,10 @@
 import asyncio
 import itertools
 import re
-import tempfile
 import time
 import uuid
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import Self
 from urllib.parse import unquote
 
@@ -16,7 +14,7 @@ from mediaproviders.emulators.answers import Answers
 from mediaproviders.emulators.aws import DuplexServer, Handler, Intake, Refusal, Request, Stream, verify
 from mediaproviders.emulators.aws.framing import CONTENT_TYPE
 from mediaproviders.emulators.aws.signature import STREAMING
-from mediaproviders.emulators.certificates import Certificates, make
+from mediaproviders.emulators.certificates import Certificates, kept
 from mediaproviders.emulators.ledger import Ledger
 from mediaproviders.emulators.nova.outbox import Finish, StopReading
 from mediaproviders.emulators.nova.session import Session
@@ -173,8 +171,7 @@ class NovaEmulator:
 
     async def __aenter__(self) -> Self:
         settings = self.settings
-        directory = settings.certificates or Path(self._exit.enter_context(tempfile.TemporaryDirectory()))
-        self._certificates = make(directory)
+        self._certificates = self._exit.enter_context(kept(settings.certificates))
         self._wheel = Wheel(time.monotonic)
         self._exit.callback(self._wheel.close)
         self._ledger = Ledger(

@@ -57,7 +57,10 @@ class GoogleSpeechEmulator:
     async def __aenter__(self) -> Self:
         self._server = grpc.aio.server(options=(("grpc.so_reuseport", 0),))
         self._server.add_generic_rpc_handlers((self._speech(), self._voice()))
-        self._port = self._server.add_insecure_port(f"{self.settings.host}:{self.settings.port}")
+        try:
+            self._port = self._server.add_insecure_port(f"{self.settings.host}:{self.settings.port}")
+        except RuntimeError as error:
+            raise OSError(str(error)) from error
         await self._server.start()
         return self
 

@@ -1,13 +1,13 @@
 """The emulator on a real socket: HTTP/2 over TLS."""
 
 import asyncio
-import tempfile
 import time
-from pathlib import Path
+from contextlib import AsyncExitStack
 from typing import Self
 
 from mediaproviders.emulators import certificates
 from mediaproviders.emulators.aws import DuplexServer, Handler, Intake, Refusal, Request, Stream
+from mediaproviders.emulators.aws.duplex import ALPN
 from mediaproviders.emulators.aws.framing import CONTENT_TYPE
 from mediaproviders.emulators.certificates import Certificates
 from mediaproviders.emulators.speech_services.recogniser import Recogniser
@@ -25,10 +25,9 @@ class TranscribeEmulator:
         self.settings = settings or TranscribeSettings()
         self._visits = Visits(self.settings)
         self._recogniser = Recogniser(self.settings.hears)
-        self._directory = tempfile.TemporaryDirectory(prefix="transcribe-emulator-")
+        self._exit = AsyncExitStack()
         self._server: DuplexServer | None = None
-        self.certificates: Certificates | None = None
-        """Whom its clients have to trust, while it is entered."""
+        self._certificates: Certificates | None = None
 
     @property
     def port(self) -> int:
@@ -43,23 +42,28 @@ class TranscribeEmulator:
         return f"https://localhost:{self.port}"
 
     @property
+    def certificates(self) -> Certificates:
+        """Its TLS identity; clients have to trust the `authority`. Raises RuntimeError unless it is entered."""
+        if self._certificates is None:
+            raise RuntimeError("the emulator is not running")
+        return self._certificates
+
+    @property
     def sessions(self) -> tuple[Timeline, ...]:
         """The timelines of its streams, oldest first."""
         return self._visits.timelines
 
     async def __aenter__(self) -> Self:
-        self.certificates = certificates.make(Path(self._directory.name))
-        tls = self.certificates.server_context(("h2",))
-        self._server = DuplexServer(self.settings.host, self.settings.port, tls, self._accept)
-        await self._server.__aenter__()
+        self._certificates = self._exit.enter_context(certificates.kept(self.settings.certificates))
+        self._exit.callback(self._visits.close)
+        tls = self._certificates.server_context(ALPN)
+        server = DuplexServer(self.settings.host, self.settings.port, tls, self._accept)
+        self._server = await self._exit.enter_async_context(server)
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        if self._server is not None:
-            await self._server.__aexit__(*exc_info)
-            self._server = None
-        self._visits.close()
-        self._directory.cleanup()
+        await self._exit.aclose()
+        self._server = self._certificates = None
 
     async def serve_forever(self) -> None:
         """Listen until cancelled. Raises RuntimeError unless it is entered."""

@@ -1,6 +1,7 @@
 """What a rehearsal can choose of Transcribe."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from mediaproviders.emulators.aws import ANYONE, Keys
 from mediaproviders.emulators.speech_services.settings import SpeechSettings
@@ -10,6 +11,8 @@ from mediaproviders.emulators.speech_services.settings import SpeechSettings
 class TranscribeSettings(SpeechSettings):
     """How the emulator of Transcribe behaves."""
 
+    certificates: Path | None = None
+    """Directory its TLS identity is written to; None: a temporary one, as long as it runs."""
     keys: Keys = ANYONE
     """Whose signatures are taken."""
     region: str = "us-east-1"
