@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from mediaproviders.models import MODELS, Model
+from mediaproviders.catalog import Model, find
 from mediaserver.agents.checks import examine
 
 type Mode = Literal["on", "off", "chat"]
@@ -22,7 +22,9 @@ MODEL_NAMES: Final = (
     "nova-2-sonic",
     "gemini-2.5-flash-native-audio",
     "grok-voice",
+    "chat/gpt-4.1-mini",
 )
+"""The realtime models of five providers, and an ordinary text model."""
 CALL: Final = ("greeting", "question", "tool", "barge-in", "goodbye")
 """What a call has to show."""
 CHAT: Final = ("greeting", "question", "tool", "goodbye")
@@ -39,17 +41,18 @@ class Cell:
     @property
     def known(self) -> Model:
         """What the catalogue says of the model."""
-        return MODELS[self.model]
+        return find(self.model)
 
     @property
     def agent(self) -> str:
         """The name of its agent."""
-        return self.model.replace("/", "-") + {"on": "", "off": "-text", "chat": ""}[self.mode]
+        in_text = self.mode == "off" or not self.known.streaming
+        return self.model.replace("/", "-") + ("-text" if in_text else "")
 
     @property
     def works(self) -> bool:
         """It is promised to work; otherwise it is promised to be refused, with the reason."""
-        return self.mode != "off" or self.known.text
+        return {"on": self.known.streaming, "off": self.known.text, "chat": True}[self.mode]
 
     @property
     def promises(self) -> tuple[str, ...]:
@@ -72,7 +75,9 @@ def definition(cell: Cell, speech: dict[str, Any]) -> dict[str, Any]:
         "max_output_tokens": 2000,
         "tools": ["matrix.tools:opening_hours", "end_call"],
     }
-    if cell.mode == "off":
+    if cell.mode == "on":
+        agent["voice_streaming"] = True
+    if cell.mode == "off" or (cell.mode == "chat" and not cell.known.streaming):
         agent["voice_streaming"] = False
         agent["speech_to_text"] = {"service": "openai", **speech}
         agent["text_to_speech"] = {"service": "openai", "voice": "alloy", **speech}

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from rich.table import Table
 
-from matrix.cells import MODEL_NAMES, MODES, Cell, Mode, refusal
+from matrix.cells import CELLS, MODEL_NAMES, MODES, Cell, Mode, refusal
 from matrix.phone import Outcome
 
 HEADINGS: Mapping[Mode, str] = {
@@ -45,5 +45,4 @@ def markdown(outcomes: Mapping[Cell, Outcome]) -> str:
 
 def refusals() -> list[str]:
     """The words with which each refused cell is refused."""
-    cells = [Cell(model, "off") for model in MODEL_NAMES]
-    return [f"{cell.model}: {refusal(cell)}" for cell in cells if not cell.works]
+    return [f"{cell.model}: {refusal(cell)}" for cell in CELLS if not cell.works]

@@ -17,8 +17,8 @@ from mediaserver.agents.ready import ReadyAgent
 from mediaserver.config import Settings, load
 from mediaserver.load.server_process import ServerProcess, serving
 
-SERVICES: Final = ("openai", "azure", "xai", "gemini", "nova", "speech")
-EMULATOR: Final[Mapping[str, str]] = {"google": "gemini", "amazon": "nova"}
+SERVICES: Final = ("openai", "azure", "xai", "gemini", "nova", "chat", "speech")
+EMULATOR: Final[Mapping[str, str]] = {"google": "gemini", "amazon": "nova", "openai-chat": "chat"}
 """Where an emulator is not called as the provider is."""
 GREETING_IS_A_TURN: Final = frozenset({"nova"})
 """They are asked to speak first by a turn of the user's, typed or spoken."""
@@ -58,8 +58,10 @@ class World:
     provision: Provision
 
     def sessions(self, provider: str, model: str) -> list[Timeline]:
-        """The sessions of a model, oldest first."""
+        """The sessions of a model, oldest first; of a service without sessions, what all clients sent."""
         emulator = cast(Any, self.emulators[EMULATOR.get(provider, provider)])
+        if provider == "openai-chat":
+            return list(emulator.sessions)
         return [each for each in emulator.sessions if any(entry.get("model") == model for entry in each.of("session"))]
 
     def answers(self, provider: str) -> Any:
