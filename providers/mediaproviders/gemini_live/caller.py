@@ -78,6 +78,11 @@ class Caller:
         self._committed = True
         self.answered()
 
+    def interrupts(self) -> None:
+        """The service hears the caller begin anew: words to come are not of a turn that has none by now."""
+        if self._committed and not self._words and not self._ours:
+            self._item = None
+
     def answered(self) -> None:
         """The answer to the turn is complete: its words are, too. Without words it waits for them."""
         if self._item is not None and self._committed and self._words:

@@ -304,6 +304,7 @@ class Session:
             self._audible = False
         if was_active:
             self._caller.answered()
+        self._caller.interrupts()
 
     def _on_generation_complete(self, _: GenerationComplete) -> None:
         self._answers.end()

@@ -180,6 +180,18 @@ def test_an_interruption_of_nothing_is_told_each_time():
     assert stage.content(interrupted=True) == [Interrupted()]
 
 
+def test_words_after_an_interruption_are_not_of_a_turn_that_had_none():
+    stage = Stage()
+    first = stage.audio()[0]
+    assert isinstance(first, TurnCommitted)
+    stage.content(generationComplete=True)
+    stage.content(interrupted=True)
+    stage.content(turnComplete=True)
+    (words,) = stage.hears(" Wait")
+    assert words.item != first.item
+    assert stage.says("Yes?")[0] == TurnCommitted(words.item)
+
+
 def test_an_empty_answer():
     stage = Stage()
     stage.hears(" hello")
