@@ -12,8 +12,8 @@ from pydantic import TypeAdapter
 from mediacodecs.g711 import PCMA, PCMU
 from mediaproviders.emulators.answers import Answers, babble
 from mediaproviders.emulators.openai import EmulatorSettings, Pace, Timeline
-from mediaproviders.emulators.openai.outbox import Effect
 from mediaproviders.emulators.openai.session import Session
+from mediaproviders.emulators.websocket import Effect
 
 SERVER_EVENT: TypeAdapter[Any] = TypeAdapter(realtime_server_event.RealtimeServerEvent)
 BETA_SERVER_EVENT: TypeAdapter[Any] = TypeAdapter(beta_server_event.RealtimeServerEvent)

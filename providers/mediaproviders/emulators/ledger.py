@@ -1,14 +1,17 @@
 """The timelines of all sessions: in memory, to a callback, and to a file."""
 
+import asyncio
 from collections import deque
 from collections.abc import Callable
 from io import BufferedWriter
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from mediaproviders.emulators.timeline import Timeline
+
+FLUSH_S: Final = 1.0
 
 
 class Ledger:
@@ -32,6 +35,12 @@ class Ledger:
         timeline = Timeline(session, call, self._log_size, self._record)
         self.sessions.append(timeline)
         return timeline
+
+    async def keep_writing(self) -> None:
+        """Write to the file every second, until cancelled."""
+        while True:
+            await asyncio.sleep(FLUSH_S)
+            self.flush()
 
     def flush(self) -> None:
         """Write what the file does not have yet."""

@@ -6,10 +6,12 @@ import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from http import HTTPStatus
+from typing import Final, Protocol
 
 from websockets.asyncio.connection import broadcast
 from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
@@ -18,7 +20,7 @@ from websockets.protocol import Event
 from mediaproviders.emulators.ledger import Ledger
 from mediaproviders.emulators.wheel import Wheel
 
-FLUSH_S = 1.0
+_STATUSES: Final = frozenset(HTTPStatus)
 
 # The library reports every refused handshake and every lost peer; here they are part of the script.
 _quiet = logging.getLogger(__name__)
@@ -51,6 +53,14 @@ type Effect = str | bytes | Close | Reset | StopReading
 type Data = str | bytes | bytearray | memoryview
 
 
+def refused(status: int, body: bytes, **more: str) -> Response:
+    """An answer to a handshake that opens no session: JSON, and the end. `more` are headers, `_` for `-`."""
+    headers = Headers({"Content-Type": "application/json", "Content-Length": str(len(body)), "Connection": "close"})
+    headers.update({name.replace("_", "-"): value for name, value in more.items()})
+    reason = HTTPStatus(status).phrase if status in _STATUSES else "Error"
+    return Response(status, reason, headers, body)
+
+
 class Core(Protocol):
     """A session; times are s of the monotonic clock."""
 
@@ -58,7 +68,10 @@ class Core(Protocol):
         """The connection stands."""
 
     def receive(self, frame: Data, now: float) -> None:
-        """A message of the client, text or binary."""
+        """A text message of the client, decoded or not."""
+
+    def receive_binary(self, frame: Data, now: float) -> None:
+        """A binary message of the client."""
 
     def handle_timer(self, now: float) -> None:
         """Do what is due."""
@@ -76,14 +89,14 @@ class Core(Protocol):
 class DirectConnection(ServerConnection):
     """Hands whole data frames to a listener as they arrive: no queue and no task to wake for each of them."""
 
-    listener: Callable[[Data], None] | None = None
-    """Who takes them; None: they are for `recv`, as all others."""
+    listener: Callable[[Data, bool], None] | None = None
+    """Who takes them, and whether they are binary; None: they are for `recv`, as all others."""
 
     def process_event(self, event: Event) -> None:
         """Take one incoming frame."""
         if self.listener is not None and isinstance(event, Frame):
             if event.opcode in (Opcode.TEXT, Opcode.BINARY) and event.fin:
-                self.listener(event.data)
+                self.listener(event.data, event.opcode is Opcode.BINARY)
                 return
             if event.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
                 # From the first fragment on, everything takes the long way: the order of messages is kept.
@@ -124,7 +137,8 @@ class Peer:
         try:
             while True:
                 # Only what the listener leaves: fragmented messages, and what follows them.
-                self._receive(await connection.recv())
+                message = await connection.recv()
+                self._receive(message, not isinstance(message, str))
         except ConnectionClosed:
             pass
         finally:
@@ -134,8 +148,11 @@ class Peer:
             if self._closing is not None:
                 await self._closing
 
-    def _receive(self, frame: Data) -> None:
-        self._session.receive(frame, time.monotonic())
+    def _receive(self, frame: Data, binary: bool) -> None:
+        if binary:
+            self._session.receive_binary(frame, time.monotonic())
+        else:
+            self._session.receive(frame, time.monotonic())
         self.flush()
         self._wheel.schedule(self)
 
@@ -185,7 +202,7 @@ class Host:
         self._begin = begin
         self._server: Server | None = None
         self._wheel: Wheel | None = None
-        self._flusher: asyncio.Task[None] | None = None
+        self._writing: asyncio.Task[None] | None = None
         self.ledger = ledger
 
     @property
@@ -210,13 +227,13 @@ class Host:
             create_connection=DirectConnection,
             logger=_quiet,
         )
-        self._flusher = asyncio.create_task(self._flush())
+        self._writing = asyncio.create_task(self.ledger.keep_writing())
 
     async def close(self) -> None:
         """End every session, and write the rest of the ledger."""
-        if self._server is None or self._wheel is None or self._flusher is None:
+        if self._server is None or self._wheel is None or self._writing is None:
             return
-        self._flusher.cancel()
+        self._writing.cancel()
         self._server.close()
         await self._server.wait_closed()
         self._wheel.close()
@@ -228,11 +245,6 @@ class Host:
         if self._server is None:
             raise RuntimeError("the emulator is not running")
         await self._server.serve_forever()
-
-    async def _flush(self) -> None:
-        while True:
-            await asyncio.sleep(FLUSH_S)
-            self.ledger.flush()
 
     async def _serve(self, connection: ServerConnection) -> None:
         assert isinstance(connection, DirectConnection) and self._wheel is not None

@@ -6,7 +6,6 @@ from contextlib import ExitStack
 from typing import Self
 
 from websockets.asyncio.server import ServerConnection
-from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
 from mediaproviders.emulators import certificates
@@ -19,10 +18,7 @@ from mediaproviders.emulators.gemini.session import Session
 from mediaproviders.emulators.gemini.settings import GeminiSettings
 from mediaproviders.emulators.ledger import Ledger
 from mediaproviders.emulators.timeline import Timeline
-from mediaproviders.emulators.websocket import Host, Listen
-
-_REASONS = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found"}
-_REASONS |= {429: "Too Many Requests", 500: "Internal Server Error", 503: "Service Unavailable"}
+from mediaproviders.emulators.websocket import Host, Listen, refused
 
 
 class GeminiEmulator:
@@ -104,15 +100,13 @@ class GeminiEmulator:
         admission = self._admit(request)
         if isinstance(admission, handshake.Admission):
             if request.headers.get("Upgrade"):
-                refused = handshake.refusal(next(self._tried), self.settings)
-                if refused is None:
+                scripted = handshake.refusal(next(self._tried), self.settings)
+                if scripted is None:
                     return None
-                admission = refused
+                admission = scripted
             else:
                 admission = handshake.error(400, "This is a WebSocket endpoint.")
-        headers = Headers({"Content-Type": "application/json", "Content-Length": str(len(admission.body))})
-        headers["Connection"] = "close"
-        return Response(admission.status, _REASONS.get(admission.status, "Error"), headers, admission.body)
+        return refused(admission.status, admission.body)
 
     def _admit(self, request: Request) -> handshake.Admission | handshake.HttpAnswer:
         headers = request.headers

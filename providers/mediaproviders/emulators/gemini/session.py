@@ -68,6 +68,9 @@ class Session:
             self.timeline.note("refused", now, code=refusal.code, reason=str(refusal))
             self._outbox.put(Close(refusal.code, refusal.reason))
 
+    # The service takes JSON in frames of either kind.
+    receive_binary = receive
+
     def handle_timer(self, now: float) -> None:
         """Do what is due."""
         self._agenda.run(now)

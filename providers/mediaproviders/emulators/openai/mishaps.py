@@ -5,10 +5,11 @@ from collections.abc import Callable
 
 from mediaproviders.emulators.agenda import Agenda
 from mediaproviders.emulators.openai.faults import Fault
-from mediaproviders.emulators.openai.outbox import Close, Outbox, Reset, StopReading
+from mediaproviders.emulators.openai.outbox import Outbox
 from mediaproviders.emulators.openai.responding import Responding
 from mediaproviders.emulators.openai.response import Response
 from mediaproviders.emulators.timeline import Timeline
+from mediaproviders.emulators.websocket import Close, Reset, StopReading
 
 GARBAGE = bytes(range(255, -1, -1)) * 4
 NOT_JSON = "<html><body><h1>502 Bad Gateway</h1></body></html>"

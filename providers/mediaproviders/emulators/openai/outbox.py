@@ -1,36 +1,12 @@
 """What a session wants done: frames to send, and what happens to the connection."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from mediaproviders.emulators.openai.dialects import Dialect
-
-
-@dataclass(frozen=True, slots=True)
-class Close:
-    """Close the WebSocket."""
-
-    code: int
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Reset:
-    """Drop the TCP connection without a word."""
-
-
-@dataclass(frozen=True, slots=True)
-class StopReading:
-    """Read nothing from the socket for a while."""
-
-    seconds: float
-
-
-type Effect = str | bytes | Close | Reset | StopReading
-"""A str is a text frame, bytes are a binary one."""
+from mediaproviders.emulators.websocket import Close, Effect, Reset
 
 
 class Outbox:

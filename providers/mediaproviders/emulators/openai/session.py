@@ -14,7 +14,7 @@ from mediaproviders.emulators.openai.conversation import Conversation, Item
 from mediaproviders.emulators.openai.dialects import CurrentDialect, Dialect
 from mediaproviders.emulators.openai.listening import Listening
 from mediaproviders.emulators.openai.mishaps import Mishaps
-from mediaproviders.emulators.openai.outbox import Close, Effect, Outbox
+from mediaproviders.emulators.openai.outbox import Outbox
 from mediaproviders.emulators.openai.refusal import Refusal
 from mediaproviders.emulators.openai.responding import Responding
 from mediaproviders.emulators.openai.response import Response
@@ -22,6 +22,7 @@ from mediaproviders.emulators.openai.settings import EmulatorSettings
 from mediaproviders.emulators.openai.xai import FORCE_MESSAGE, XAIDialect
 from mediaproviders.emulators.speech import BYTES_PER_MS
 from mediaproviders.emulators.timeline import Timeline
+from mediaproviders.emulators.websocket import Close, Data, Effect
 
 APPEND = "input_audio_buffer.append"
 _APPEND_FIELDS = frozenset({"type", "audio", "event_id"})
@@ -93,11 +94,11 @@ class Session:
             self._agenda.at(now + self._settings.ping_s, self._ping)
         self._mishaps.begin(now)
 
-    def receive_binary(self, now: float) -> None:
+    def receive_binary(self, frame: Data, now: float) -> None:
         """A binary frame from the client: it is refused, whatever is in it."""
         self._refuse(Refusal("invalid_frame", "Binary frames are not accepted; send JSON text."), None, now)
 
-    def receive(self, frame: str | bytes | bytearray | memoryview, now: float) -> None:
+    def receive(self, frame: Data, now: float) -> None:
         """A text frame from the client, decoded or not; what is wrong with it is answered by an `error` event."""
         if self._outbox.closed:
             return

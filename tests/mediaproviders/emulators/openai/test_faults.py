@@ -4,7 +4,7 @@ import pytest
 
 from mediaproviders.emulators.openai import EmulatorSettings, Fault
 from mediaproviders.emulators.openai.mishaps import GARBAGE, NOT_JSON, TRUNCATED_JSON
-from mediaproviders.emulators.openai.outbox import Close, Reset, StopReading
+from mediaproviders.emulators.websocket import Close, Reset, StopReading
 from support.openaiemulator import QUICK, Rehearsal, audio_of, one, only, types
 
 

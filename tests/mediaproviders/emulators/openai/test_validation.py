@@ -243,7 +243,7 @@ def test_refused_frame(frame: str, code: str) -> None:
 
 def test_binary_frame_is_refused() -> None:
     rehearsal = Rehearsal()
-    rehearsal.session.receive_binary(rehearsal.now)
+    rehearsal.session.receive_binary(b"{}", rehearsal.now)
     assert one(rehearsal.drain(), "error")["error"]["code"] == "invalid_frame"
 
 
