@@ -67,6 +67,8 @@ class Traits:
     """Milliseconds of caller audio in one message to it."""
     text_input: bool = True
     """It answers what is typed; False: only what it hears."""
+    late_history: bool = True
+    """What was said before can be told by `remember`; False: it only heeds for sure what its brief tells."""
 
 
 @dataclass(frozen=True, slots=True)

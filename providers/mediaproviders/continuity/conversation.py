@@ -193,9 +193,9 @@ class ContinuousConversation:
             self._ask(start.due)
         self._replay(start.audio, line.feed)
 
-    def settled_history(self) -> tuple[Told, ...]:
-        """What a session that is opened now can be told already."""
-        return self._record.settled_history(self._clock())
+    def settled_history(self, *, hopeful: bool) -> tuple[Told, ...]:
+        """What a session that is opened now can be told already; `hopeful`: also what the agent is heard saying."""
+        return self._record.settled_history(None if hopeful else self._clock())
 
     def fits(self, line: Line) -> bool:
         """What this session was told when it was opened still holds."""

@@ -42,8 +42,8 @@ class Stage(Protocol):
     def fail(self, error: Exception) -> None:
         """There will be none any more."""
 
-    def settled_history(self) -> tuple[Told, ...]:
-        """What a session that is opened now can be told already."""
+    def settled_history(self, *, hopeful: bool) -> tuple[Told, ...]:
+        """What a session that is opened now can be told already; `hopeful`: also what the agent is heard saying."""
 
     def fits(self, line: Line) -> bool:
         """What this session was told when it was opened still holds."""
@@ -189,14 +189,25 @@ class Keeper:
         attempts = Attempts(len(self._candidates), self._settings.delays_s)
         while True:
             end = self._window(line) or end
-            if self._ahead is None or self._ahead.over:
-                self._ahead = await self._open_ahead(line.index, attempts, settle=self._clock() >= end.relaxes)
-            elif end.ripe(self._clock(), self._floor):
-                if self._stage.fits(self._ahead):
-                    self._exchange(line, self._ahead)
+            now, ahead = self._clock(), self._ahead
+            if ahead is None or ahead.over:
+                self._ahead = await self._open_ahead(line.index, attempts, settle=now >= end.relaxes)
+            elif now < end.relaxes and self._outdated(ahead):
+                attempts.renew()
+                ahead.leave()
+                continue
+            elif end.ripe(now, self._floor):
+                if self._stage.fits(ahead):
+                    self._exchange(line, ahead)
                     return
-                self._ahead.leave()
+                ahead.leave()
             await asyncio.sleep(self._settings.look_s)
+
+    def _outdated(self, ahead: Line) -> bool:
+        """It has to be told more, can be told when it is opened only, and there is time for another."""
+        if ahead.traits.late_history or self._floor.generating:
+            return False
+        return len(self._stage.settled_history(hopeful=True)) > len(ahead.brief.history)
 
     async def _open_ahead(self, index: int, attempts: Attempts, *, settle: bool) -> Line | None:
         """One attempt. `settle`: time is short, so another candidate will do."""
@@ -283,9 +294,10 @@ class Keeper:
     async def _open(self, index: int, patience_s: float) -> Line:
         """A new session by the candidate, told what was said so far. Raises ProviderError."""
         name = self._candidates[index].name
+        hopeful = not self._candidates[index].provider.traits.late_history
         try:
             for _ in range(_TELL_AGAIN):
-                line = await self._opened(index, patience_s, self._stage.settled_history())
+                line = await self._opened(index, patience_s, self._stage.settled_history(hopeful=hopeful))
                 if self._stage.fits(line):
                     return line
                 line.leave()  # the caller has interrupted what it was told as said

@@ -114,11 +114,15 @@ class Record:
         self._spoke = False
         return Beginning(self._for_others(self.history.told()), audio, due)
 
-    def settled_history(self, now: float) -> tuple[Told, ...]:
-        """What a session that is opened now can be told already: what is not likely to change."""
+    def settled_history(self, now: float | None) -> tuple[Told, ...]:
+        """What a session that is opened `now` can be told already: what is not likely to change.
+
+        None: as it will be if the agent is not interrupted.
+        """
         settled = self._for_others(self.history.settled())
-        while now < self._plays_until and settled and isinstance(last := settled[-1], Said) and last.speaker == "agent":
-            settled.pop()  # it may yet be interrupted
+        if now is not None and now < self._plays_until:
+            while settled and isinstance(last := settled[-1], Said) and last.speaker == "agent":
+                settled.pop()  # it may yet be interrupted
         return tuple(settled)
 
     def goes_on_from(self, told: Sequence[Told]) -> bool:

@@ -26,6 +26,7 @@ TRAITS: Final = Traits(
     output_formats=(PCM16_24K,),
     server_vad=True,
     hears_speech_start=False,
+    late_history=False,
     can_truncate=False,
     can_cancel=True,
     reversible_interrupt=True,

@@ -115,6 +115,33 @@ def test_next_session_is_told_at_its_opening_what_is_settled_and_the_rest_later(
     tell(story())
 
 
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_session_that_heeds_only_what_its_opening_tells_is_opened_with_all_of_it(world, interrupted):
+    async def story():
+        model = world.Model(max_connection_s=100.0, late_history=False)
+        async with world(model) as w:
+            await asyncio.sleep(69)
+            first = model.sessions[0]
+            first.turn("Why?")
+            n = first.begin("Because it is so.", ms=2000)
+            await asyncio.sleep(2)
+            assert [session.brief.history for session in model.sessions] == [(), (Said("caller", "Why?"),)]
+            first.finish(n)
+            await asyncio.sleep(0.1)  # while the caller hears the rest of it
+            whole = (Said("caller", "Why?"), Said("agent", "Because it is so."))
+            assert (len(model.sessions), model.sessions[-1].brief.history) == (3, whole)
+            assert model.sessions[1].left
+            if interrupted:
+                first.does(Interrupted())
+                w.conversation.truncate(f"a{n}", 1000)
+                whole = (Said("caller", "Why?"), Said("agent", "Because"))
+            await asyncio.sleep(3)
+            assert w.conversation.rollovers == 1
+            assert (w.session.brief.history, asked(w.session), w.session.told) == (whole, [], [])
+
+    tell(story())
+
+
 def test_what_may_be_interrupted_is_not_told_early(world):
     async def story():
         model = world.Model(max_connection_s=100.0)
