@@ -12,18 +12,18 @@ _SIGNING = r"/(hmac|hashlib)\.py:|/aws_sdk_signers/|/smithy_aws_event_stream/|/n
 RULES: tuple[tuple[str, str], ...] = (
     (rf"^{LOOP}:", LOOP_KIND),
     (r"/ssl\.py:", "TLS"),
-    (r"/(net/rtp_port|bench/floor)\.py:.*\|.*\b(sendto|recv(from|_into)?)\(", "RTP system calls"),
+    (r"/net/rtp_port\.py:.*\|.*\b(sendto|recv\w*)\(|/bench/floor\.py:.*\|.*rtp\.(sendto|recv)\(", "RTP system calls"),
     (r"/base64\.py:|/json/|\|.*(orjson|b64|base64|to_json)", "JSON and base64"),
     (r"/signal/resample\.py:", "resampling"),
     (r"/mediacodecs/g711\.py:|\|.*(ulaw|alaw|audioop)", "G.711"),
     (r"/signal/vad|/hearing/|/onnxruntime/", "own detector"),
     (_SIGNING, "signing, framing of events"),
-    (r"/websockets/.*:Connection\.send_data$|\|.*transport\.write\(", "socket to the model, writing"),
+    (r"/websockets/.*:Connection\.send_data\||\|.*transport\.write\(", "socket to the model, writing"),
     (r"/websockets/|/websocket/", "WebSocket frames"),
     (r"/awscrt/|/smithy_|/aws_sdk_|/concurrent/futures/", "HTTP/2 library"),
     (r"/asyncio/", "tasks and events of asyncio"),
     (r"/logging/|/structlog/|/mediaserver/log\.py:", "log"),
-    (r"/rtp/(receiver|reorder|latch|stats|uplink_clock)\.py:|:MediaSession\.rtp_received$|/rtp_port\.py:", "RTP in"),
+    (r"/rtp/(receiver|reorder|latch|stats|uplink_clock)\.py:|:MediaSession\.rtp_received\||/rtp_port\.py:", "RTP in"),
     (r"/net/wheel\.py:|/rtp/", "RTP out: wheel, playout, packets"),
     (r"/mediaserver/(talk|call)/", "calls and turns"),
     (r"/mediaproviders/continuity/", "continuity"),
@@ -32,7 +32,7 @@ RULES: tuple[tuple[str, str], ...] = (
 )  # fmt: skip
 """The first frame from within that matches one decides. Matched: `path:line:function|text of the line`."""
 
-_COMPILED = tuple((re.compile(pattern, re.MULTILINE), label) for pattern, label in RULES)
+_COMPILED = tuple((re.compile(pattern), label) for pattern, label in RULES)
 _known: dict[str, str | None] = {}
 
 
@@ -49,6 +49,5 @@ def kind(stack: Sequence[str]) -> str:
 
 def _of_frame(frame: str) -> str | None:
     path, line, _ = frame.split(":", 2)
-    subject = f"{frame}\n|{linecache.getline(path, int(line)).strip()}"
-    joined = subject.replace("\n", "")
-    return next((label for pattern, label in _COMPILED if pattern.search(subject) or pattern.search(joined)), None)
+    subject = f"{frame}|{linecache.getline(path, int(line)).strip()}"
+    return next((label for pattern, label in _COMPILED if pattern.search(subject)), None)

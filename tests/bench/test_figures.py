@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 
 from bench.figures import CallLog, SessionLog, measure, read_timeline
-from bench.speech import CYCLE_S, SHORT_ANSWER_MS, SHORT_CYCLE_S, SILENCE_MS, make_cycle, make_short_cycle
+from bench.speech import (
+    CYCLE_S,
+    MOVED_MS,
+    SHORT_ANSWER_MS,
+    SHORT_CYCLE_S,
+    SILENCE_MS,
+    make_cycle,
+    make_short_cycle,
+)
+from mediaproviders.emulators.speech import floor_of, loudness
 
 
 def call(loud_from, loud_to, *, seconds=10.0, jitter=None):
@@ -21,12 +30,20 @@ def test_the_added_path_is_uplink_decision_and_downlink():
     log = call(102.02, 106.0)
     log.marks["question_end"], log.marks["question_decided"] = [101.0], [101.5]
     session = SessionLog(speech_stopped=[101.502], responses=[101.505], first_deltas=[102.012])
-    media = measure({0: log}, [session])
+    media = measure({0: log}, [session], stop_event=None)
     assert media.uplink.p50 == pytest.approx(2.0)
     assert media.decision.p50 == pytest.approx(3.0)
     assert media.downlink.p50 == pytest.approx(8.0)
     assert media.added_path.p50 == pytest.approx(13.0)
     assert (media.turns, media.unanswered, media.missing) == (1, 0, 0)
+
+
+def test_what_the_model_decides_by_itself_is_its_own_time():
+    log = call(102.02, 106.0)
+    log.marks["question_end"], log.marks["question_decided"] = [101.0], [101.5]
+    media = measure({0: log}, [SessionLog(speech_stopped=[101.502], responses=[101.507], first_deltas=[102.012])])
+    assert media.decision.count == 0
+    assert media.added_path.p50 == pytest.approx(10.0)
 
 
 def test_downlink_is_by_scheduled_playout_not_by_arrival():
@@ -47,10 +64,18 @@ def test_barge_in_stop_is_the_last_loud_packet_after_the_event():
     assert media.barge_in_stop_from_onset.p50 == pytest.approx(60.0)
 
 
+def test_of_a_service_that_reports_no_speech_its_interruption_counts():
+    log = call(102.0, 104.06)
+    log.marks["barge_in"] = [103.98]
+    session = SessionLog(speech_started=[104.0], interrupted=[104.03])
+    assert measure({0: log}, [session], stop_event="interrupted").barge_in_stop.p50 == pytest.approx(10.0)
+    assert measure({0: log}, [SessionLog(speech_started=[104.0])], stop_event="interrupted").barge_in_stop.count == 0
+
+
 def test_where_the_server_decides_only_the_callers_voice_counts():
     log = call(102.0, 104.06)
     log.marks["barge_in"] = [103.98]
-    media = measure({0: log}, [SessionLog(speech_started=[104.025])], provider_decides=False)
+    media = measure({0: log}, [SessionLog(speech_started=[104.025])], stop_event=None)
     assert media.barge_in_stop.count == 0
     assert media.barge_in_stop_from_onset.p50 == pytest.approx(60.0)
 
@@ -89,12 +114,13 @@ def test_the_answer_to_the_next_short_turn_is_not_taken_for_this_ones():
 def test_the_timeline_is_read_by_session_in_order(tmp_path):
     path = tmp_path / "timeline.jsonl"
     moments = [("b", "session", 1), ("a", "session", 2), ("b", "first_delta", 3), ("a", "speech_started", 4)]
-    moments += [("a", "response_created", 5)]
+    moments += [("a", "response_created", 5), ("a", "interrupted", 6)]
     path.write_text("".join(json.dumps({"session": s, "kind": k, "at": t}) + "\n" for s, k, t in moments))
     first, second = read_timeline(path)
     assert first.first_deltas == [3]
     assert second.speech_started == [4]
     assert second.responses == [5]
+    assert second.interrupted == [6]
 
 
 def test_the_cycle_holds_one_question_and_one_barge_in():
@@ -107,6 +133,14 @@ def test_the_cycle_holds_one_question_and_one_barge_in():
     assert set(cycle.marks.values()) == {
         "question_end", "question_decided", "barge_in", "barge_in_end", "barge_in_decided",
     }  # fmt: skip
+
+
+def test_every_service_hears_a_turn_end_at_the_same_frame():
+    cycle = make_cycle()
+    for last in (cycle.question_end, cycle.barge_in_end):
+        assert loudness(cycle.frames[last], "audio/pcmu") > 2 * floor_of(0.5)
+        assert set(cycle.frames[last][-MOVED_MS * 8 :]) == {0xFF}
+        assert set(b"".join(cycle.frames[last + 1 : last + 26])) == {0xFF}
 
 
 def test_a_short_turn_leaves_room_for_its_answer():

@@ -2,6 +2,8 @@
 
 import math
 
+import pytest
+
 from bench.rounds import Load, run_round
 
 
@@ -23,3 +25,19 @@ def test_two_calls_to_the_floor(tmp_path):
     assert not math.isnan(media.lateness.p99)
     assert 10 < done.usage.rss_cold <= done.usage.rss_before < 500
     assert done.detection is None
+
+
+@pytest.mark.parametrize("mode", ["xai", "gemini", "nova"])
+def test_two_calls_to_the_server_through_each_service(mode, tmp_path):
+    done = run_round("server", mode, Load(calls=2, seconds=9.0), tmp_path)
+    media = done.media
+    assert done.uplink_ms == {"xai": 20, "gemini": 40, "nova": 60}[mode]
+    assert media.turns >= 2
+    assert media.unanswered == 0
+    assert media.missing == 0
+    assert media.uplink.count == media.turns
+    assert 0 < media.uplink.p50 < 200
+    # What the model itself takes is not the program's, and which event stops the agent differs.
+    assert media.decision.count == 0
+    assert media.barge_in_stop.count >= 1
+    assert 0 < done.usage.emulator < 1
