@@ -4,7 +4,8 @@ import asyncio
 import logging
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final, Protocol
@@ -185,6 +186,60 @@ class Listen:
     """`deflate`: offer to compress messages."""
     most_bytes: int = 16 * 1024 * 1024
     """The longest message taken."""
+    close_s: float = 10.0
+    """Patience for the client's part of a closing handshake."""
+
+
+class Endpoint:
+    """Listens for WebSockets while it is open: each handshake is put to `admit`, each connection given to `serve`."""
+
+    def __init__(
+        self,
+        listen: Listen,
+        admit: Callable[[ServerConnection, Request], Response | None],
+        serve: Callable[[ServerConnection], Awaitable[None]],
+    ) -> None:
+        self._listen = listen
+        self._admit = admit
+        self._serve = serve
+        self._server: Server | None = None
+
+    @property
+    def port(self) -> int:
+        """The TCP port it listens at. Raises RuntimeError unless it is open."""
+        return int(next(iter(self._running().sockets)).getsockname()[1])
+
+    async def open(self) -> None:
+        """Begin to listen."""
+        listen = self._listen
+        self._server = await serve(
+            self._serve,
+            listen.host,
+            listen.port,
+            ssl=listen.tls,
+            process_request=self._admit,
+            compression=listen.compression,
+            max_size=listen.most_bytes,
+            close_timeout=listen.close_s,
+            create_connection=DirectConnection,
+            logger=_quiet,
+        )
+
+    async def close(self) -> None:
+        """End every connection."""
+        if self._server is not None:
+            self._server.close()
+            await self._server.wait_closed()
+            self._server = None
+
+    async def serve_forever(self) -> None:
+        """Listen until cancelled. Raises RuntimeError unless it is open."""
+        await self._running().serve_forever()
+
+    def _running(self) -> Server:
+        if self._server is None:
+            raise RuntimeError("the emulator is not running")
+        return self._server
 
 
 class Host:
@@ -197,54 +252,34 @@ class Host:
         admit: Callable[[ServerConnection, Request], Response | None],
         begin: Callable[[ServerConnection], Core],
     ) -> None:
-        self._listen = listen
-        self._admit = admit
         self._begin = begin
-        self._server: Server | None = None
+        self._endpoint = Endpoint(listen, admit, self._serve)
+        self._exit = AsyncExitStack()
         self._wheel: Wheel | None = None
-        self._writing: asyncio.Task[None] | None = None
         self.ledger = ledger
 
     @property
     def port(self) -> int:
         """The TCP port it listens at. Raises RuntimeError unless it is open."""
-        if self._server is None:
-            raise RuntimeError("the emulator is not running")
-        return int(next(iter(self._server.sockets)).getsockname()[1])
+        return self._endpoint.port
 
     async def open(self) -> None:
         """Begin to listen."""
-        listen = self._listen
         self._wheel = Wheel(time.monotonic)
-        self._server = await serve(
-            self._serve,
-            listen.host,
-            listen.port,
-            ssl=listen.tls,
-            process_request=self._admit,
-            compression=listen.compression,
-            max_size=listen.most_bytes,
-            create_connection=DirectConnection,
-            logger=_quiet,
-        )
-        self._writing = asyncio.create_task(self.ledger.keep_writing())
+        await self._endpoint.open()
+        # Left in the opposite order: the last entries are those of the sessions' ends.
+        self._exit.callback(self.ledger.close)
+        self._exit.callback(self._wheel.close)
+        self._exit.push_async_callback(self._endpoint.close)
+        self._exit.callback(asyncio.create_task(self.ledger.keep_writing()).cancel)
 
     async def close(self) -> None:
         """End every session, and write the rest of the ledger."""
-        if self._server is None or self._wheel is None or self._writing is None:
-            return
-        self._writing.cancel()
-        self._server.close()
-        await self._server.wait_closed()
-        self._wheel.close()
-        self.ledger.close()
-        self._server = None
+        await self._exit.aclose()
 
     async def serve_forever(self) -> None:
         """Listen until cancelled. Raises RuntimeError unless it is open."""
-        if self._server is None:
-            raise RuntimeError("the emulator is not running")
-        await self._server.serve_forever()
+        await self._endpoint.serve_forever()
 
     async def _serve(self, connection: ServerConnection) -> None:
         assert isinstance(connection, DirectConnection) and self._wheel is not None

@@ -17,7 +17,6 @@ from mediaproviders.emulators.chat.settings import ChatSettings
 from mediaproviders.emulators.ledger import Ledger
 from mediaproviders.emulators.timeline import Timeline
 
-FLUSH_S: Final = 1.0
 _NO_LINGER: Final = struct.pack("ii", 1, 0)
 
 
@@ -188,7 +187,7 @@ class ChatEmulator:
         self._ledger: Ledger | None = None
         self._clients: dict[str | None, Timeline] = {}
         self._peers: set[Peer] = set()
-        self._flusher: asyncio.Task[None] | None = None
+        self._writing: asyncio.Task[None] | None = None
 
     @property
     def url(self) -> str:
@@ -209,24 +208,19 @@ class ChatEmulator:
 
     async def __aenter__(self) -> Self:
         settings = self.settings
-        self._ledger = Ledger(
-            path=settings.timeline_path,
-            record=settings.record,
-            log_size=settings.log_size,
-            sessions_kept=settings.sessions_kept,
-        )
+        self._ledger = settings.ledger()
         service = Service(settings, _ids())
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
             lambda: Peer(service, self._log, self._peers), settings.host, settings.port
         )
-        self._flusher = asyncio.create_task(self._flush())
+        self._writing = asyncio.create_task(self._ledger.keep_writing())
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        if self._server is None or self._ledger is None or self._flusher is None:
+        if self._server is None or self._ledger is None or self._writing is None:
             return
-        self._flusher.cancel()
+        self._writing.cancel()
         self._server.close()
         for peer in tuple(self._peers):
             peer.abort()
@@ -249,11 +243,6 @@ class ChatEmulator:
             while len(self._clients) > self.settings.sessions_kept:
                 del self._clients[next(iter(self._clients))]
         return timeline
-
-    async def _flush(self) -> None:
-        while self._ledger is not None:
-            await asyncio.sleep(FLUSH_S)
-            self._ledger.flush()
 
 
 def _ids() -> Callable[[str], str]:

@@ -1,14 +1,12 @@
 """Everything a rehearsal can choose."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from mediaproviders.emulators.chat.faults import Fault, Refuse
-
-type Record = Callable[[dict[str, Any]], None]
+from mediaproviders.emulators.settings import ServiceSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +27,10 @@ class ChatPace:
         return self.first_word_ms / 1000 + (0.0 if math.isinf(self.words_per_s) else word / self.words_per_s)
 
 
-@dataclass(frozen=True, slots=True)
-class ChatSettings:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatSettings(ServiceSettings):
     """How an emulated chat endpoint behaves. The defaults are a healthy, prompt service."""
 
-    host: str = "127.0.0.1"
-    """Address to listen at."""
-    port: int = 0
-    """TCP port; 0: any free one, see the emulator's `url`."""
     accepted_key: str | None = None
     """The one API key that is right; None: every key that starts with `sk-`."""
     models: frozenset[str] | None = None
@@ -59,12 +53,3 @@ class ChatSettings:
     """Requests to refuse."""
     faults: tuple[Fault, ...] = ()
     """What goes wrong in answers."""
-
-    record: Record | None = None
-    """Called at once with each entry of the timeline."""
-    timeline_path: Path | None = None
-    """File the timeline is appended to as JSON lines, written every second and at the end."""
-    log_size: int = 2000
-    """Requests and timeline entries kept of each client."""
-    sessions_kept: int = 200
-    """Clients whose logs are kept."""

@@ -9,14 +9,12 @@ from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Request, Response
 
 from mediaproviders.emulators import certificates
-from mediaproviders.emulators.answers import Answers
 from mediaproviders.emulators.certificates import Certificates
 from mediaproviders.emulators.gemini import handshake
 from mediaproviders.emulators.gemini.answering import KIND
 from mediaproviders.emulators.gemini.memory import Memories
 from mediaproviders.emulators.gemini.session import Session
 from mediaproviders.emulators.gemini.settings import GeminiSettings
-from mediaproviders.emulators.ledger import Ledger
 from mediaproviders.emulators.timeline import Timeline
 from mediaproviders.emulators.websocket import Host, Listen, refused
 
@@ -26,13 +24,7 @@ class GeminiEmulator:
 
     def __init__(self, settings: GeminiSettings | None = None) -> None:
         self.settings = settings or GeminiSettings()
-        self.answers = Answers(
-            self.settings.pace,
-            wav=self.settings.answer_wav,
-            duration_ms=self.settings.answer_ms,
-            seed=self.settings.seed,
-            variety=self.settings.answer_variety,
-        )
+        self.answers = self.settings.answers()
         self._connections = itertools.count()
         self._tried = itertools.count()
         self._memories = Memories(lambda: secrets.token_urlsafe(16))
@@ -66,19 +58,13 @@ class GeminiEmulator:
         settings = self.settings
         self.answers.prepare((KIND,))
         self._certificates = self._exit.enter_context(certificates.kept(settings.certificates))
-        ledger = Ledger(
-            path=settings.timeline_path,
-            record=settings.record,
-            log_size=settings.log_size,
-            sessions_kept=settings.sessions_kept,
-        )
         listen = Listen(
             settings.host,
             settings.port,
             self._certificates.server_context(),
             "deflate" if settings.compression else None,
         )
-        self._host = Host(listen, ledger, self._process_request, self._begin)
+        self._host = Host(listen, settings.ledger(), self._process_request, self._begin)
         await self._host.open()
         return self
 

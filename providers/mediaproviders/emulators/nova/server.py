@@ -10,7 +10,6 @@ from contextlib import AsyncExitStack
 from typing import Self
 from urllib.parse import unquote
 
-from mediaproviders.emulators.answers import Answers
 from mediaproviders.emulators.aws import DuplexServer, Handler, Intake, Refusal, Request, Stream, verify
 from mediaproviders.emulators.aws.framing import CONTENT_TYPE
 from mediaproviders.emulators.aws.signature import STREAMING
@@ -23,7 +22,6 @@ from mediaproviders.emulators.nova.speaking import Speech
 from mediaproviders.emulators.timeline import Timeline
 from mediaproviders.emulators.wheel import Wheel
 
-FLUSH_S = 1.0
 _TARGET = re.compile(r"/model/([^/]+)/invoke-with-bidirectional-stream")
 
 
@@ -127,14 +125,7 @@ class NovaEmulator:
     def __init__(self, settings: NovaSettings | None = None) -> None:
         self.settings = settings or NovaSettings()
         settings = self.settings
-        answers = Answers(
-            settings.pace,
-            wav=settings.answer_wav,
-            duration_ms=settings.answer_ms,
-            seed=settings.seed,
-            variety=settings.answer_variety,
-        )
-        self.answers = answers
+        self.answers = answers = settings.answers()
         self._speech = Speech(answers, settings.pace, 1 if settings.answer_wav else settings.answer_variety)
         self._requests = itertools.count()
         self._numbers = itertools.count()
@@ -174,14 +165,9 @@ class NovaEmulator:
         self._certificates = self._exit.enter_context(kept(settings.certificates))
         self._wheel = Wheel(time.monotonic)
         self._exit.callback(self._wheel.close)
-        self._ledger = Ledger(
-            path=settings.timeline_path,
-            record=settings.record,
-            log_size=settings.log_size,
-            sessions_kept=settings.sessions_kept,
-        )
+        self._ledger = settings.ledger()
         self._exit.callback(self._ledger.close)
-        self._exit.callback(asyncio.create_task(self._flush(self._ledger)).cancel)
+        self._exit.callback(asyncio.create_task(self._ledger.keep_writing()).cancel)
         server = DuplexServer(settings.host, settings.port, self._certificates.server_context(["h2"]), self._accept)
         self._server = await self._exit.enter_async_context(server)
         return self
@@ -195,11 +181,6 @@ class NovaEmulator:
         if self._server is None:
             raise RuntimeError("the emulator is not running")
         await self._server.serve_forever()
-
-    async def _flush(self, ledger: Ledger) -> None:
-        while True:
-            await asyncio.sleep(FLUSH_S)
-            ledger.flush()
 
     def _accept(self, request: Request, stream: Stream) -> Handler:
         try:

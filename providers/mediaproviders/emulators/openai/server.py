@@ -9,8 +9,6 @@ from typing import Self
 from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Request, Response
 
-from mediaproviders.emulators.answers import Answers
-from mediaproviders.emulators.ledger import Ledger
 from mediaproviders.emulators.openai import handshake
 from mediaproviders.emulators.openai.session import Session
 from mediaproviders.emulators.openai.settings import EmulatorSettings
@@ -29,13 +27,7 @@ class OpenAIEmulator:
 
     def __init__(self, settings: EmulatorSettings | None = None) -> None:
         self.settings = settings or EmulatorSettings()
-        self.answers = Answers(
-            self.settings.pace,
-            wav=self.settings.answer_wav,
-            duration_ms=self.settings.answer_ms,
-            seed=self.settings.seed,
-            variety=self.settings.answer_variety,
-        )
+        self.answers = self.settings.answers()
         self._connections = itertools.count()
         self._tried = itertools.count()
         self._host: Host | None = None
@@ -59,14 +51,8 @@ class OpenAIEmulator:
         # Only the telephone's own format: the others are made at their first use.
         self.answers.prepare(("audio/pcmu",))
         settings = self.settings
-        ledger = Ledger(
-            path=settings.timeline_path,
-            record=settings.record,
-            log_size=settings.log_size,
-            sessions_kept=settings.sessions_kept,
-        )
         listen = Listen(settings.host, settings.port, most_bytes=MAX_FRAME_BYTES)
-        self._host = Host(listen, ledger, self._process_request, self._begin)
+        self._host = Host(listen, settings.ledger(), self._process_request, self._begin)
         await self._host.open()
         return self
 

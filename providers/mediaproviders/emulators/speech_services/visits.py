@@ -6,12 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mediaproviders.emulators.ledger import Ledger
 from mediaproviders.emulators.speech_services.faults import Fault, fault_of
 from mediaproviders.emulators.speech_services.settings import SpeechSettings
 from mediaproviders.emulators.timeline import Timeline
-
-_LOG_SIZE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +40,7 @@ class Visits:
     def __init__(self, settings: SpeechSettings) -> None:
         self._faults = settings.faults
         self._numbers = itertools.count()
-        self._ledger = Ledger(
-            path=settings.timeline_path,
-            record=settings.record,
-            log_size=_LOG_SIZE,
-            sessions_kept=settings.sessions_kept,
-        )
+        self._ledger = settings.ledger()
 
     @property
     def timelines(self) -> tuple[Timeline, ...]:

@@ -1,13 +1,11 @@
 """The emulator of live transcription as a WebSocket server."""
 
 import asyncio
-import logging
 from typing import Final, Self
 from urllib.parse import parse_qs, urlsplit
 
 import orjson
-from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.datastructures import Headers
+from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
@@ -18,16 +16,12 @@ from mediaproviders.emulators.speech_services.openai.settings import OpenAISpeec
 from mediaproviders.emulators.speech_services.recogniser import Recogniser
 from mediaproviders.emulators.speech_services.visits import Visit, Visits
 from mediaproviders.emulators.timeline import Timeline
+from mediaproviders.emulators.websocket import Endpoint, Listen, refused
 
 _MAX_BYTES: Final = 21 * 1024 * 1024
 _CLOSE_S: Final = 1.0
 _PATHS: Final = {"/v1/realtime": False, "/openai/v1/realtime": True}
 """Path to whether it is Azure's."""
-
-# The library reports every refused handshake and every lost peer; here they are part of the script.
-_quiet = logging.getLogger(__name__)
-_quiet.addHandler(logging.NullHandler())
-_quiet.propagate = False
 
 
 class OpenAILiveEmulator:
@@ -37,15 +31,14 @@ class OpenAILiveEmulator:
         self.settings = settings or OpenAISpeechSettings()
         self._visits = Visits(self.settings)
         self._recogniser = Recogniser(self.settings.hears)
-        self._server: Server | None = None
+        listen = Listen(self.settings.host, self.settings.port, most_bytes=_MAX_BYTES, close_s=_CLOSE_S)
+        self._endpoint = Endpoint(listen, self._enter, self._serve)
         self._entering: dict[ServerConnection, Visit] = {}
 
     @property
     def port(self) -> int:
         """The TCP port it listens at. Raises RuntimeError unless it is entered."""
-        if self._server is None:
-            raise RuntimeError("the emulator is not running")
-        return int(next(iter(self._server.sockets)).getsockname()[1])
+        return self._endpoint.port
 
     @property
     def url(self) -> str:
@@ -63,30 +56,16 @@ class OpenAILiveEmulator:
         return self._visits.timelines
 
     async def __aenter__(self) -> Self:
-        self._server = await serve(
-            self._serve,
-            self.settings.host,
-            self.settings.port,
-            process_request=self._enter,
-            compression=None,
-            max_size=_MAX_BYTES,
-            close_timeout=_CLOSE_S,
-            logger=_quiet,
-        )
+        await self._endpoint.open()
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        if self._server is not None:
-            self._server.close()
-            await self._server.wait_closed()
-            self._server = None
+        await self._endpoint.close()
         self._visits.close()
 
     async def serve_forever(self) -> None:
         """Listen until cancelled. Raises RuntimeError unless it is entered."""
-        if self._server is None:
-            raise RuntimeError("the emulator is not running")
-        await self._server.serve_forever()
+        await self._endpoint.serve_forever()
 
     def _enter(self, connection: ServerConnection, request: Request) -> Response | None:
         visit = self._visits.begin("live", request.headers.get("x-call"))
@@ -102,9 +81,7 @@ class OpenAILiveEmulator:
         except Refusal as refusal:
             visit.note("refused", status=refusal.status, code=refusal.code)
             visit.note("closed")
-            body = orjson.dumps(refusal.body())
-            headers = Headers({"Content-Type": "application/json", "Content-Length": str(len(body))})
-            return Response(refusal.status, "Refused", headers, body)
+            return refused(refusal.status, orjson.dumps(refusal.body()))
         self._entering[connection] = visit
         return None
 

@@ -4,45 +4,37 @@ import asyncio
 import base64
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from typing import Any, Self
+from typing import Any
 
 import orjson
-from starlette.applications import Starlette
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from mediaproviders.emulators.speech_services.delivery import GARBAGE, Delivery
+from mediaproviders.emulators.speech_services.http_emulator import HttpEmulator
 from mediaproviders.emulators.speech_services.openai import requests
 from mediaproviders.emulators.speech_services.openai.admission import Admission, admit
 from mediaproviders.emulators.speech_services.openai.refusal import Refusal, scripted
 from mediaproviders.emulators.speech_services.openai.settings import OpenAISpeechSettings
 from mediaproviders.emulators.speech_services.openai.wording import BROKEN_EVENT, events, whole
 from mediaproviders.emulators.speech_services.recogniser import Recogniser
-from mediaproviders.emulators.speech_services.serving import GoneError, HttpServer, Waiting
-from mediaproviders.emulators.speech_services.visits import Visit, Visits
+from mediaproviders.emulators.speech_services.serving import GoneError, Waiting
+from mediaproviders.emulators.speech_services.visits import Visit
 from mediaproviders.emulators.speech_services.voice import spoken
-from mediaproviders.emulators.timeline import Timeline
 
 RATE = 24000
 _BYTES_PER_MS = 48
 
 
-class OpenAISpeechEmulator:
+class OpenAISpeechEmulator(HttpEmulator[OpenAISpeechSettings]):
     """A strict emulator of OpenAI's audio endpoints; an async context manager that listens while it is entered."""
 
     def __init__(self, settings: OpenAISpeechSettings | None = None) -> None:
-        self.settings = settings or OpenAISpeechSettings()
-        app = Starlette(routes=[Route("/{path:path}", self._answer, methods=["POST"])])
-        self._server = HttpServer(app, self.settings.host, self.settings.port)
-        self._visits = Visits(self.settings)
+        routes = [Route("/{path:path}", self._answer, methods=["POST"])]
+        super().__init__(settings or OpenAISpeechSettings(), routes)
         self._recogniser = Recogniser(self.settings.hears)
-
-    @property
-    def port(self) -> int:
-        """The TCP port it listens at. Raises RuntimeError unless it is entered."""
-        return self._server.port
 
     @property
     def url(self) -> str:
@@ -53,23 +45,6 @@ class OpenAISpeechEmulator:
     def azure_url(self) -> str:
         """The endpoint of the Azure resource."""
         return f"http://{self.settings.host}:{self.port}"
-
-    @property
-    def sessions(self) -> tuple[Timeline, ...]:
-        """The timelines of its requests, oldest first."""
-        return self._visits.timelines
-
-    async def __aenter__(self) -> Self:
-        await self._server.start()
-        return self
-
-    async def __aexit__(self, *exc_info: object) -> None:
-        await self._server.close()
-        self._visits.close()
-
-    async def serve_forever(self) -> None:
-        """Listen until cancelled or closed."""
-        await self._server.serve_forever()
 
     async def _answer(self, request: Request) -> Response:
         what = request.url.path.rpartition("/")[2]

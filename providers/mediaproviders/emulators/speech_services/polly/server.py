@@ -1,10 +1,9 @@
 """The emulator as an HTTP server."""
 
 import time
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import orjson
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
@@ -12,53 +11,27 @@ from starlette.routing import Route
 from mediaproviders.emulators.aws import Refusal, verify
 from mediaproviders.emulators.speech_services.delivery import GARBAGE, Delivery
 from mediaproviders.emulators.speech_services.faults import Fault
+from mediaproviders.emulators.speech_services.http_emulator import HttpEmulator
 from mediaproviders.emulators.speech_services.polly import requests
 from mediaproviders.emulators.speech_services.polly.settings import PollySettings
 from mediaproviders.emulators.speech_services.polly.voices import known
-from mediaproviders.emulators.speech_services.serving import HttpServer
-from mediaproviders.emulators.speech_services.visits import Visit, Visits
+from mediaproviders.emulators.speech_services.visits import Visit
 from mediaproviders.emulators.speech_services.voice import spoken
-from mediaproviders.emulators.timeline import Timeline
 
 _NAMES: Final = {401: "UnrecognizedClientException", 403: "AccessDeniedException", 429: "ThrottlingException"}
 
 
-class PollyEmulator:
+class PollyEmulator(HttpEmulator[PollySettings]):
     """A strict emulator of Amazon Polly; an async context manager that listens while it is entered."""
 
     def __init__(self, settings: PollySettings | None = None) -> None:
-        self.settings = settings or PollySettings()
-        app = Starlette(routes=[Route("/v1/speech", self._answer, methods=["POST"])])
-        self._server = HttpServer(app, self.settings.host, self.settings.port)
-        self._visits = Visits(self.settings)
+        super().__init__(settings or PollySettings(), [Route("/v1/speech", self._answer, methods=["POST"])])
         self._voices, self._languages = known()
-
-    @property
-    def port(self) -> int:
-        """The TCP port it listens at. Raises RuntimeError unless it is entered."""
-        return self._server.port
 
     @property
     def url(self) -> str:
         """The endpoint for boto3."""
         return f"http://{self.settings.host}:{self.port}"
-
-    @property
-    def sessions(self) -> tuple[Timeline, ...]:
-        """The timelines of its requests, oldest first."""
-        return self._visits.timelines
-
-    async def __aenter__(self) -> Self:
-        await self._server.start()
-        return self
-
-    async def __aexit__(self, *exc_info: object) -> None:
-        await self._server.close()
-        self._visits.close()
-
-    async def serve_forever(self) -> None:
-        """Listen until cancelled or closed."""
-        await self._server.serve_forever()
 
     async def _answer(self, request: Request) -> Response:
         visit = self._visits.begin("speech", request.headers.get("x-call"), request.scope.get("client"))
