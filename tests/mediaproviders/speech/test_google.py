@@ -9,19 +9,15 @@ import pytest
 pytest.importorskip("google.cloud.speech_v1")
 pytest.importorskip("google.cloud.texttospeech_v1")
 
-from mediacodecs.g711 import PCMA as PCMA_CODEC
-from mediacodecs.g711 import PCMU as PCMU_CODEC
 from mediaproviders.contract import PCM16_8K, PCM16_16K, PCM16_24K, PCMA, PCMU, AudioFormat, ProviderError
-from mediaproviders.emulators.answers import babble
 from mediaproviders.emulators.pace import Pace
 from mediaproviders.emulators.speech_services.faults import Fault
 from mediaproviders.emulators.speech_services.google import GoogleSpeechEmulator, GoogleSpeechSettings
 from mediaproviders.emulators.speech_services.voice import spoken
 from mediaproviders.speech.google import GoogleSpeechToText, GoogleTextToSpeech
 from mediaproviders.speech.google.access import Access, Lazily
+from support.speech_services import ALWAYS, TEXT, caller, fault_of, patience, recognise, say
 
-TEXT = "Good morning, how can I help?"
-ALWAYS = range(1000)
 STREAMED = "en-US-Chirp3-HD-Charon"
 WHOLE = "de-DE-Neural2-F"
 
@@ -49,41 +45,6 @@ async def voice(running, **settings):
         yield service
     finally:
         await service.close()
-
-
-def caller(form, length_ms=600):
-    pcm = babble(3, length_ms, form.rate)
-    match form.encoding:
-        case "pcmu":
-            return PCMU_CODEC.encode(pcm)
-        case "pcma":
-            return PCMA_CODEC.encode(pcm)
-    return pcm.astype("<i2").tobytes()
-
-
-async def recognise(service, form=PCMU, audio=None):
-    utterance = service.begin(form)
-    audio = caller(form) if audio is None else audio
-    for start in range(0, len(audio), 333):
-        utterance.push(audio[start : start + 333])
-    async with asyncio.timeout(20):
-        return await utterance.finish()
-
-
-async def say(service, text=TEXT, form=PCMU):
-    async with asyncio.timeout(20):
-        return [piece async for piece in service.speak(text, form)]
-
-
-def patience(fault):
-    """Seconds to wait: few where waiting is the point, else more than a busy machine takes."""
-    return 1.0 if fault.kind == "stall" and not fault.after_ms else 10.0
-
-
-async def fault_of(doing):
-    with pytest.raises(ProviderError) as raised:
-        await doing
-    return raised.value.code, raised.value.retryable
 
 
 # --- recognition ---------------------------------------------------------------------------------------------------

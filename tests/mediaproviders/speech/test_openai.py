@@ -6,19 +6,16 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from mediacodecs.g711 import PCMA as PCMA_CODEC
-from mediacodecs.g711 import PCMU as PCMU_CODEC
 from mediaproviders.contract import PCM16_8K, PCM16_16K, PCM16_24K, PCMA, PCMU, ProviderError
-from mediaproviders.emulators.answers import babble
 from mediaproviders.emulators.pace import Pace
 from mediaproviders.emulators.speech_services.faults import Fault
 from mediaproviders.emulators.speech_services.openai import OpenAISpeechEmulator, OpenAISpeechSettings
 from mediaproviders.emulators.speech_services.voice import spoken
 from mediaproviders.speech.openai import OpenAISpeechToText, OpenAITextToSpeech
+from support import speech_services
+from support.speech_services import ALWAYS, TEXT, caller, fault_of, patience, recognise
 
 BURST = Pace(first_audio_ms=5.0, rate=math.inf)
-TEXT = "Good morning, how can I help?"
-ALWAYS = range(1000)
 
 
 @asynccontextmanager
@@ -46,39 +43,8 @@ async def voice(running, key="sk-test", **settings):
         await service.close()
 
 
-def caller(form, length_ms=600):
-    pcm = babble(3, length_ms, form.rate)
-    match form.encoding:
-        case "pcmu":
-            return PCMU_CODEC.encode(pcm)
-        case "pcma":
-            return PCMA_CODEC.encode(pcm)
-    return pcm.astype("<i2").tobytes()
-
-
-async def recognise(service, form=PCMU, audio=None):
-    utterance = service.begin(form)
-    audio = caller(form) if audio is None else audio
-    for start in range(0, len(audio), 333):
-        utterance.push(audio[start : start + 333])
-    async with asyncio.timeout(20):
-        return await utterance.finish()
-
-
 async def say(service, text=TEXT):
-    async with asyncio.timeout(20):
-        return [piece async for piece in service.speak(text, PCM16_24K)]
-
-
-def patience(fault):
-    """Seconds to wait: few where waiting is the point, else more than a busy machine takes."""
-    return 1.0 if fault.kind == "stall" and not fault.after_ms else 10.0
-
-
-async def fault_of(doing):
-    with pytest.raises(ProviderError) as raised:
-        await doing
-    return raised.value.code, raised.value.retryable
+    return await speech_services.say(service, text, PCM16_24K)
 
 
 # --- recognition ---------------------------------------------------------------------------------------------------

@@ -7,16 +7,15 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from mediaproviders.contract import PCM16_8K, PCM16_16K, PCM16_24K, PCMA, PCMU, ProviderError
+from mediaproviders.contract import PCM16_8K, PCM16_16K, PCM16_24K, PCMA, PCMU
 from mediaproviders.emulators.aws import Secret
 from mediaproviders.emulators.pace import Pace
 from mediaproviders.emulators.speech_services.faults import Fault
 from mediaproviders.emulators.speech_services.polly import PollyEmulator, PollySettings
 from mediaproviders.emulators.speech_services.voice import spoken
 from mediaproviders.speech.amazon import PollyTextToSpeech
+from support.speech_services import ALWAYS, TEXT, fault_of, patience, say
 
-TEXT = "Good morning, how can I help?"
-ALWAYS = range(1000)
 SLOW = Pace(first_audio_ms=5.0, rate=1.0)
 
 
@@ -35,22 +34,6 @@ async def voice(running, **settings):
         yield service
     finally:
         await service.close()
-
-
-async def say(service, text=TEXT, form=PCMU):
-    async with asyncio.timeout(20):
-        return [piece async for piece in service.speak(text, form)]
-
-
-def patience(fault):
-    """Seconds to wait: few where waiting is the point, else more than a busy machine takes."""
-    return 1.0 if fault.kind == "stall" and not fault.after_ms else 10.0
-
-
-async def fault_of(doing):
-    with pytest.raises(ProviderError) as raised:
-        await doing
-    return raised.value.code, raised.value.retryable
 
 
 @pytest.mark.parametrize(("form", "name"), [(PCMU, "mulaw"), (PCMA, "alaw"), (PCM16_8K, "pcm"), (PCM16_16K, "pcm")])

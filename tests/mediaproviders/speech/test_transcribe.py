@@ -5,16 +5,12 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from mediacodecs.g711 import PCMA as PCMA_CODEC
-from mediacodecs.g711 import PCMU as PCMU_CODEC
 from mediaproviders.contract import PCM16_8K, PCM16_16K, PCM16_24K, PCMA, PCMU, ProviderError
-from mediaproviders.emulators.answers import babble
 from mediaproviders.emulators.aws import Secret
 from mediaproviders.emulators.speech_services.faults import Fault
 from mediaproviders.emulators.speech_services.transcribe import TranscribeEmulator, TranscribeSettings
 from mediaproviders.speech.amazon import TranscribeSpeechToText
-
-ALWAYS = range(1000)
+from support.speech_services import ALWAYS, caller, fault_of, patience, recognise
 
 
 @asynccontextmanager
@@ -33,36 +29,6 @@ async def recogniser(running, **settings):
         yield service
     finally:
         await service.close()
-
-
-def caller(form, length_ms=600):
-    pcm = babble(3, length_ms, form.rate)
-    match form.encoding:
-        case "pcmu":
-            return PCMU_CODEC.encode(pcm)
-        case "pcma":
-            return PCMA_CODEC.encode(pcm)
-    return pcm.astype("<i2").tobytes()
-
-
-async def recognise(service, form=PCMU, audio=None):
-    utterance = service.begin(form)
-    audio = caller(form) if audio is None else audio
-    for start in range(0, len(audio), 333):
-        utterance.push(audio[start : start + 333])
-    async with asyncio.timeout(20):
-        return await utterance.finish()
-
-
-def patience(fault):
-    """Seconds to wait: few where waiting is the point, else more than a busy machine takes."""
-    return 1.0 if fault.kind == "stall" and not fault.after_ms else 10.0
-
-
-async def fault_of(doing):
-    with pytest.raises(ProviderError) as raised:
-        await doing
-    return raised.value.code, raised.value.retryable
 
 
 @pytest.mark.parametrize("form", [PCMU, PCMA, PCM16_8K, PCM16_16K])
