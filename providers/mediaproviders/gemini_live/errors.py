@@ -1,28 +1,20 @@
 """Whose fault it was: exceptions of the SDK and its socket, and the service's close codes, as ProviderError."""
 
-import ssl
 from typing import Final
 
 from google.auth.exceptions import GoogleAuthError, RefreshError, TransportError
 from google.genai.errors import APIError
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI, WebSocketException
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from mediaproviders.contract import ProviderError
+from mediaproviders.websocket import errors
+from mediaproviders.websocket.errors import LOST, close_code, code_of, may_pass
 
 EXPIRED: Final = "session_expired"
-LOST: Final = 1006
-"""The code of a connection that ended without one."""
 INVALID: Final = 1007
 POLICY: Final = 1008
 INTERNAL: Final = 1011
 
-_STATUS_CODES: Final = {
-    400: "bad_request",
-    401: "invalid_api_key",
-    403: "forbidden",
-    404: "model_not_found",
-    429: "rate_limit_exceeded",
-}
 _REASONS: Final[tuple[tuple[str, str, bool], ...]] = (
     ("api key", "invalid_api_key", False),
     ("api_key", "invalid_api_key", False),
@@ -49,27 +41,17 @@ A reason is cut to 123 bytes, which the full name of a model can fill.
 
 def from_exception(error: BaseException, *, ready: bool = False) -> ProviderError:
     """What opening a connection or talking over it (`ready`) failed with, in the contract's words."""
-    if isinstance(error, ProviderError):
-        return error
     if isinstance(error, ConnectionClosed):
         return from_closed(error, ready=ready)
     if isinstance(error, APIError):
         # The SDK's name for a connection that was closed before it was configured.
         return from_close(error.code, str(error.message or error.details or ""), ready=ready)
-    if isinstance(error, TimeoutError):
-        return ProviderError("the provider did not answer in time", code="timeout", retryable=True)
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return ProviderError(f"the provider's certificate was refused: {error}", code="tls", retryable=False)
-    if isinstance(error, OSError):
-        return ProviderError(f"the provider cannot be reached: {error}", code="unreachable", retryable=True)
     return _from_library(error)
 
 
 def from_closed(closed: ConnectionClosed, *, ready: bool = True) -> ProviderError:
     """The end of a connection. `ready`: the session stood."""
-    if closed.rcvd is not None:
-        return from_close(closed.rcvd.code, closed.rcvd.reason, ready=ready)
-    return from_close(closed.sent.code if closed.sent is not None else LOST, "", ready=ready)
+    return from_close(close_code(closed), closed.rcvd.reason if closed.rcvd is not None else "", ready=ready)
 
 
 def from_close(code: int, reason: str, *, ready: bool) -> ProviderError:
@@ -96,18 +78,15 @@ def expired(error: ProviderError) -> ProviderError:
 def _from_library(error: BaseException) -> ProviderError:
     if isinstance(error, InvalidStatus):
         status = error.response.status_code
-        code = _STATUS_CODES.get(status) or ("server_error" if status >= 500 else f"http_{status}")
         message = f"the provider refused the connection with {status}"
-        return ProviderError(message, code=code, retryable=status in (408, 429) or status >= 500)
+        return ProviderError(message, code=code_of(status), retryable=may_pass(status))
     if isinstance(error, TransportError):
         return ProviderError(f"no token could be fetched: {error}", code="unreachable", retryable=True)
     if isinstance(error, RefreshError):
         return ProviderError(f"the credentials were refused: {error}", code="invalid_api_key", retryable=False)
-    if isinstance(error, InvalidURI | GoogleAuthError):
+    if isinstance(error, GoogleAuthError):
         return ProviderError(f"the connection cannot be set up: {error}", code="invalid_configuration", retryable=False)
-    if isinstance(error, InvalidHandshake | WebSocketException):
-        return ProviderError(f"no WebSocket at the provider: {error}", code="handshake", retryable=True)
-    if isinstance(error, ValueError | TypeError | KeyError | AttributeError):
-        # The SDK trips over a first message that is none of the protocol's.
+    if isinstance(error, ValueError | TypeError | KeyError | AttributeError) and not isinstance(error, OSError):
+        # The SDK trips over a first message that is none of the protocol's; TLS's errors are ValueErrors as well.
         return ProviderError(f"the provider's first message makes no sense: {error}", code="protocol", retryable=True)
-    return ProviderError(f"{type(error).__name__}: {error}", code="unknown", retryable=False)
+    return errors.from_exception(error)

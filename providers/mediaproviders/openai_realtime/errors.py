@@ -1,13 +1,14 @@
 """Whose fault it was: exceptions of the SDK and its socket, and error codes of the service, as ProviderError."""
 
-import ssl
 from typing import Final
 
 import orjson
 from openai import OpenAIError
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI, WebSocketException
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from mediaproviders.contract import ProviderError
+from mediaproviders.websocket import errors
+from mediaproviders.websocket.errors import close_code, code_of, may_pass
 
 FATAL: Final = frozenset(
     {
@@ -28,34 +29,17 @@ RECOVERABLE_CLOSES: Final = frozenset({1000, 1001, 1002, 1005, 1006, 1009, 1011,
 
 _CODES: Final = {"DeploymentNotFound": "model_not_found", "OperationNotSupported": "model_not_found"}
 """Azure's own words for what others call so."""
-_STATUS_CODES: Final = {
-    400: "bad_request",
-    401: "invalid_api_key",
-    403: "forbidden",
-    404: "model_not_found",
-    429: "rate_limit_exceeded",
-}
 
 
 def from_exception(error: BaseException) -> ProviderError:
     """What opening a connection or talking over it failed with, in the contract's words."""
-    if isinstance(error, ProviderError):
-        return error
     if isinstance(error, InvalidStatus):
         return _from_status(error)
     if isinstance(error, ConnectionClosed):
         return from_close(error)
-    if isinstance(error, TimeoutError):
-        return ProviderError("the provider did not answer in time", code="timeout", retryable=True)
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return ProviderError(f"the provider's certificate was refused: {error}", code="tls", retryable=False)
-    if isinstance(error, OSError):
-        return ProviderError(f"the provider cannot be reached: {error}", code="unreachable", retryable=True)
-    if isinstance(error, InvalidURI | OpenAIError):
+    if isinstance(error, OpenAIError):
         return ProviderError(f"the connection cannot be set up: {error}", code="invalid_configuration", retryable=False)
-    if isinstance(error, InvalidHandshake | WebSocketException):
-        return ProviderError(f"no WebSocket at the provider: {error}", code="handshake", retryable=True)
-    return ProviderError(f"{type(error).__name__}: {error}", code="unknown", retryable=False)
+    return errors.from_exception(error)
 
 
 def from_close(closed: ConnectionClosed) -> ProviderError:
@@ -67,13 +51,6 @@ def from_close(closed: ConnectionClosed) -> ProviderError:
         code=f"closed_{code}",
         retryable=code in RECOVERABLE_CLOSES,
     )
-
-
-def close_code(closed: ConnectionClosed) -> int:
-    """The code of a close: the peer's, else ours, else 1006 for a connection that just broke (RFC 6455 7.1.5)."""
-    if closed.rcvd is not None:
-        return closed.rcvd.code
-    return closed.sent.code if closed.sent is not None else 1006
 
 
 def stalled() -> ProviderError:
@@ -90,9 +67,9 @@ def _from_status(error: InvalidStatus) -> ProviderError:
     status = error.response.status_code
     code, message = _body_error(error.response.body)
     code = _CODES.get(code, code) if code is not None and not code.isdigit() else None
-    code = code or _STATUS_CODES.get(status) or ("server_error" if status >= 500 else f"http_{status}")
+    code = code or code_of(status)
     said = f": {message}" if message else ""
-    retryable = (status in (408, 429) or status >= 500) and code not in FATAL
+    retryable = may_pass(status) and code not in FATAL
     return ProviderError(f"the provider refused the connection with {status}{said}", code=code, retryable=retryable)
 
 

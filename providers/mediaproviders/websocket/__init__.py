@@ -1,7 +1,7 @@
 """What adapters that speak WebSocket have in common: sending without waiting, and without ever falling far behind.
 
 ``wire`` is a connection that plain code can write to while it is not congested; ``uplink`` the bounded queue before
-it; ``address`` knows an address of this machine, which no proxy stands before.
+it; ``address`` knows an address of this machine, which no proxy stands before; ``errors`` says whose fault it was.
 """
 
 from mediaproviders.websocket.address import is_loopback

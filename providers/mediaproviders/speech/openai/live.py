@@ -15,6 +15,7 @@ from mediaproviders.speech.live import LiveUtterance, LiveUtterances, Turn
 from mediaproviders.speech.loopback import is_loopback
 from mediaproviders.speech.openai import access, errors
 from mediaproviders.websocket import Wire
+from mediaproviders.websocket.errors import close_code
 
 FORMATS: Final = (PCMU, PCMA, PCM16_24K)
 MOST_BYTES: Final = 1024 * 1024
@@ -167,8 +168,9 @@ def _from_socket(error: Exception) -> ProviderError:
     if isinstance(error, InvalidStatus):
         return errors.from_refusal(error.response.status_code, error.response.body)
     if isinstance(error, ConnectionClosed):
-        code = error.rcvd.code if error.rcvd is not None else 1006
-        return ProviderError(f"the service closed with {code}: {error}", code="connection_lost", retryable=True)
+        return ProviderError(
+            f"the service closed with {close_code(error)}: {error}", code="connection_lost", retryable=True
+        )
     if isinstance(error, WebSocketException):
         return ProviderError(f"no WebSocket at the service: {error}", code="handshake", retryable=True)
     if isinstance(error, OSError) and not isinstance(error, TimeoutError):
