@@ -2,9 +2,10 @@
 
 from collections.abc import AsyncIterator
 
-from mediaproviders.continuity.transcode import Transcoder, choose
+from mediaproviders.continuity.transcode import choose
 from mediaproviders.contract import AudioFormat
 from mediaproviders.speech.contract import TextToSpeech
+from mediaproviders.transcode import Transcoder
 
 
 async def spoken(voice: TextToSpeech, text: str, form: AudioFormat) -> AsyncIterator[bytes]:

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from mediaproviders.cascade.formats import Converter, nearest
+from mediaproviders.cascade.formats import nearest
 from mediaproviders.cascade.intake import Intake
 from mediaproviders.contract import AudioFormat, ProviderError, SpeechStarted, TurnCommitted
 from mediaproviders.hearing import Detector, Guess, Listener, Pace, TurnEvent, Unguess
 from mediaproviders.speech.contract import SpeechToText, Utterance
+from mediaproviders.transcode import Transcoder
 
 _FRAMES_AT_ONCE: Final = 8
 """Frames heard in one turn of the event loop: a flood is heard in slices, for other calls share the loop."""
@@ -54,7 +55,7 @@ class Ears:
         self._frames: deque[bytes] | list[bytes] = deque(maxlen=lead)
         self._lead = lead
         self._utterance: Utterance | None = None
-        self._converter: Converter | None = None
+        self._converter: Transcoder | None = None
         self._guess: asyncio.Task[str] | None = None
         self._recognising: deque[tuple[str, asyncio.Task[str]]] = deque()
         self._arrived = asyncio.Event()
@@ -156,7 +157,7 @@ class Ears:
     def _begin(self) -> None:
         """Begin an utterance with all that was heard of the turn so far."""
         self._utterance = self._hearing.service.begin(self._form)
-        self._converter = Converter(self._audio, self._form)
+        self._converter = Transcoder(self._audio, self._form)
         for frame in self._frames:
             self._push(frame)
 

@@ -1,13 +1,8 @@
-"""From the leg's audio format to a service's, and back. Pure."""
+"""Which of a service's audio formats suits a leg. Pure."""
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from mediacodecs.g711 import PCMA as A_LAW
-from mediacodecs.g711 import PCMU as MU_LAW
-from mediacodecs.pcm import Pcm, from_bytes, to_bytes
-from mediacodecs.signal.resample import RATES, Resampler
+from mediacodecs.signal.resample import RATES
 from mediaproviders.contract import AudioFormat
 
 
@@ -24,53 +19,3 @@ def nearest(wanted: AudioFormat, offered: Sequence[AudioFormat]) -> AudioFormat:
 
     # Of equals the one that is the leg's own, else the service's favourite.
     return min(usable, key=lambda each: (each != wanted, *loss(each)))
-
-
-class Converter:
-    """One stream of audio bytes of any length, from one format into another."""
-
-    def __init__(self, given: AudioFormat, taken: AudioFormat) -> None:
-        self._given = given
-        self._taken = taken
-        self._odd = b""
-        self._resampler = Resampler(given.rate, taken.rate)
-
-    def convert(self, data: bytes) -> bytes:
-        """More of the stream; a few ms may wait for what follows."""
-        if self._given == self._taken and not self._odd and len(data) % self._width == 0:
-            return data
-        data = self._odd + data
-        whole = len(data) - len(data) % self._width
-        self._odd = data[whole:]
-        if self._given == self._taken:
-            return data[:whole]
-        return _encode(self._resampler.process(_decode(data[:whole], self._given)), self._taken)
-
-    def flush(self) -> bytes:
-        """What waits; the converter then begins anew."""
-        self._odd = b""
-        return _encode(self._resampler.flush(), self._taken)
-
-    @property
-    def _width(self) -> int:
-        return 2 if self._given.encoding == "pcm16" else 1
-
-
-def _decode(data: bytes, form: AudioFormat) -> Pcm:
-    match form.encoding:
-        case "pcmu":
-            return MU_LAW.decode(data)
-        case "pcma":
-            return A_LAW.decode(data)
-        case _:
-            return from_bytes(data)
-
-
-def _encode(pcm: Pcm, form: AudioFormat) -> bytes:
-    match form.encoding:
-        case "pcmu":
-            return MU_LAW.encode(np.ascontiguousarray(pcm))
-        case "pcma":
-            return A_LAW.encode(np.ascontiguousarray(pcm))
-        case _:
-            return to_bytes(pcm)

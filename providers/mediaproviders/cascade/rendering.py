@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from typing import Any, Final
 
-from mediaproviders.cascade.formats import Converter
 from mediaproviders.contract import AudioFormat, ProviderError
 from mediaproviders.speech.contract import TextToSpeech
+from mediaproviders.transcode import Transcoder
 
 LONGEST_MS: Final = 90_000
 """Audio of one sentence; more is not speech."""
@@ -23,7 +23,7 @@ class Rendering:
         self._voice = voice
         self._text = text
         self._spoken = spoken
-        self._converter = Converter(spoken, wanted)
+        self._converter = Transcoder(spoken, wanted)
         self._room = LONGEST_MS * wanted.bytes_per_ms
         self._patience_s = patience_s
         self._pieces: deque[bytes] = deque()

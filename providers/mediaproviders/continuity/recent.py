@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from mediacodecs.pcm import Pcm
 from mediacodecs.signal.level import rms_dbfs
-from mediaproviders.continuity.transcode import linear
 from mediaproviders.contract import AudioFormat
+from mediaproviders.transcode import linear
 
 _CHUNKS_MS: Final = (10, 60)
 """The shortest and the longest a chunk is taken to be."""

@@ -3,12 +3,11 @@
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from mediacodecs.g711 import ALAW_TO_ULAW, CODECS, ULAW_TO_ALAW, Encoding
-from mediacodecs.pcm import Pcm, from_bytes, to_bytes
-from mediacodecs.signal.resample import RATES, Resampler
+from mediacodecs.signal.resample import RATES
 from mediaproviders.contract import Audio, AudioDone, AudioFormat, Event, Interrupted, ProviderError, ResponseDone
+from mediaproviders.transcode import Transcoder
 
-_G711: Final[dict[str, Encoding]] = {"pcmu": "PCMU", "pcma": "PCMA"}
+_G711: Final = frozenset({"pcmu", "pcma"})
 
 
 def choose(wanted: AudioFormat, offered: Sequence[AudioFormat]) -> AudioFormat:
@@ -29,43 +28,6 @@ def choose(wanted: AudioFormat, offered: Sequence[AudioFormat]) -> AudioFormat:
             f"{wanted} cannot be converted to any of {tuple(offered)}", code="invalid_configuration", retryable=False
         )
     return best
-
-
-def linear(data: bytes, audio: AudioFormat) -> Pcm:
-    """Whole samples of `audio` as linear ones."""
-    law = _G711.get(audio.encoding)
-    return from_bytes(data) if law is None else CODECS[law].decode(data)
-
-
-class Transcoder:
-    """Converts one stream from `source` to `target`. ValueError for rates that cannot be converted."""
-
-    def __init__(self, source: AudioFormat, target: AudioFormat) -> None:
-        self._source = source
-        self._law = _G711.get(target.encoding)
-        self._resampler = Resampler(source.rate, target.rate)
-        self._odd = b""
-        self._table: bytes | None = None
-        if source.encoding in _G711 and target.encoding in _G711:
-            self._table = ULAW_TO_ALAW if source.encoding == "pcmu" else ALAW_TO_ULAW
-
-    def convert(self, data: bytes) -> bytes:
-        """The next piece, of any length; a little may wait for the piece after it."""
-        if self._table is not None:
-            return data.translate(self._table)
-        if self._source.encoding == "pcm16" and (self._odd or len(data) % 2):
-            data = self._odd + data
-            whole = len(data) // 2 * 2
-            data, self._odd = data[:whole], data[whole:]
-        return self._encoded(self._resampler.process(linear(data, self._source)))
-
-    def flush(self) -> bytes:
-        """What waits inside; the next piece begins another stream."""
-        self._odd = b""
-        return b"" if self._table is not None else self._encoded(self._resampler.flush())
-
-    def _encoded(self, pcm: Pcm) -> bytes:
-        return to_bytes(pcm) if self._law is None else CODECS[self._law].encode(pcm)
 
 
 def uplink(source: AudioFormat, target: AudioFormat, send: Callable[[bytes], None]) -> Callable[[bytes], None]:

@@ -6,10 +6,10 @@ from typing import Protocol
 
 import numpy as np
 
-from mediacodecs.g711 import PCMA, PCMU
-from mediacodecs.pcm import Pcm, from_bytes
+from mediacodecs.pcm import Pcm
 from mediaproviders.contract import AudioFormat
 from mediaproviders.hearing.turns import Pace, TurnEvent, Turns
+from mediaproviders.transcode import linear
 
 
 class Detector(Protocol):
@@ -81,16 +81,11 @@ class Listener:
         return self._turns.frame(self._detector.speech(_narrow(frame, self._ratio)), self._frame_ms)
 
     def _decode(self, data: bytes) -> Pcm:
-        match self._format.encoding:
-            case "pcmu":
-                return PCMU.decode(data)
-            case "pcma":
-                return PCMA.decode(data)
-            case _:
-                data = self._odd + data
-                whole = len(data) & ~1
-                self._odd = data[whole:]
-                return from_bytes(data[:whole])
+        if self._format.encoding == "pcm16":
+            data = self._odd + data
+            whole = len(data) & ~1
+            data, self._odd = data[:whole], data[whole:]
+        return linear(data, self._format)
 
 
 def _narrow(frame: Pcm, ratio: int) -> Pcm:

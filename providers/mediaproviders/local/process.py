@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 from mediacodecs.pcm import from_bytes
 from mediaproviders.contract import AudioFormat
 from mediaproviders.local import hear, speak
+from mediaproviders.transcode import encoded
 
 LENGTHS = struct.Struct("!II")
 LONGEST = 64 << 20
@@ -34,7 +35,7 @@ def answer(head: dict[str, Any], payload: bytes) -> bytes:
         match head["op"]:
             case "say":
                 pcm = speak.synthesise(head["text"], head["rate"], voice=head["voice"])
-                return pack({}, speak.encode(pcm, AudioFormat(head["encoding"], head["rate"])))
+                return pack({}, encoded(pcm, AudioFormat(head["encoding"], head["rate"])))
             case "hear":
                 return pack({"text": hear.transcribe(from_bytes(payload), head["rate"])})
             case "load":

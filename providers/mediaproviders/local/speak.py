@@ -13,9 +13,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from mediacodecs.g711 import PCMA, PCMU
-from mediacodecs.pcm import Pcm, to_bytes
-from mediaproviders.contract import AudioFormat, ProviderError
+from mediacodecs.pcm import Pcm
+from mediaproviders.contract import ProviderError
 from mediaproviders.local.hear import resample
 
 type Engine = Literal["piper", "flite", "espeak-ng"]
@@ -87,17 +86,6 @@ def synthesise(text: str, rate: int, *, voice: str | None = None) -> Pcm:
     except (OSError, subprocess.SubprocessError, wave.Error, EOFError) as error:
         raise ProviderError(f"voice {chosen.name}: {error}", code="voice", retryable=False) from error
     return _level(_trim(resample(pcm, round(own_rate * chosen.pitch), rate), rate))
-
-
-def encode(pcm: Pcm, audio: AudioFormat) -> bytes:
-    """`pcm`, already at the format's rate, in its encoding."""
-    match audio.encoding:
-        case "pcmu":
-            return PCMU.encode(pcm)
-        case "pcma":
-            return PCMA.encode(pcm)
-        case _:
-            return to_bytes(pcm)
 
 
 def load(voice: str | None = None) -> None:

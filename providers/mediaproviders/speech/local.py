@@ -5,13 +5,11 @@ from collections.abc import AsyncIterator
 from typing import ClassVar, Final
 from weakref import WeakKeyDictionary
 
-from mediacodecs.g711 import PCMA as A_LAW
-from mediacodecs.g711 import PCMU as MU_LAW
-from mediacodecs.pcm import Pcm, from_bytes
 from mediaproviders.contract import PCM16_8K, PCM16_16K, PCM16_24K, PCMA, PCMU, AudioFormat, ProviderError
 from mediaproviders.local import hear, speak
 from mediaproviders.local.worker import BusyError, Urgency, Workers
 from mediaproviders.speech.utterance import CollectedUtterance
+from mediaproviders.transcode import linear
 
 _PIECE_MS: Final = 100
 """Audio in one piece of what is spoken."""
@@ -114,7 +112,7 @@ class LocalSpeechToText(_Offline):
 
         async def recognise(audio: bytes) -> str:
             try:
-                return await workers.hear(_decode(audio, form), form.rate)
+                return await workers.hear(linear(audio, form), form.rate)
             except BusyError as error:
                 raise _busy() from error
 
@@ -162,16 +160,6 @@ class LocalTextToSpeech(_Offline):
 
 def _busy() -> ProviderError:
     return ProviderError("too much is waiting to be heard and spoken", code="busy", retryable=True)
-
-
-def _decode(audio: bytes, form: AudioFormat) -> Pcm:
-    match form.encoding:
-        case "pcmu":
-            return MU_LAW.decode(audio)
-        case "pcma":
-            return A_LAW.decode(audio)
-        case _:
-            return from_bytes(audio)
 
 
 def _silence(form: AudioFormat, ms: int) -> bytes:

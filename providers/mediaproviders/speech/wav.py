@@ -3,22 +3,19 @@
 import io
 import wave
 
-from mediacodecs import g711
+from mediacodecs.pcm import to_bytes
 from mediaproviders.contract import AudioFormat
+from mediaproviders.transcode import linear
 
 
 def wav(audio: bytes, form: AudioFormat) -> bytes:
     """A mono 16-bit file of `audio`; G.711 is decoded, since not every reader of WAV files can."""
-    whole = len(audio) // 2 * 2
     if form.encoding == "pcm16":
-        pcm = audio[:whole]
-    else:
-        codec = g711.PCMU if form.encoding == "pcmu" else g711.PCMA
-        pcm = codec.decode(audio).astype("<i2").tobytes()
+        audio = audio[: len(audio) // 2 * 2]
     file = io.BytesIO()
     with wave.open(file, "wb") as writer:
         writer.setnchannels(1)
         writer.setsampwidth(2)
         writer.setframerate(form.rate)
-        writer.writeframes(pcm)
+        writer.writeframes(to_bytes(linear(audio, form)))
     return file.getvalue()

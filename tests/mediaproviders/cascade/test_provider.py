@@ -7,7 +7,6 @@ import pytest
 
 from mediacodecs.signal.vad import DetectorUnavailableError
 from mediaproviders.cascade import FORMATS, Cascade, provider
-from mediaproviders.cascade.formats import Converter
 from mediaproviders.contract import (
     PCM16_8K,
     PCM16_16K,
@@ -20,6 +19,7 @@ from mediaproviders.contract import (
     ProviderError,
     ResponseDone,
 )
+from mediaproviders.transcode import Transcoder
 from support.cascade import MS_PER_LETTER, ScriptedText, TableEars, TableVoice, brief, stage
 from support.localmodel import LoudIsSpeech, only, silence, turn, voice
 
@@ -90,7 +90,7 @@ async def test_every_leg_with_every_service(leg: AudioFormat, service: AudioForm
     ears, mouth = TableEars(formats=(service,)), TableVoice(formats=(service,))
     of = brief(input_format=leg, output_format=leg)
     async with stage(["It is noon."], ["What time is it?"], of=of, ears=ears, voice=mouth) as talk:
-        converter = Converter(PCMU, leg)
+        converter = Transcoder(PCMU, leg)
         audio = converter.convert(turn()) + converter.flush() + converter.convert(silence(200))
         events = await talk.hears(audio, packet=20 * leg.bytes_per_ms)
         assert only(events, CallerTranscript).text == "What time is it?"

@@ -7,12 +7,13 @@ from aws_sdk_transcribe_streaming import models  # type: ignore[import-untyped]
 from aws_sdk_transcribe_streaming.client import AsyncTranscribeStreamingClient  # type: ignore[import-untyped]
 from aws_sdk_transcribe_streaming.config import AsyncTranscribeStreamingConfig  # type: ignore[import-untyped]
 
-from mediacodecs import g711
+from mediacodecs.pcm import to_bytes
 from mediaproviders.aws.credentials import Account, Credentials, Pinned
 from mediaproviders.aws.transport import CLOSE_S, Transport, Transports
 from mediaproviders.contract import PCM16_8K, PCM16_16K, PCMA, PCMU, AudioFormat, ProviderError
 from mediaproviders.speech.amazon import errors
 from mediaproviders.speech.live import LiveUtterance, LiveUtterances, Turn
+from mediaproviders.transcode import linear
 
 FORMATS: Final = (PCMU, PCMA, PCM16_16K, PCM16_8K)
 
@@ -130,8 +131,7 @@ async def _send(publisher: Any, form: AudioFormat, turn: Turn) -> None:
 def _decoded(audio: bytes, form: AudioFormat) -> bytes:
     if form.encoding == "pcm16":
         return audio[: len(audio) // 2 * 2]
-    codec = g711.PCMU if form.encoding == "pcmu" else g711.PCMA
-    return codec.decode(audio).astype("<i2").tobytes()
+    return to_bytes(linear(audio, form))
 
 
 async def _results(output: Any) -> list[str]:
