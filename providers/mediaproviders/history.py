@@ -132,6 +132,22 @@ class History:
         for item in unfinished:
             del self._items[item]
 
+    def wordless_turns(self) -> list[str]:
+        """The caller's last turns, in order, if nobody knows what was said and the agent has not answered in full."""
+        found: list[str] = []
+        for item, spoken in reversed(self._items.items()):
+            if not isinstance(spoken, _Spoken):
+                break
+            if spoken.speaker == "caller" and not spoken.text.strip():
+                found.append(item)
+            elif spoken.speaker != "agent" or spoken.finished or spoken.cut:
+                break
+        return found[::-1]
+
+    def forget(self, item: str) -> None:
+        """Drop something that will be said anew."""
+        self._items.pop(item, None)
+
     @property
     def unanswered(self) -> bool:
         """The last word is not the agent's; nor is there none yet."""

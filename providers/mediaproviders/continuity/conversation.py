@@ -206,6 +206,10 @@ class ContinuousConversation:
         self._record.lose(self._clock(), in_vain=in_vain)
         self._release()
 
+    def served(self) -> bool:
+        """The current session has answered something."""
+        return self._record.served
+
     def fail(self, error: Exception) -> None:
         """There will be none any more."""
         self._outlet.end(error)

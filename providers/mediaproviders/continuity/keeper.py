@@ -39,6 +39,9 @@ class Stage(Protocol):
     def lost(self, *, in_vain: bool = False) -> None:
         """There is no session until another is adopted; `in_vain`: what it owed is overdue."""
 
+    def served(self) -> bool:
+        """The current session has answered something."""
+
     def fail(self, error: Exception) -> None:
         """There will be none any more."""
 
@@ -170,8 +173,8 @@ class Keeper:
         return True
 
     def _reward(self) -> None:
-        """A session that held has earned all attempts again."""
-        if self._clock() - self._adopted_at >= self._settings.steady_s:
+        """A session that held, or did what it was there for, has earned all attempts again."""
+        if self._clock() - self._adopted_at >= self._settings.steady_s or self._stage.served():
             self._attempts.renew()
 
     # --- ahead of a limit ---

@@ -69,7 +69,10 @@ class Record:
         """The caller has said something that is in no closed turn."""
         self._untranscribed: dict[str, float] = {}
         """Closed turns whose words are missing, and since when."""
+        self._turn_audio: dict[str, list[bytes]] = {}
+        """Of closed turns that have been neither transcribed nor answered."""
         self._spoke = False
+        self._served = False
         self._plays_until = 0.0
         self._audible = -1
         """Whose audio was last received."""
@@ -92,10 +95,16 @@ class Record:
         """The current session has said or done something for the caller."""
         return self._spoke
 
+    @property
+    def served(self) -> bool:
+        """It has said all of something, and not been stopped in it."""
+        return self._served
+
     def begin(self, session: int, *, provider_decides: bool, hears_speech_start: bool) -> Beginning:
         """Another session goes on, the nth, counted from 0."""
         unheeded_ms = self._unheeded_ms()
-        self.debts.speaking = self.debts.speaking or unheeded_ms is not None
+        again = self._heard_in_vain()
+        self.debts.speaking = self.debts.speaking or unheeded_ms is not None or bool(again)
         due = self.debts.resume()
         if self.debts.cut_short:
             self.history.forget_unfinished()
@@ -105,14 +114,26 @@ class Record:
         missed_ms = self._settings.preroll_ms
         if unheeded_ms is not None:
             missed_ms = max(missed_ms, unheeded_ms + self._settings.onset_ms)
-        audio = self.recent.newest(None if self._mid_turn else missed_ms)
+        audio = again + self.recent.newest(None if self._mid_turn or again else missed_ms)
         self._hears_speech_start = hears_speech_start
         if session:
             for names in (self._items, self._responses, self._calls):
                 names.begin()
         self._session = session
-        self._spoke = False
+        self._spoke = self._served = False
         return Beginning(self._for_others(self.history.told()), audio, due)
+
+    def _heard_in_vain(self) -> list[bytes]:
+        """Audio of the turns that are to be answered yet, and whose words the lost session has taken with it."""
+        turns = self.history.wordless_turns() if self.debts.due else []
+        audio = [chunk for item in turns for chunk in self._turn_audio.get(item, ())]
+        if audio:
+            self.history.forget_unfinished()
+            for item in turns:
+                self.history.forget(item)
+                self._untranscribed.pop(item, None)
+        self._turn_audio.clear()
+        return audio
 
     def settled_history(self, now: float | None) -> tuple[Told, ...]:
         """What a session that is opened `now` can be told already: what is not likely to change.
@@ -263,6 +284,7 @@ class Record:
         self.history.caller_turn(item)
         self.debts.turn(now)
         self._mid_turn = False
+        self._turn_audio[item] = self.recent.newest()
         self.recent.clear()
         self._untranscribed[item] = now
         self._emit(TurnCommitted(item))
@@ -274,6 +296,7 @@ class Record:
         if words.final:
             self.history.caller_words(words.item, words.text)
             self._untranscribed.pop(words.item, None)
+            self._turn_audio.pop(words.item, None)
         self._emit(words)
 
     def _on_interrupted(self, interrupted: Interrupted, now: float) -> None:
@@ -296,6 +319,9 @@ class Record:
     def _on_response_done(self, done: ResponseDone, now: float) -> None:
         response = self._responses.unique(done.response)
         self.history.agent_finished()
+        if self._spoke and done.status == "completed":
+            self._served = True
+            self._turn_audio.clear()
         self.debts.done(response, answered=done.status != "cancelled", failed=done.status == "failed")
         self._emit(replace(done, response=response))
 

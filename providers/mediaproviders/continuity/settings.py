@@ -37,7 +37,7 @@ class ContinuitySettings:
     total_s: float = 6.0
     """All attempts with one candidate together."""
     steady_s: float = 10.0
-    """A session that held so long has earned a full set of attempts again."""
+    """A session that held so long, or has given an answer, has earned a full set of attempts again."""
     open_s: float = 10.0
     """The caller's patience at the start of the call, shared by the candidates."""
 

@@ -6,7 +6,10 @@ import pytest
 
 from mediaproviders.contract import (
     PCMU,
+    AgentTranscript,
+    Audio,
     Brief,
+    CallerTranscript,
     Fault,
     Interrupted,
     ProviderError,
@@ -190,17 +193,43 @@ def test_closed_turn_is_not_heard_twice_and_stale_audio_is_dropped(world, refuse
     tell(story())
 
 
-def test_turn_closed_just_now_is_in_the_history_only(world):
+@pytest.mark.parametrize("answer", ["due", "begun", "given"])
+@pytest.mark.parametrize("transcribed", [False, True])
+def test_closed_turn_is_told_or_else_heard_again(world, transcribed, answer):
     async def story():
         async with world() as w:
             await w.does(SpeechStarted("u", None))
             for _ in range(25):
                 w.conversation.send_audio(FRAME)
             await w.does(SpeechStopped("u", None), TurnCommitted("u"))
+            if answer != "due":
+                await w.does(ResponseStarted("r"), Audio("a", "r", b"\x7f" * 800), AgentTranscript("a", "Be", False))
+            if answer == "given":
+                await w.does(ResponseDone("r", "completed"))
+            if transcribed:
+                await w.does(CallerTranscript("u", "Why?", final=True))
             w.conversation.send_audio(b"next")
             await lose(w)
-            assert w.session.heard == [b"next"]
-            assert asked(w.session) == [("create",)]
+            again = not transcribed and answer != "given"
+            assert w.session.heard == ([FRAME] * 25 if again else []) + [b"next"]
+            assert asked(w.session) == ([("create",)] if transcribed and answer != "given" else [])
+            said = [Said("caller", "Why?")] if transcribed else []
+            assert w.session.knows == (*said, *([Said("agent", "Be")] if answer == "given" else []))
+
+    tell(story())
+
+
+def test_turns_whose_words_were_lost_are_heard_again_where_we_decide_too(world):
+    async def story():
+        async with world(brief=Brief("m", "", PCMU, PCMU, interruption="local")) as w:
+            for item in ("u", "v"):
+                for _ in range(25):
+                    w.conversation.send_audio(item.encode() * 160)
+                await w.does(SpeechStarted(item, None), SpeechStopped(item, None), TurnCommitted(item))
+                w.conversation.create_response()
+            await lose(w)
+            assert w.session.heard == [b"u" * 160] * 25 + [b"v" * 160] * 25
+            assert (asked(w.session), w.session.knows) == ([], ())  # their end will be told, and answered then
 
     tell(story())
 
