@@ -6,7 +6,7 @@ engine, and returns at once.
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 
 import structlog
@@ -29,7 +29,7 @@ from mediaproviders.contract import (
     TurnCommitted,
     Usage,
 )
-from mediaserver.rtp.playout import ItemEnded, ItemStarted, Playout
+from mediaserver.rtp.playout import Cut, ItemEnded, ItemStarted, Playout
 from mediaserver.talk.budget import Budget
 from mediaserver.talk.due import AnswerDue
 from mediaserver.talk.ending import Ending
@@ -109,6 +109,7 @@ class Talk:
             error = _first(group)
         if error is not None:  # not within `except*`, which would wrap a cancellation in a group
             self._log.warning("provider.lost", code=error.code, message=str(error))
+            self._break_off()
             await self._ending.lost(error, brief.output_format)
 
     async def _converse(self, session: Conversation) -> None:
@@ -386,16 +387,14 @@ class Talk:
         self._stopwatch.void()
         self._due.forget()
         self._unfinished.clear()
-        session, leg = self._session, self._leg
-        rtt_ms = leg.session.rtt_ms if leg.session is not None else None
+        session, uplink = self._session, self._leg.uplink
         if session is not None and self.agent.interruption == "local":
             session.cancel()
-        for cut in playout.flush():
-            heard = heard_ms(cut.played_ms, cut.received_ms, rtt_ms, self._settings.receiver_buffer_ms)
+        for cut, heard in self._flushed(playout):
             if session is not None:
                 session.truncate(cut.item, heard)
             if cut.played_ms > 0:
-                voice_began = leg.uplink.voice_began if leg.uplink is not None else now
+                voice_began = uplink.voice_began if uplink is not None else now
                 self._log.info(
                     "barge_in",
                     item=cut.item,
@@ -405,6 +404,19 @@ class Talk:
                 )
             self._minutes.cut(cut.item, heard, cut.received_ms, audible=cut.played_ms > 0)
         self._last_words.played()
+
+    def _flushed(self, playout: Playout) -> Iterator[tuple[Cut, int]]:
+        """What will not be played any more, and how many ms of it the caller heard."""
+        session = self._leg.session
+        rtt_ms = session.rtt_ms if session is not None else None
+        for cut in playout.flush():
+            yield cut, heard_ms(cut.played_ms, cut.received_ms, rtt_ms, self._settings.receiver_buffer_ms)
+
+    def _break_off(self) -> None:
+        """The model is lost: what it was saying ends here, unless it was goodbye."""
+        if self._playout is not None and not self._ending.begun:
+            for cut, heard in self._flushed(self._playout):
+                self._minutes.cut(cut.item, heard, cut.received_ms, audible=cut.played_ms > 0)
 
 
 def _is_heard(playout: Playout) -> bool:

@@ -1015,3 +1015,17 @@ def test_an_answer_that_stalls_within_a_packet_stalls_all_the_same(ms: int, line
 
     tell(story())
     assert [line["item"] for line in named(lines, "transcript")] == ["item"]
+
+
+def test_what_was_heard_of_the_last_answer_is_in_the_minutes_when_the_model_is_lost(lines: Lines) -> None:
+    async def story() -> None:
+        async with stage() as scene:
+            await scene.model(BEGINS, AgentTranscript("item", "We are open until five", final=False), words(400))
+            await scene.passes(0.2)
+            await scene.model(GONE)
+            await scene.passes(2.0)
+            assert [lost.code for lost in scene.told(Lost)] == ["gone"]
+
+    tell(story())
+    (said,) = named(lines, "transcript")
+    assert (said["text"], said["heard_text"], said["interrupted"]) == ("We are open until five", "We are open", True)
