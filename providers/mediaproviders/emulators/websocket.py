@@ -18,6 +18,7 @@ from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import Event
 
+from mediaproviders.emulators.effects import Effects
 from mediaproviders.emulators.ledger import Ledger
 from mediaproviders.emulators.wheel import Wheel
 
@@ -51,6 +52,15 @@ class StopReading:
 
 type Effect = str | bytes | Close | Reset | StopReading
 """A str is a text frame, bytes are a binary one."""
+
+
+class FrameEffects(Effects[Effect]):
+    """The effects of a session over a WebSocket."""
+
+    SENT = (str, bytes)
+    ENDS = (Close, Reset)
+
+
 type Data = str | bytes | bytearray | memoryview
 
 

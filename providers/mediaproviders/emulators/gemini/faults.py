@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from mediaproviders.emulators.script import Moment
+
 type FaultKind = Literal[
     "close",
     "reset",
@@ -33,7 +35,7 @@ class Refuse:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Moment):
     """One misfortune of a session, at a second of its life or at a place in one of its answers."""
 
     kind: FaultKind
@@ -42,12 +44,6 @@ class Fault:
     `unknown_event`, or audio with an `unknown_field` beside it; the answer's events in the `wrong_order`: it is
     complete before it begins; an `empty` answer: complete at once; `stall` the answer, or `stop_reading` the socket,
     for `seconds`; `flood` the rest of the answer and `seconds` more audio at once; `mute`: send nothing any more."""
-    at_s: float | None = None
-    """Seconds after the session opened; None: `on_turn` says when."""
-    on_turn: int | None = None
-    """The session's nth answer, counted from 1."""
-    after_ms: float = 0.0
-    """With `on_turn`: once this much of its audio has been sent; 0: when it is due to begin."""
     connections: range | None = None
     """Only these connections of the emulator's life, counted from 0; None: all."""
     seconds: float = 5.0
@@ -58,10 +54,6 @@ class Fault:
     """Reason of `close`."""
     times: int = 1
     """How often it strikes in a row: garbage may come in numbers."""
-
-    def __post_init__(self) -> None:
-        if (self.at_s is None) == (self.on_turn is None):
-            raise ValueError(f"fault {self.kind}: give either at_s or on_turn")
 
     def concerns(self, connection: int) -> bool:
         """Whether it strikes the nth connection, counted from 0."""

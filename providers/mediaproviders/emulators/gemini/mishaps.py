@@ -1,6 +1,5 @@
 """The fault script at work in one session."""
 
-import functools
 from collections.abc import Callable
 
 import orjson
@@ -10,6 +9,7 @@ from mediaproviders.emulators.gemini.answer import Saying
 from mediaproviders.emulators.gemini.answering import Answering
 from mediaproviders.emulators.gemini.faults import Fault
 from mediaproviders.emulators.gemini.outbox import Outbox
+from mediaproviders.emulators.script import Script
 from mediaproviders.emulators.timeline import Timeline
 from mediaproviders.emulators.websocket import Close, Reset, StopReading
 
@@ -35,22 +35,17 @@ class Mishaps:
         self._answering = answering
         self._timeline = timeline
         self._leave = leave
-        self._timed = [each for each in faults if each.at_s is not None]
-        self._in_answers = [each for each in faults if each.on_turn is not None]
-        if self._in_answers:
+        self._script = Script(faults)
+        if any(each.on_turn is not None for each in faults):
             answering.watchers.append(self._watch)
 
     def begin(self, now: float) -> None:
         """The session is open: its seconds count from now."""
-        for fault in self._timed:
-            assert fault.at_s is not None
-            self._agenda.at(now + fault.at_s, functools.partial(self._strike, fault))
+        self._script.begin(self._agenda, now, self._strike)
 
     def _watch(self, saying: Saying, now: float) -> None:
-        for fault in list(self._in_answers):
-            if fault.on_turn == saying.number and saying.sent_ms >= fault.after_ms:
-                self._in_answers.remove(fault)
-                self._strike(fault, now)
+        for fault in self._script.due(saying.number, saying.sent_ms):
+            self._strike(fault, now)
 
     def _strike(self, fault: Fault, now: float) -> None:
         self._timeline.note("fault", now, fault=fault.kind)

@@ -4,19 +4,15 @@ from typing import Any
 
 import orjson
 
-from mediaproviders.emulators.websocket import Close, Effect, Reset
+from mediaproviders.emulators.websocket import Effect, FrameEffects
 
 
-class Outbox:
+class Outbox(FrameEffects):
     """The effects of one session, in order, until the shell drains them. `binary`: JSON goes out in binary frames."""
 
     def __init__(self, *, binary: bool) -> None:
+        super().__init__()
         self._binary = binary
-        self._effects: list[Effect] = []
-        self.muted = False
-        """Nothing more is sent."""
-        self.closed = False
-        """The connection is to end; nothing more is sent."""
 
     def emit(self, **message: Any) -> None:
         """A server message."""
@@ -39,17 +35,3 @@ class Outbox:
     def frame(self, json: bytes) -> Effect:
         """A text as the frame it goes out in."""
         return json if self._binary else json.decode(errors="replace")
-
-    def put(self, effect: Effect) -> None:
-        """An effect as it is."""
-        if self.closed or (self.muted and isinstance(effect, (str, bytes))):
-            return
-        self._effects.append(effect)
-        self.closed = isinstance(effect, (Close, Reset))
-
-    def drain(self) -> list[Effect]:
-        """All effects since the last call."""
-        effects = self._effects
-        if effects:
-            self._effects = []
-        return effects

@@ -8,7 +8,6 @@ from typing import Any
 
 import orjson
 
-from mediaproviders.emulators.agenda import Agenda
 from mediaproviders.emulators.answers import Answers
 from mediaproviders.emulators.gemini import setup as setups
 from mediaproviders.emulators.gemini.answering import Answering
@@ -21,6 +20,7 @@ from mediaproviders.emulators.gemini.refusal import INVALID, POLICY, Refusal
 from mediaproviders.emulators.gemini.settings import GeminiSettings
 from mediaproviders.emulators.gemini.setup import Setup
 from mediaproviders.emulators.gemini.shapes import normalised
+from mediaproviders.emulators.rehearsed import RehearsedSession
 from mediaproviders.emulators.timeline import Timeline
 from mediaproviders.emulators.websocket import Close, Data, Effect
 
@@ -29,7 +29,7 @@ _DIRECTION = "("
 """A text in brackets is a stage direction, such as what to open the call with, and not a turn of the user's."""
 
 
-class Session:
+class Session(RehearsedSession[Effect]):
     """The core of the emulator. Feed it frames and time; drain its effects after each call."""
 
     def __init__(
@@ -42,14 +42,13 @@ class Session:
         *,
         connection: int = 0,
     ) -> None:
-        self.timeline = timeline
         self._settings = settings
         self._answers = answers
         self._memories = memories
         self._admission = admission
         self._connection = connection
         self._outbox = Outbox(binary=settings.binary_frames)
-        self._agenda = Agenda()
+        super().__init__(timeline, self._outbox)
         self._opened = 0.0
         self.live: Live | None = None
         """What it is once it has been set up."""
@@ -70,25 +69,6 @@ class Session:
 
     # The service takes JSON in frames of either kind.
     receive_binary = receive
-
-    def handle_timer(self, now: float) -> None:
-        """Do what is due."""
-        self._agenda.run(now)
-
-    def next_deadline(self) -> float | None:
-        """When something is due, in s of the monotonic clock."""
-        return self._agenda.next_deadline()
-
-    def effects(self) -> list[Effect]:
-        """What is to be sent or done, in order; drains it."""
-        return self._outbox.drain()
-
-    def connection_lost(self, now: float) -> None:
-        """The client has gone, or we have closed."""
-        self._agenda.clear()
-        self._outbox.closed = True
-        timeline = self.timeline
-        timeline.note("closed", now, appends=timeline.appends, last_append_at=timeline.last_append_at)
 
     def _take(self, message: dict[str, Any], now: float) -> None:
         if (realtime := message.get("realtimeInput")) is None or "audio" not in realtime:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from mediaproviders.emulators.script import Moment
+
 type FaultKind = Literal[
     "stall",
     "flood",
@@ -36,7 +38,7 @@ class Refuse:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Moment):
     """One misfortune of a session, at a second of its life or at a place in one of its answers."""
 
     kind: FaultKind
@@ -45,12 +47,6 @@ class Fault:
     the `wrong_order`; an `unknown_event`, or a frame of an `unknown_type`; an `exception` of the model or an `error`
     outside it, then the end; `end` the stream without a word; `reset` it; `abort` the TCP connection; `go_away`;
     an `empty` answer; `mute`: send nothing any more."""
-    at_s: float | None = None
-    """Seconds after the session opened; None: `on_turn` says when."""
-    on_turn: int | None = None
-    """The session's nth answer, counted from 1."""
-    after_ms: float = 0.0
-    """With `on_turn`: once this much of its audio has been sent; 0: before its first word."""
     sessions: range | None = None
     """Only these sessions of the emulator's life, counted from 0; None: all."""
     seconds: float = 5.0
@@ -58,10 +54,6 @@ class Fault:
     code: str = "modelStreamErrorException"
     """Of `exception` and `error`."""
     message: str = "The emulator was told to err."
-
-    def __post_init__(self) -> None:
-        if (self.at_s is None) == (self.on_turn is None):
-            raise ValueError(f"fault {self.kind}: give either at_s or on_turn")
 
     def concerns(self, session: int) -> bool:
         """Whether it strikes the nth session, counted from 0."""

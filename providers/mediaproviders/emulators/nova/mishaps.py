@@ -1,6 +1,5 @@
 """The fault script at work in one session."""
 
-import functools
 from collections.abc import Callable
 
 from mediaproviders.emulators.agenda import Agenda
@@ -8,6 +7,7 @@ from mediaproviders.emulators.aws import encode_error, encode_event
 from mediaproviders.emulators.nova.faults import Fault
 from mediaproviders.emulators.nova.outbox import Finish, Outbox, StopReading, frame
 from mediaproviders.emulators.nova.speaking import Turn
+from mediaproviders.emulators.script import Script
 from mediaproviders.emulators.timeline import Timeline
 
 GARBAGE = bytes(range(255, -1, -1))
@@ -26,27 +26,22 @@ class Mishaps:
         rearm: Callable[[Turn], None],
     ) -> None:
         self._outbox, self._agenda, self._timeline, self._rearm = outbox, agenda, timeline, rearm
-        self._timed = [each for each in faults if each.at_s is not None]
-        self._in_answers = [each for each in faults if each.on_turn is not None]
+        self._script = Script(faults)
         self._turn: Turn | None = None
 
     def begin(self, now: float) -> None:
         """The session is open: its seconds count from now."""
-        for fault in self._timed:
-            assert fault.at_s is not None
-            self._agenda.at(now + fault.at_s, functools.partial(self._strike, fault))
+        self._script.begin(self._agenda, now, self._strike)
 
     def empties(self, number: int) -> bool:
         """The nth answer is to be empty."""
-        return any(each.kind == "empty" and each.on_turn == number for each in self._in_answers)
+        return any(each.kind == "empty" for each in self._script.of_answer(number))
 
     def watch(self, turn: Turn, now: float) -> None:
         """A turn began, or went on."""
         self._turn = turn
-        for fault in list(self._in_answers):
-            if fault.on_turn == turn.order.number and turn.sent_ms >= fault.after_ms:
-                self._in_answers.remove(fault)
-                self._strike(fault, now)
+        for fault in self._script.due(turn.order.number, turn.sent_ms):
+            self._strike(fault, now)
 
     def _strike(self, fault: Fault, now: float) -> None:
         self._timeline.note("fault", now, fault=fault.kind)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import orjson
 
 from mediaproviders.emulators.aws import encode_event, encode_exception
+from mediaproviders.emulators.effects import Effects
 
 type Ending = Literal["end", "reset", "abort", "go_away"]
 
@@ -35,20 +36,19 @@ def frame(event: bytes) -> bytes:
     return encode_event("chunk", b'{"bytes":"%s","p":"abcdefghij"}' % base64.b64encode(event))
 
 
-class Outbox:
+class Outbox(Effects[Effect]):
     """The effects of one session, in order, until the shell drains them."""
 
+    SENT = (bytes,)
+    ENDS = (Finish,)
+
     def __init__(self, session: str) -> None:
-        self._effects: list[Effect] = []
+        super().__init__()
         self.session = session
         self.completion = str(uuid.uuid4())
         self.prompt = ""
         """The client's name of the prompt, known from `promptStart` on."""
         self._started = False
-        self.muted = False
-        """Nothing more is sent."""
-        self.closed = False
-        """The stream is to end; nothing more is sent."""
 
     def emit(self, kind: str, **fields: Any) -> None:
         """A server event. Before the first one the completion is announced."""
@@ -73,17 +73,3 @@ class Outbox:
         details = {"originalStatusCode": 400} if kind == "modelStreamErrorException" else {}
         self.put(encode_exception(kind, message, **details))
         self.put(Finish())
-
-    def put(self, effect: Effect) -> None:
-        """An effect as it is."""
-        if self.closed or (self.muted and isinstance(effect, bytes)):
-            return
-        self._effects.append(effect)
-        self.closed = isinstance(effect, Finish)
-
-    def drain(self) -> list[Effect]:
-        """All effects since the last call."""
-        effects = self._effects
-        if effects:
-            self._effects = []
-        return effects

@@ -72,7 +72,7 @@ class Peer:
         """The stream is over."""
         self._left()
         self._wheel.remove(self)
-        self._session.lost(time.monotonic())
+        self._session.connection_lost(time.monotonic())
 
     def _refused(self, refusal: Refusal, now: float) -> None:
         if self._answered and refusal.status == 403:
@@ -83,7 +83,7 @@ class Peer:
             self._session.timeline.note("refused", now, code=refusal.kind, message=refusal.message)
             self._stream.refuse(refusal)
             self._answered = True
-            self._session.lost(now)
+            self._session.connection_lost(now)
 
     def _respond(self) -> None:
         if not self._answered:

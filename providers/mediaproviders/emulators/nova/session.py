@@ -6,7 +6,6 @@ from typing import Any
 
 import orjson
 
-from mediaproviders.emulators.agenda import Agenda
 from mediaproviders.emulators.aws import ClientEvent, encode_error
 from mediaproviders.emulators.nova import shapes
 from mediaproviders.emulators.nova.blocks import Bill, Blocks
@@ -17,12 +16,13 @@ from mediaproviders.emulators.nova.outbox import Effect, Finish, Outbox
 from mediaproviders.emulators.nova.settings import NovaSettings
 from mediaproviders.emulators.nova.shapes import Violation
 from mediaproviders.emulators.nova.speaking import NEVER, Order, Speech, Surroundings, Turn
+from mediaproviders.emulators.rehearsed import RehearsedSession
 from mediaproviders.emulators.timeline import Timeline
 
 _AUDIO_FIELDS = frozenset({"promptName", "contentName", "content"})
 
 
-class Session:
+class Session(RehearsedSession[Effect]):
     """The core of the emulator. Feed it events and time; drain its effects after each call."""
 
     def __init__(
@@ -34,11 +34,10 @@ class Session:
         timeline: Timeline,
         number: int = 0,
     ) -> None:
-        self.timeline = timeline
         self._settings, self._speech, self._model = settings, speech, model
         self._generation = settings.models[model]
         self._outbox = Outbox(timeline.session)
-        self._agenda = Agenda()
+        super().__init__(timeline, self._outbox)
         blocks = Blocks(self._outbox, Bill(self._outbox))
         self._bill = blocks.bill
         self._listening = Listening(settings, blocks, self._agenda, timeline)
@@ -69,11 +68,6 @@ class Session:
             "contentStart": self._content_started,
             "sessionEnd": self._session_ended,
         }
-
-    @property
-    def closed(self) -> bool:
-        """The stream is to end or has ended."""
-        return self._outbox.closed
 
     def open(self, now: float) -> None:
         """The stream stands: its seconds count from now."""
@@ -108,25 +102,6 @@ class Session:
     def request_ended(self, now: float) -> None:
         """The client will send nothing more."""
         self.refuse("validationException", "The stream ended before sessionEnd.", now)
-
-    def handle_timer(self, now: float) -> None:
-        """Do what is due."""
-        self._agenda.run(now)
-
-    def next_deadline(self) -> float | None:
-        """When something is due, in s of the monotonic clock."""
-        return self._agenda.next_deadline()
-
-    def effects(self) -> list[Effect]:
-        """What is to be sent or done, in order; drains it."""
-        return self._outbox.drain()
-
-    def lost(self, now: float) -> None:
-        """The stream is over."""
-        self._agenda.clear()
-        self._outbox.closed = True
-        timeline = self.timeline
-        timeline.note("closed", now, appends=timeline.appends, last_append_at=timeline.last_append_at)
 
     # --- client events ----------------------------------------------------------------------------------------------
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from mediaproviders.emulators.script import Moment
+
 type FaultKind = Literal[
     "close",
     "reset",
@@ -35,7 +37,7 @@ class Refuse:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Moment):
     """One misfortune of a session, at a second of its life or at a place in one of its answers."""
 
     kind: FaultKind
@@ -44,12 +46,6 @@ class Fault:
     `stall` the answer, or `stop_reading` the socket, for `seconds`; `flood` the rest of the answer and `seconds` more
     audio at once; `mute`: send nothing any more; `wrong_order`: audio of a response nobody announced, and the end of
     the answer before the rest of it; `empty_answer`: end it as if all were well with nothing said."""
-    at_s: float | None = None
-    """Seconds after the session opened; None: `on_turn` says when."""
-    on_turn: int | None = None
-    """The session's nth response, counted from 1."""
-    after_ms: float = 0.0
-    """With `on_turn`: once this much of its audio has been sent; 0: when it is created."""
     connections: range | None = None
     """Only these connections of the emulator's life, counted from 0; None: all."""
     seconds: float = 5.0
@@ -58,10 +54,6 @@ class Fault:
     """Close code of `close`."""
     error_code: str = "server_error"
     """Code of `error` and `fail_response`."""
-
-    def __post_init__(self) -> None:
-        if (self.at_s is None) == (self.on_turn is None):
-            raise ValueError(f"fault {self.kind}: give either at_s or on_turn")
 
     def concerns(self, connection: int) -> bool:
         """Whether it strikes the nth connection, counted from 0."""

@@ -1,6 +1,5 @@
 """The fault script at work in one session."""
 
-import functools
 from collections.abc import Callable
 
 from mediaproviders.emulators.agenda import Agenda
@@ -8,6 +7,7 @@ from mediaproviders.emulators.openai.faults import Fault
 from mediaproviders.emulators.openai.outbox import Outbox
 from mediaproviders.emulators.openai.responding import Responding
 from mediaproviders.emulators.openai.response import Response
+from mediaproviders.emulators.script import Script
 from mediaproviders.emulators.timeline import Timeline
 from mediaproviders.emulators.websocket import Close, Reset, StopReading
 
@@ -42,22 +42,17 @@ class Mishaps:
         self._timeline = timeline
         self._agenda = agenda
         self._expire = expire
-        self._timed = [each for each in faults if each.at_s is not None]
-        self._in_answers = [each for each in faults if each.on_turn is not None]
-        if self._in_answers:
+        self._script = Script(faults)
+        if any(each.on_turn is not None for each in faults):
             responding.watchers.append(self._watch)
 
     def begin(self, now: float) -> None:
         """The session is open: its seconds count from now."""
-        for fault in self._timed:
-            assert fault.at_s is not None
-            self._agenda.at(now + fault.at_s, functools.partial(self._strike, fault, None))
+        self._script.begin(self._agenda, now, lambda fault, then: self._strike(fault, None, then))
 
     def _watch(self, response: Response, now: float) -> None:
-        for fault in list(self._in_answers):
-            if fault.on_turn == response.order.number and response.reached_ms >= fault.after_ms:
-                self._in_answers.remove(fault)
-                self._strike(fault, response, now)
+        for fault in self._script.due(response.order.number, response.reached_ms):
+            self._strike(fault, response, now)
 
     def _strike(self, fault: Fault, response: Response | None, now: float) -> None:
         self._timeline.note("fault", now, fault=fault.kind)

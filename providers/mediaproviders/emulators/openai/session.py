@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from mediaproviders.emulators.agenda import Agenda
 from mediaproviders.emulators.answers import Answers
 from mediaproviders.emulators.openai import validation
 from mediaproviders.emulators.openai.beta import BetaDialect
@@ -20,6 +19,7 @@ from mediaproviders.emulators.openai.responding import Responding
 from mediaproviders.emulators.openai.response import Response
 from mediaproviders.emulators.openai.settings import EmulatorSettings
 from mediaproviders.emulators.openai.xai import FORCE_MESSAGE, XAIDialect
+from mediaproviders.emulators.rehearsed import RehearsedSession
 from mediaproviders.emulators.speech import BYTES_PER_MS
 from mediaproviders.emulators.timeline import Timeline
 from mediaproviders.emulators.websocket import Close, Data, Effect
@@ -34,7 +34,7 @@ DIALECTS: Final[Mapping[str, Callable[[], Dialect]]] = {
 }
 
 
-class Session:
+class Session(RehearsedSession[Effect]):
     """The core of the emulator. Feed it frames and time; drain its effects after each call."""
 
     def __init__(
@@ -48,12 +48,11 @@ class Session:
         expires_at: int,
         connection: int = 0,
     ) -> None:
-        self.timeline = timeline
         self._settings = settings
         self._ids = ids
         self._dialect = DIALECTS[settings.dialect]()
         self._outbox = Outbox(ids, self._dialect)
-        self._agenda = Agenda()
+        super().__init__(timeline, self._outbox)
         self._conversation = Conversation()
         self._configuration = default_session(timeline.session, model, expires_at, settings.service.defaults)
         jitter = random.Random(f"{settings.seed}/{connection}").random
@@ -79,11 +78,6 @@ class Session:
             "response.create": self._create_response,
             "response.cancel": lambda event, now: self._responding.cancel(event.get("response_id"), now),
         }
-
-    @property
-    def closed(self) -> bool:
-        """Whether the connection is to end or has ended."""
-        return self._outbox.closed
 
     def open(self, now: float) -> None:
         """The connection stands: greet the client and start the session's clock."""
@@ -114,25 +108,6 @@ class Session:
             self._dispatch(event, now)
         except Refusal as refusal:
             self._refuse(refusal, event_id, now)
-
-    def handle_timer(self, now: float) -> None:
-        """Do what is due."""
-        self._agenda.run(now)
-
-    def next_deadline(self) -> float | None:
-        """When something is due, in s of the monotonic clock."""
-        return self._agenda.next_deadline()
-
-    def effects(self) -> list[Effect]:
-        """What is to be sent or done, in order; drains it."""
-        return self._outbox.drain()
-
-    def connection_lost(self, now: float) -> None:
-        """The client has gone, or we have closed."""
-        self._agenda.clear()
-        self._outbox.closed = True
-        timeline = self.timeline
-        timeline.note("closed", now, appends=timeline.appends, last_append_at=timeline.last_append_at)
 
     def _dispatch(self, event: dict[str, Any], now: float) -> None:
         self.timeline.client_events.append((now, event))
