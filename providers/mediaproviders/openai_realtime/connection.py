@@ -13,7 +13,7 @@ from mediaproviders.contract import ProviderError
 from mediaproviders.openai_realtime import commands, errors
 from mediaproviders.openai_realtime.dialects import EXPIRED, Dialect
 from mediaproviders.openai_realtime.events import MalformedError, Opened, ServerError, SessionUpdated, read
-from mediaproviders.websocket import CLOSE_S, MOST_BYTES, PING_S, WRITE_BYTES, Wire, is_loopback
+from mediaproviders.websocket import CLOSE_S, MOST_BYTES, PING_S, WRITE_BYTES, Wire, way_to
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,7 @@ class Link:
             wires.append(Socket(*args, **kwargs))
             return wires[-1]
 
+        base_url = str(access.client.websocket_base_url or access.client.base_url)
         options: dict[str, object] = {
             "create_connection": create_wire,
             "compression": None,
@@ -90,12 +91,8 @@ class Link:
             "ping_timeout": PING_S,
             "open_timeout": access.open_timeout_s,
             "close_timeout": CLOSE_S,
+            **way_to(base_url, access.tls),
         }
-        base_url = str(access.client.websocket_base_url or access.client.base_url)
-        if is_loopback(base_url):
-            options["proxy"] = None
-        if access.tls is not None and base_url.startswith(("https:", "wss:")):
-            options["ssl"] = access.tls
         manager = access.client.realtime.connect(
             model=access.model,
             extra_headers=dict(access.extra_headers),

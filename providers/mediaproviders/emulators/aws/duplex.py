@@ -3,7 +3,6 @@
 import asyncio
 import socket
 import ssl
-import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,6 +23,7 @@ from h2.events import (
 from h2.exceptions import ProtocolError
 
 from mediaproviders.emulators.aws.refusal import Refusal
+from mediaproviders.emulators.reset import reset
 
 ALPN: Final = ("h2",)
 _LEAVE_S: Final = 1.0
@@ -210,10 +210,7 @@ class Connection(asyncio.Protocol):
     def abort(self) -> None:
         """Reset the TCP connection."""
         if self._transport is not None:
-            raw = self._transport.get_extra_info("socket")
-            if raw is not None:
-                raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self._transport.abort()
+            reset(self._transport)
 
     def flush_soon(self) -> None:
         """Send what is ready at the end of this turn of the loop: one write for all of it."""

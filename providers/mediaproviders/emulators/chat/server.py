@@ -3,11 +3,9 @@
 import asyncio
 import itertools
 import secrets
-import socket
-import struct
 import time
 from collections.abc import Callable
-from typing import Any, Final, Self, cast
+from typing import Any, Self, cast
 
 import h11
 
@@ -15,9 +13,8 @@ from mediaproviders.emulators.chat.completion import Step
 from mediaproviders.emulators.chat.service import MOST_BYTES, Head, Service, Streamed, Whole, error
 from mediaproviders.emulators.chat.settings import ChatSettings
 from mediaproviders.emulators.ledger import Ledger
+from mediaproviders.emulators.reset import reset
 from mediaproviders.emulators.timeline import Timeline
-
-_NO_LINGER: Final = struct.pack("ii", 1, 0)
 
 
 class Peer(asyncio.Protocol):
@@ -163,12 +160,8 @@ class Peer(asyncio.Protocol):
 
     def abort(self) -> None:
         """Drop the connection without a word: a reset, not an orderly end."""
-        if self._transport is None:
-            return
-        sock = self._transport.get_extra_info("socket")
-        if sock is not None:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
-        self._transport.abort()
+        if self._transport is not None:
+            reset(self._transport)
 
     def _note(self, kind: str, **details: Any) -> None:
         if self._timeline is not None:

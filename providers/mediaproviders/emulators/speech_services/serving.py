@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import struct
 from typing import Any
 
 import uvicorn
@@ -10,7 +9,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-_LINGER_NOT = struct.pack("ii", 1, 0)
+from mediaproviders.emulators.reset import reset
 
 
 def _listening(host: str, port: int) -> socket.socket:
@@ -101,5 +100,4 @@ class HttpServer:
         for connection in list(self._server.server_state.connections):
             transport: Any = connection.transport
             if transport.get_extra_info("peername") == client:
-                transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
-                transport.abort()
+                reset(transport)

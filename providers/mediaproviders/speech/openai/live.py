@@ -12,9 +12,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketExce
 
 from mediaproviders.contract import PCM16_24K, PCMA, PCMU, AudioFormat, ProviderError
 from mediaproviders.speech.live import LiveUtterance, LiveUtterances, Turn
-from mediaproviders.speech.loopback import is_loopback
 from mediaproviders.speech.openai import access, errors
-from mediaproviders.websocket import Wire
+from mediaproviders.websocket import Wire, way_to
 from mediaproviders.websocket.errors import close_code
 
 FORMATS: Final = (PCMU, PCMA, PCM16_24K)
@@ -115,18 +114,13 @@ class OpenAILiveSpeechToText:
         return orjson.dumps({"type": "session.update", "session": session}).decode()
 
     def _socket_options(self, open_timeout_s: float, tls: SSLContext | None) -> dict[str, object]:
-        base_url = str(self._client.base_url)
-        options: dict[str, object] = {
+        return {
             "compression": None,
             "max_size": MOST_BYTES,
             "open_timeout": open_timeout_s,
             "close_timeout": _CLOSE_S,
+            **way_to(str(self._client.base_url), tls),
         }
-        if is_loopback(base_url):
-            options["proxy"] = None
-        if tls is not None and base_url.startswith("https:"):
-            options["ssl"] = tls
-        return options
 
 
 def _append(audio: bytes) -> str:
