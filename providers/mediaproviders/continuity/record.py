@@ -71,6 +71,10 @@ class Record:
         """Closed turns whose words are missing, and since when."""
         self._turn_audio: dict[str, list[bytes]] = {}
         """Of closed turns that have been neither transcribed nor answered."""
+        self._again: list[bytes] = []
+        """Of such turns, what the current session was given and has not closed as a turn of its own."""
+        self._only_again = False
+        """That is all it can have heard: nobody is speaking now."""
         self._spoke = False
         self._served = False
         self._plays_until = 0.0
@@ -103,7 +107,8 @@ class Record:
     def begin(self, session: int, *, provider_decides: bool, hears_speech_start: bool) -> Beginning:
         """Another session goes on, the nth, counted from 0."""
         unheeded_ms = self._unheeded_ms()
-        again = self._heard_in_vain()
+        again = self._again = self._again + self._heard_in_vain()
+        self._only_again = bool(again) and not (self.debts.speaking or unheeded_ms is not None)
         self.debts.speaking = self.debts.speaking or unheeded_ms is not None or bool(again)
         due = self.debts.resume()
         if self.debts.cut_short:
@@ -265,8 +270,9 @@ class Record:
         if not self._mid_turn:
             self._mid_turn = True
             self.recent.trim(self._settings.onset_ms)
-        self._emit(replace(started, item=self._items.unique(started.item)))
-        self._caller_has_the_floor(now)
+        if not self._only_again:
+            self._emit(replace(started, item=self._items.unique(started.item)))
+            self._caller_has_the_floor(now)
 
     def _caller_has_the_floor(self, now: float) -> None:
         if self.debts.provider_decides and self._audible != self._session and now < self._plays_until:
@@ -280,11 +286,13 @@ class Record:
 
     def _on_turn(self, turn: TurnCommitted, now: float) -> None:
         item = self._items.unique(turn.item)
-        self._caller_has_the_floor(now)
+        if not self._only_again:
+            self._caller_has_the_floor(now)
         self.history.caller_turn(item)
         self.debts.turn(now)
         self._mid_turn = False
-        self._turn_audio[item] = self.recent.newest()
+        self._turn_audio[item] = self._again + self.recent.newest()
+        self._again, self._only_again = [], False
         self.recent.clear()
         self._untranscribed[item] = now
         self._emit(TurnCommitted(item))
@@ -322,6 +330,7 @@ class Record:
         if self._spoke and done.status == "completed":
             self._served = True
             self._turn_audio.clear()
+            self._again, self._only_again = [], False
         self.debts.done(response, answered=done.status != "cancelled", failed=done.status == "failed")
         self._emit(replace(done, response=response))
 

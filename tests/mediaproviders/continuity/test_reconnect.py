@@ -219,6 +219,54 @@ def test_closed_turn_is_told_or_else_heard_again(world, transcribed, answer):
     tell(story())
 
 
+@pytest.mark.parametrize("closed", [False, True])
+@pytest.mark.parametrize("interruption", ["provider", "local"])
+def test_a_turn_heard_again_is_heard_as_often_as_its_session_is_lost(world, interruption, closed):
+    async def story():
+        async with world(brief=Brief("m", "", PCMU, PCMU, interruption=interruption)) as w:
+            for _ in range(25):
+                w.conversation.send_audio(FRAME)
+            await w.does(SpeechStarted("u", None), SpeechStopped("u", None), TurnCommitted("u"))
+            w.conversation.create_response()
+            await lose(w)
+            if closed:
+                await w.does(SpeechStarted("v", None), SpeechStopped("v", None), TurnCommitted("v"))
+                w.conversation.create_response()
+            w.conversation.send_audio(b"next")
+            await lose(w)
+            assert w.session.heard == [FRAME] * 25 + [b"next"]
+            await w.does(SpeechStarted("w", None), TurnCommitted("w"), CallerTranscript("w", "Why?", final=True))
+            w.session.say("Because.")
+            await settle()
+            await lose(w)
+            assert FRAME not in w.session.heard
+            assert w.session.knows == (Said("caller", "Why?"), Said("agent", "Because."))
+
+    tell(story())
+
+
+@pytest.mark.parametrize("interruption", ["provider", "local"])
+def test_a_turn_heard_again_interrupts_nobody(world, interruption):
+    """The agent is still heard with what it had of its answer; the caller says nothing now."""
+
+    async def story():
+        async with world(brief=Brief("m", "", PCMU, PCMU, interruption=interruption)) as w:
+            for _ in range(25):
+                w.conversation.send_audio(FRAME)
+            await w.does(SpeechStarted("u", None), SpeechStopped("u", None), TurnCommitted("u"))
+            w.conversation.create_response()
+            w.session.begin("Because", 2000)
+            await lose(w)
+            before = len(w.events)
+            await w.does(SpeechStarted("v", None), SpeechStopped("v", None), TurnCommitted("v"))
+            assert [type(event) for event in w.events[before:]] == [SpeechStopped, TurnCommitted]
+            await w.does(SpeechStarted("w", None))  # but this is the caller
+            assert w.of(SpeechStarted)[-1].item.startswith("w")
+            assert len(w.of(Interrupted)) == (interruption == "provider")
+
+    tell(story())
+
+
 def test_turns_whose_words_were_lost_are_heard_again_where_we_decide_too(world):
     async def story():
         async with world(brief=Brief("m", "", PCMU, PCMU, interruption="local")) as w:
