@@ -55,7 +55,7 @@ async def _all(cells: Sequence[Cell], folder: Path, console: Console) -> dict[Ce
     waves = {mode: [cell for cell in cells if cell.mode == mode and cell.works] for mode in MODES}
     for modes in (("on", "off"), ("chat",)):
         if any(waves[mode] for mode in modes):
-            async with world(folder, calls="chat" not in modes) as running:
+            async with world(folder / modes[0], calls="chat" not in modes) as running:
                 for mode in modes:
                     turn = asyncio.Semaphore(AT_ONCE)
                     shown = await asyncio.gather(*(_show(cell, running, turn, console) for cell in waves[mode]))
