@@ -57,7 +57,8 @@ class GoogleSettings(Section):
     """Access to Gemini: the Developer API by a key, or Vertex AI by a project."""
 
     api_key: OrNone[SecretStr] = None
-    """Also read from GEMINI_API_KEY and GOOGLE_API_KEY."""
+    """Gemini's alone; also read from GEMINI_API_KEY and GOOGLE_API_KEY. Google's speech services go by the machine's
+    credentials."""
     vertexai: bool = False
     """Use Vertex AI, with the credentials Google's libraries find."""
     project: OrNone[str] = None
@@ -77,7 +78,7 @@ class AmazonSettings(Section):
     region: OrNone[str] = None
     """Also read from AWS_REGION and AWS_DEFAULT_REGION."""
     endpoint_url: OrNone[Url] = None
-    """Empty: the public service of the region."""
+    """Bedrock's address; empty: the public service of the region. Polly and Transcribe have their own."""
     access_key_id: OrNone[SecretStr] = None
     secret_access_key: OrNone[SecretStr] = None
     session_token: OrNone[SecretStr] = None
