@@ -33,10 +33,10 @@ DELAYS_S: Final = (0.0, 0.3, 0.6)
 FIT: Final = 0.9
 """Correlation from which a sound is the expected one: some services have another sampling rate than the telephone."""
 _WORDS_MS: Final = 220
-_PARTS, _BROKEN = 10, 1
-"""So many parts of a sound have to be heard, one after the other, except for one in which it may have halted."""
-_DRIFT_S: Final = 0.15
-"""A machine with too much to do plays a part late: that is not what is looked at here."""
+_PARTS, _HEARD_PARTS = 10, 7
+"""So many parts of a sound have to be heard, in order: it may have halted in the others."""
+_HALTS_S: Final = (0.03, 0.5)
+"""How much later than the part before it a part may come: a machine with too much to do plays it late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +100,14 @@ class Played:
         """When in the call all of `sound` was heard, part after part, in seconds; None: it was not."""
         if self.report.heard is None or self.report.answered_at is None:
             return None
-        track, size, reach = self.report.heard, len(sound) // _PARTS, round(_DRIFT_S * RATE)
+        track, size = self.report.heard, len(sound) // _PARTS
         at, _ = place(self.report, sound, after_s, before_s)
-        begin, broken = max(0, at - reach), 0
+        begin, heard = at, 0
         for part in range(_PARTS):
-            found, fit = where(sound[part * size : (part + 1) * size], track.samples[begin : begin + 2 * reach + size])
-            broken += fit < FIT
-            begin += (found if fit >= FIT else reach) + size - reach
-        return track.starts_at + at / RATE - self.report.answered_at if broken <= _BROKEN else None
+            found = _near(sound[part * size : (part + 1) * size], track.samples, begin)
+            heard += found is not None
+            begin = (begin if found is None else found) + size
+        return track.starts_at + at / RATE - self.report.answered_at if heard >= _HEARD_PARTS else None
 
     def begun(self, sound: Samples, before_s: float) -> bool:
         """Whether the first words of `sound` were heard before that second."""
@@ -123,6 +123,17 @@ class Played:
         """When the caller's first question ended, in seconds of the call."""
         assert self.report.answered_at is not None
         return self.report.spoken[0].voice_ended_at - self.report.answered_at
+
+
+def _near(part: Samples, track: Samples, expected: int) -> int | None:
+    """Where in the track the part is heard, not far from where it is expected, in samples."""
+    for reach_s in _HALTS_S:
+        reach = round(reach_s * RATE)
+        begin = max(0, expected - reach)
+        at, fit = where(part, track[begin : expected + reach + len(part)])
+        if fit > FIT:
+            return begin + at
+    return None
 
 
 class _Bedrock:
