@@ -7,7 +7,7 @@ from typing import Final, Literal
 from mediaproviders.contract import AudioFormat, Said, Told, ToolCall, Used
 
 INAUDIBLE: Final = "(The caller's words were lost.)"
-"""Stands for a last turn that was lost before it was transcribed, so that the model can ask for it again."""
+"""Stands for a turn that was lost before it was transcribed, so that the model can ask for it again."""
 
 
 @dataclass(slots=True)

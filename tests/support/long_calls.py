@@ -19,6 +19,7 @@ from mediaserver.load.report import CallReport, talkspurts
 from mediaserver.load.script import Play, Step, WaitForAnswer
 from mediaserver.load.server_process import LogLine, serving
 from support import rig
+from support.told import Said, told
 
 RATE: Final = 8000
 PACKET: Final = 160
@@ -26,12 +27,14 @@ PACKET: Final = 160
 ANSWER_MS: Final = 1200
 FIT: Final = 0.9
 """Correlation from which a sound is the expected one: some services have another sampling rate than the telephone."""
-_PARTS: Final = 4
+_PARTS: Final = 6
 """Each of them has to fit by itself: a gap in the middle is no small deviation of the whole."""
 _SHIFT_S: Final = 0.08
 """A sound may begin so much before or after the frame that is the first loud one."""
 _VOICE: Final = 112
 """Seed of a babble that a neural detector, too, takes for speech, all of it."""
+_PREPARED: Final = 3
+"""Answers made before the calls begin: it takes the time of a few packets."""
 LENGTHS_S: Final = (0.7, 1.0, 1.3, 1.6)
 """Of the questions, in turn: transcripts tell them apart."""
 
@@ -44,14 +47,6 @@ class Service:
     script: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 1
     """Of what it says."""
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """A line of the transcript."""
-
-    speaker: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,16 +100,17 @@ class Call:
         track = self.report.heard
         assert track is not None
         begin, end = self._spurts()[index]
-        if abs((end - begin) - len(sound) / RATE) > 0.1:
+        skipped_s = self.ended["skipped_ms"] / 1000
+        if not -0.1 < (end - begin) - len(sound) / RATE < 0.1 + skipped_s:
             return False
-        return _contains(track, sound, begin - _SHIFT_S, begin + len(sound) / RATE + _SHIFT_S)
+        return _contains(track, sound, begin - _SHIFT_S, end + _SHIFT_S, skipped_s)
 
     def heard_after(self, question: int, sound: Samples) -> bool:
         """All of `sound` was heard, without a break, between the end of the nth question and the next one's begin."""
         spoken, track = self.report.spoken, self.report.heard
         assert track is not None and self.report.ended_at is not None
         end = spoken[question + 1].began_at if question + 1 < len(spoken) else self.report.ended_at
-        return _contains(track, sound, spoken[question].voice_ended_at, end)
+        return _contains(track, sound, spoken[question].voice_ended_at, end, self.ended["skipped_ms"] / 1000)
 
     def assert_unbroken(self) -> None:
         """Not a packet is missing, and their timestamps are contiguous.
@@ -132,15 +128,21 @@ class Call:
         assert skipped_ms <= self.ended["skipped_ms"], "timestamps are not contiguous"
 
 
-def _contains(track: Track, sound: Samples, begin: float, end: float) -> bool:
-    """All of `sound` is on the track between two moments."""
+def _contains(track: Track, sound: Samples, begin: float, end: float, skipped_s: float) -> bool:
+    """All of `sound` is on the track between two moments, in one piece but for a time that was skipped."""
     first = max(0, round((begin - track.starts_at) * RATE))
-    at = first + rig.where(sound, track.samples[first : max(0, round((end - track.starts_at) * RATE))])[0]
+    hay = track.samples[first : max(0, round((end - track.starts_at) * RATE))]
+    at = rig.where(sound, hay)[0]
     size = len(sound) // _PARTS
-    return all(
-        _fit(sound[part : part + size], track.samples[at + part : at + part + size]) >= FIT
-        for part in range(0, size * _PARTS, size)
-    )
+    if not skipped_s:
+        parts = range(0, size * _PARTS, size)
+        return all(_fit(sound[part : part + size], hay[at + part : at + part + size]) >= FIT for part in parts)
+    # The part in which time was skipped fits nowhere, the others a little before or after their place.
+    slack, misfits = round(skipped_s * RATE), 0
+    for part in range(0, size * _PARTS, size):
+        near = max(0, at + part - slack)
+        misfits += rig.where(sound[part : part + size], hay[near : at + part + size + slack])[1] < FIT
+    return misfits <= 1 + slack // size
 
 
 def _fit(sound: Samples, heard: Samples) -> float:
@@ -155,6 +157,7 @@ class Exchange:
     """The running server and the services behind it."""
 
     server: rig.Rig
+    services: Mapping[str, Service]
     emulators: Mapping[str, Any]
 
     async def call(self, agent: str, *steps: Step, max_s: float = 60.0) -> Call:
@@ -183,6 +186,10 @@ class Exchange:
         )
         return [each for each, then in zip(every, [*every[1:], None], strict=True) if not _asked_again(each, then)]
 
+    def told(self, asked: Asked) -> list[Said]:
+        """What the session that gave an answer had been told of before."""
+        return told(self.services[asked.service].kind, self.sessions(asked.service)[asked.session])
+
     def sound(self, asked: Asked) -> Samples:
         """The answer as a caller hears it."""
         return _telephone(self.emulators[asked.service].answers.pcm(asked.number - 1, RATE))
@@ -190,7 +197,8 @@ class Exchange:
 
 def _asked_again(asked: Asked, then: Asked | None) -> bool:
     """Two answers within so short a time are to one question: its turn was closed when the session was left already."""
-    return then is not None and then.session != asked.session and then.at - asked.at < ANSWER_MS / 1000
+    elsewhere = then is not None and (then.service, then.session) != (asked.service, asked.session)
+    return elsewhere and then is not None and then.at - asked.at < ANSWER_MS / 1000
 
 
 def spoken(text: str) -> Samples:
@@ -231,7 +239,11 @@ async def exchange(
         emulators: dict[str, Any] = {}
         for name, service in services.items():
             seed = {} if service.kind == "speech" else {"seed": service.seed}
-            emulators[name] = await stack.enter_async_context(build(service.kind, asked, **seed, **service.script))
+            emulators[name] = emulator = build(service.kind, asked, **seed, **service.script)
+            await stack.enter_async_context(emulator)
+            for number in range(_PREPARED if service.kind != "speech" else 0):
+                emulator.answers.pcm(number, RATE)
+                emulator.answers.pcm(number, 24000)
         (folder / "agents.yaml").write_text(
             yaml.safe_dump({"agents": [_resolved(each, services, emulators) for each in agents]})
         )
@@ -247,7 +259,7 @@ async def exchange(
         server = await stack.enter_async_context(serving(settings))
         ready = await server.ready(60.0)
         host, _, port = ready.fields["sip_udp"].rpartition(":")
-        yield Exchange(rig.Rig(server, host, int(port), 0, server.pid), emulators)
+        yield Exchange(rig.Rig(server, host, int(port), 0, server.pid), services, emulators)
 
 
 def _resolved(part: Any, services: Mapping[str, Service], emulators: Mapping[str, Any]) -> Any:

@@ -177,7 +177,8 @@ class ContinuousConversation:
     def adopt(self, line: Line, news: Sequence[Event]) -> None:
         """Go on with this session, and tell the news."""
         if self._line is not None:
-            self.lost()
+            self._record.lose(self._clock(), lingers=True)
+            self._release()
         session = line.conversation
         start = self._record.begin(
             line.number,

@@ -31,7 +31,7 @@ from mediaproviders.contract import (
     Usage,
     Used,
 )
-from mediaproviders.history import History
+from mediaproviders.history import INAUDIBLE, History
 
 _PLAYOUT_S: Final = 0.25
 """Playout ends so much later than its audio lasts, at the caller's ear."""
@@ -75,6 +75,8 @@ class Record:
         """Of such turns, what the current session was given and has not closed as a turn of its own."""
         self._only_again = False
         """That is all it can have heard: nobody is speaking now."""
+        self._lost_words: list[str] = []
+        """Turns whose words the last session has taken with it."""
         self._spoke = False
         self._served = False
         self._plays_until = 0.0
@@ -83,8 +85,12 @@ class Record:
 
     # --- sessions ---
 
-    def lose(self, now: float, *, in_vain: bool = False) -> None:
-        """The session is gone or about to go; `in_vain`: the server waited for it, and nothing came."""
+    def lose(self, now: float, *, in_vain: bool = False, lingers: bool = False) -> None:
+        """The session is gone or about to go; `in_vain`: the server waited for it, and nothing came.
+
+        `lingers`: it may yet have words to tell.
+        """
+        self._lost_words = [] if lingers else self._words_awaited(now)
         debts = self.debts
         debts.lose(now, in_vain=in_vain)
         if not in_vain or debts.due:
@@ -126,6 +132,9 @@ class Record:
                 names.begin()
         self._session = session
         self._spoke = self._served = False
+        for item in self._lost_words:
+            if item in self._untranscribed:
+                self._caller_words(CallerTranscript(item, INAUDIBLE, final=True))
         return Beginning(self._for_others(self.history.told()), audio, due)
 
     def _heard_in_vain(self) -> list[bytes]:
@@ -197,7 +206,11 @@ class Record:
 
     def untranscribed(self, now: float) -> bool:
         """The words of a closed turn may still come."""
-        return any(now - since < self._settings.transcript_s for since in self._untranscribed.values())
+        return bool(self._words_awaited(now))
+
+    def _words_awaited(self, now: float) -> list[str]:
+        patience_s = self._settings.transcript_s
+        return [item for item, since in self._untranscribed.items() if now - since < patience_s]
 
     # --- commands ---
 

@@ -213,7 +213,10 @@ def test_closed_turn_is_told_or_else_heard_again(world, transcribed, answer):
             again = not transcribed and answer != "given"
             assert w.session.heard == ([FRAME] * 25 if again else []) + [b"next"]
             assert asked(w.session) == ([("create",)] if transcribed and answer != "given" else [])
-            said = [Said("caller", "Why?")] if transcribed else []
+            # Answered already, it is not asked again; that it was there is told and written down.
+            lost = Said("caller", INAUDIBLE)
+            said = [Said("caller", "Why?")] if transcribed else [lost] if answer == "given" else []
+            assert [each.text for each in w.of(CallerTranscript)] == [each.text for each in said]
             assert w.session.knows == (*said, *([Said("agent", "Be")] if answer == "given" else []))
 
     tell(story())
@@ -263,6 +266,40 @@ def test_a_turn_heard_again_interrupts_nobody(world, interruption):
             await w.does(SpeechStarted("w", None))  # but this is the caller
             assert w.of(SpeechStarted)[-1].item.startswith("w")
             assert len(w.of(Interrupted)) == (interruption == "provider")
+
+    tell(story())
+
+
+def test_words_that_never_came_while_they_could_are_not_written_down_as_lost(world):
+    async def story():
+        async with world() as w:
+            w.session.turn()
+            w.session.say("Yes.")
+            await asyncio.sleep(20)
+            await lose(w)
+            assert w.of(CallerTranscript) == []
+            assert w.session.knows == (Said("agent", "Yes."),)
+
+    tell(story())
+
+
+def test_session_that_answers_and_breaks_time_and_again_is_not_given_up(world):
+    async def story():
+        async with world() as w:
+            for n in range(20):
+                w.session.turn(f"{n}?")
+                w.session.say(f"{n}!")
+                await lose(w)
+                await asyncio.sleep(0.1)
+            assert w.conversation.reconnects == 20
+            assert w.error is None
+            tries = 0
+            while w.error is None:  # it does not come to the end of an answer any more
+                w.session.begin("So")
+                await lose(w)
+                await asyncio.sleep(2)
+                tries += 1
+            assert tries == 3
 
     tell(story())
 
