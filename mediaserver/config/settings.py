@@ -82,9 +82,9 @@ class Continuity(Section):
     session_s: float | None = Field(None, ge=1, le=86_400)
     """Longest session in seconds, below the provider's own limit; none: only the provider's."""
     reconnect_delays_s: tuple[float, ...] = Field((0.0, 0.5, 1.5), min_length=1)
-    """Waits before the attempts to replace a lost session, in seconds."""
+    """Waits before the attempts to replace a lost session, and between those to open the first, in seconds."""
     reconnect_total_s: float = Field(6.0, gt=0, le=60)
-    """Seconds that all these attempts may take together."""
+    """Seconds that all these attempts may take together; `sip.answer_deadline_s` has to be longer."""
 
 
 class Log(Section):

@@ -23,8 +23,9 @@ def memory_mb(pid: int) -> float:
 
 def narrow(emulator: OpenAIEmulator) -> None:
     """Make the emulator's kernel take little on its behalf: what it does not read backs up soon."""
-    assert emulator._server is not None
-    for listener in emulator._server.sockets:
+    host = emulator._host
+    assert host is not None and host._server is not None
+    for listener in host._server.sockets:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
 
 
