@@ -23,9 +23,8 @@ def memory_mb(pid: int) -> float:
 
 def narrow(emulator: OpenAIEmulator) -> None:
     """Make the emulator's kernel take little on its behalf: what it does not read backs up soon."""
-    host = emulator._host
-    assert host is not None and host._server is not None
-    for listener in host._server.sockets:
+    assert emulator._host is not None
+    for listener in emulator._host._endpoint._running().sockets:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
 
 
