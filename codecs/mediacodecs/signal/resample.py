@@ -146,8 +146,17 @@ class Resampler:
 def _converted(design: _Design, buffer: _Floats, rows: int) -> Pcm:
     """The output of some rows; `buffer` begins with the history of the first."""
     width = design.weights.shape[1]
-    starts = design.offsets[:, None] + np.arange(rows) * design.hop
-    inputs = np.lib.stride_tricks.sliding_window_view(buffer, width)[starts]
-    outputs = inputs @ design.weights
-    samples: _Floats = np.rint(outputs.transpose(1, 0, 2).reshape(-1))
-    return samples.clip(-32768, 32767).astype(np.int16)
+    if len(design.offsets) == 1:
+        # The rows are a view of the buffer: overlapping, and made without numpy's own, which costs more than the rest.
+        begin = int(design.offsets[0]) * buffer.itemsize
+        strides = (design.hop * buffer.itemsize, buffer.itemsize)
+        inputs: _Floats = np.ndarray((rows, width), np.float32, buffer, begin, strides)
+        samples: _Floats = (inputs @ design.weights[0]).reshape(-1)
+    else:
+        starts = design.offsets[:, None] + np.arange(rows) * design.hop
+        windows = np.lib.stride_tricks.sliding_window_view(buffer, width)[starts]
+        samples = (windows @ design.weights).transpose(1, 0, 2).reshape(-1)
+    np.rint(samples, out=samples)
+    np.minimum(samples, 32767, out=samples)
+    np.maximum(samples, -32768, out=samples)
+    return samples.astype(np.int16)
