@@ -7,8 +7,6 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from mediaproviders.emulators import gemini, nova, openai
 from mediaproviders.history import INAUDIBLE
 from mediaserver.load.recording import Samples
@@ -16,7 +14,7 @@ from mediaserver.load.script import Silence, Step
 from support.long_calls import GREETED, LENGTHS_S, Asked, Call, Exchange, Service, exchange, questions, spoken
 from support.told import Said
 
-QUESTIONS = 8
+QUESTIONS = 7
 LIFE_S = 5.0
 """Of a session."""
 MODELS = {
@@ -37,8 +35,6 @@ STAND_IN = {
     "text": "azure",
 }
 """Who takes over."""
-AROUND_S = {"nova": 0.0, "text": 0.0, "text-2": 0.0}
-"""Silence that a service counts to a turn."""
 GREETING = "Good morning!"
 """xAI says it in these words; the other emulators have an answer of their own in its place."""
 ANSWER, STAND_INS = "This is answer {n}.", "The stand-in says {n}."
@@ -83,7 +79,7 @@ def planned(folder: Path, names: Iterable[str]) -> AbstractAsyncContextManager[E
     refused = {"refusals": (openai.Refuse(429, many),)}
     scripts: dict[str, Mapping[str, Any]] = {
         **dict.fromkeys(("openai", "azure", "xai", "text"), refused),
-        "gemini": {"refusals": (gemini.Refuse(500, range(13, 999)),)},  # it is told anew more often
+        "gemini": {"refusals": (gemini.Refuse(500, range(10, 999)),)},  # it is told anew more often
         "nova": {"refusals": (nova.Refuse(429, "ThrottlingException", requests=many),)},
     }
     agents = [agent(name, stand_in=True, limits={"max_session_s": LIFE_S}) for name in names]
@@ -141,13 +137,57 @@ async def test_sessions_that_end_when_nobody_expects_it_cost_not_a_question(tmp_
             assert sum(said.text == INAUDIBLE for said in call.transcript) <= 3, name
 
 
+# --- models that are lost, and others that take over ------------------------------------------------------------------
+
+TAKES_OVER = {"openai": "gemini", "gemini": "nova", "azure": "gemini"}
+
+
+def failing(folder: Path, names: Iterable[str]) -> AbstractAsyncContextManager[Exchange]:
+    """`openai` and `gemini` break in the middle of their second answer, and are gone; `azure` was never there."""
+    scripts: dict[str, Mapping[str, Any]] = {
+        "openai": {
+            "faults": (openai.Fault("reset", on_turn=2, after_ms=500),),
+            "refusals": (openai.Refuse(429, range(1, 2)), openai.Refuse(500, range(2, 999))),
+        },
+        "gemini": {
+            "faults": (gemini.Fault("reset", on_turn=2, after_ms=500),),
+            "refusals": (gemini.Refuse(503, range(1, 999)),),
+        },
+        "azure": {"accepted_key": "another"},
+    }
+    troupe = {name: Service(name, {"answer_texts": (ANSWER,), **script}) for name, script in scripts.items()}
+    stand_ins = {
+        f"{name}-2": Service(kind, {"answer_texts": (STAND_INS,)}, seed=2) for name, kind in TAKES_OVER.items()
+    }
+    agents = [agent(name, fallback=[{"model": MODELS[TAKES_OVER[name]], "access": f"{name}-2"}]) for name in names]
+    return exchange(folder, troupe | stand_ins, agents, rate=1.5)
+
+
+async def test_another_model_takes_over(tmp_path: Path) -> None:
+    async with failing(tmp_path, TAKES_OVER) as world:
+        for name, call in (await all_call(world, TAKES_OVER, 3)).items():
+            (took_over,) = call.of("provider.took_over")
+            assert took_over.fields["model"] == MODELS[TAKES_OVER[name]]
+            assert took_over.fields["instead_of"] == MODELS[name]
+            assert call.ended["failovers"] == 1
+            assert_all_said_and_answered(world, name, call)
+            services_asked = [each.service for each in asked_of(world, name)]
+            if name == "azure":  # before the call was answered: nobody heard of it
+                assert [line.fields["code"] for line in call.of("provider.fault")] == ["invalid_api_key"]
+                assert (call.ended["reconnects"], services_asked) == (0, ["azure-2"] * 4)
+                assert len(call.spurts) == 4
+            else:
+                assert (call.ended["reconnects"], services_asked) == (1, [name, *[f"{name}-2"] * 3])
+                assert len(call.of("transcript", broken_off=True)) == 1
+
+
 # --- what holds in every call ---------------------------------------------------------------------------------------
 
 
-async def all_call(world: Exchange, names: Iterable[str]) -> dict[str, Call]:
-    """Calls to all of them at once; each asks its questions."""
+async def all_call(world: Exchange, names: Iterable[str], count: int = QUESTIONS) -> dict[str, Call]:
+    """Calls to all of them at once; each asks so many questions."""
     names = tuple(names)
-    steps: tuple[Step, ...] = (GREETED, *questions(QUESTIONS), Silence(0.1))
+    steps: tuple[Step, ...] = (GREETED, *questions(count), Silence(0.1))
     return dict(zip(names, await asyncio.gather(*(world.call(name, *steps) for name in names)), strict=True))
 
 
@@ -155,17 +195,19 @@ def assert_all_said_and_answered(world: Exchange, name: str, call: Call) -> None
     """Each question is answered, and its answer heard in full; the transcript has each of them once, in order."""
     call.assert_unbroken()
     assert (call.report.ended_by, call.report.timed_out) == ("caller", []), name
-    asked = asked_of(world, name)
-    assert len(asked) == QUESTIONS + 1, name
+    asked, count = asked_of(world, name), len(call.report.spoken)
+    assert len(asked) == count + 1, name
     for question, each in enumerate(asked[1:]):
         assert call.heard_after(question, sound(world, each)), f"{name}: question {question}"
     words = [GREETING if name == "xai" else text(asked[0]), *map(text, asked[1:])]
-    assert [said.speaker for said in call.transcript] == ["agent", *["caller", "agent"] * QUESTIONS], name
+    assert [said.speaker for said in call.transcript] == ["agent", *["caller", "agent"] * count], name
     assert [said.text for said in call.transcript[::2]] == words, name
     for number, (said, each) in enumerate(zip(call.transcript[1::2], asked[1:], strict=True)):
         if said.text != INAUDIBLE:
-            whole = LENGTHS_S[number % len(LENGTHS_S)] + AROUND_S.get(each.service, 0.8)
-            assert seconds(said) == pytest.approx(whole, abs=0.16), f"{name}: question {number}"
+            whole = LENGTHS_S[number % len(LENGTHS_S)]
+            # One service may have heard it, and the other answered it.
+            near = [abs(seconds(said) - whole - around_s(world, service)) for service in {name, each.service}]
+            assert min(near) < 0.16, f"{name}: question {number} was {whole} s, and not {said.text}"
     assert_every_session_knows(world, name, call)
 
 
@@ -194,6 +236,11 @@ def sound(world: Exchange, asked: Asked) -> Samples:
 def text(asked: Asked) -> str:
     """The words of an answer."""
     return (STAND_INS if asked.service.endswith("-2") else ANSWER).format(n=asked.number)
+
+
+def around_s(world: Exchange, service: str) -> float:
+    """Silence that a service counts to a turn."""
+    return 0.0 if service.startswith("text") or world.services[service].kind == "nova" else 0.8
 
 
 def seconds(said: Said) -> float:

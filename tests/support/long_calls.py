@@ -83,8 +83,9 @@ class Call:
 
     @property
     def transcript(self) -> list[Said]:
-        """The log's, in order."""
-        return [Said(line.fields["speaker"], line.fields["text"]) for line in self.of("transcript")]
+        """The log's, in order, less what the agent was in the middle of when its session broke: it is said anew."""
+        lines = [line.fields for line in self.of("transcript") if not line.fields.get("broken_off")]
+        return [Said(fields["speaker"], fields["text"]) for fields in lines]
 
     @property
     def spurts(self) -> list[tuple[float, float]]:
@@ -174,7 +175,7 @@ class Exchange:
         return list(self.emulators[service].sessions)
 
     def asked(self, *services: str) -> list[Asked]:
-        """Every answer the services began, in order, less those that were asked for once more in the next session."""
+        """Every answer the services began, in order, less those that were asked for once more in another session."""
         every = sorted(
             (
                 Asked(entry["t"], service, index, entry["number"])
@@ -184,7 +185,20 @@ class Exchange:
             ),
             key=lambda each: each.at,
         )
-        return [each for each, then in zip(every, [*every[1:], None], strict=True) if not _asked_again(each, then)]
+        return [
+            each
+            for each, then in zip(every, [*every[1:], None], strict=True)
+            if then is None or not self._asked_again(each, then)
+        ]
+
+    def _asked_again(self, asked: Asked, then: Asked) -> bool:
+        """It was broken off. Or both came so soon one after the other that it was left when its turn was closed."""
+        if (then.service, then.session) == (asked.service, asked.session):
+            return False
+        session = self.sessions(asked.service)[asked.session]
+        (began,) = [entry for entry in session.of("response_created") if entry["number"] == asked.number]
+        ends = [entry for entry in session.of("response_done") if _name(entry) == _name(began)]
+        return not ends or ends[0]["status"] != "completed" or then.at - asked.at < ANSWER_MS / 1000
 
     def told(self, asked: Asked) -> list[Said]:
         """What the session that gave an answer had been told of before."""
@@ -195,10 +209,8 @@ class Exchange:
         return _telephone(self.emulators[asked.service].answers.pcm(asked.number - 1, RATE))
 
 
-def _asked_again(asked: Asked, then: Asked | None) -> bool:
-    """Two answers within so short a time are to one question: its turn was closed when the session was left already."""
-    elsewhere = then is not None and (then.service, then.session) != (asked.service, asked.session)
-    return elsewhere and then is not None and then.at - asked.at < ANSWER_MS / 1000
+def _name(entry: Mapping[str, Any]) -> Any:
+    return entry.get("response", entry.get("number"))
 
 
 def spoken(text: str) -> Samples:
@@ -228,13 +240,14 @@ async def exchange(
     services: Mapping[str, Service],
     agents: Sequence[Mapping[str, Any]],
     continuity: Mapping[str, Any] | None = None,
-    asked: Rehearsal | None = None,
+    rate: float = 4.0,
 ) -> AsyncIterator[Exchange]:
     """Emulators by name, and a server with these agents.
 
-    An agent's, a fallback's or a speech service's `access` names the emulator that it reaches.
+    An agent's, a fallback's or a speech service's `access` names the emulator that it reaches. Answers come `rate`
+    times as fast as they are spoken.
     """
-    asked = asked or Rehearsal(latency_ms=250.0, rate=4.0, answer_ms=ANSWER_MS)
+    asked = Rehearsal(latency_ms=250.0, rate=rate, answer_ms=ANSWER_MS)
     async with AsyncExitStack() as stack:
         emulators: dict[str, Any] = {}
         for name, service in services.items():
