@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from threading import Lock
 from typing import Any, Final, Protocol
 
 from mediaproviders.contract import ProviderError
@@ -34,15 +33,18 @@ class EntraToken:
         self._scope = scope
         self._token = ""
         self._good_until = 0.0
-        self._lock = Lock()
+        self._asking = asyncio.Lock()
 
     async def __call__(self) -> str:
         """A bearer token. Raises ProviderError if there is none to be had."""
         if time.time() >= self._good_until:
-            try:
-                await asyncio.to_thread(self._renew)
-            except Exception as error:
-                raise _failure(error) from error
+            # Calls that begin at the same time share one request, and one thread: names are looked up in the others.
+            async with self._asking:
+                if time.time() >= self._good_until:
+                    try:
+                        await asyncio.to_thread(self._renew)
+                    except Exception as error:
+                        raise _failure(error) from error
         return self._token
 
     async def close(self) -> None:
@@ -51,16 +53,12 @@ class EntraToken:
             await asyncio.to_thread(self._credential.close)
 
     def _renew(self) -> None:
-        # Calls that begin at the same time share one request.
-        with self._lock:
-            if time.time() < self._good_until:
-                return
-            if self._credential is None:
-                from azure.identity import DefaultAzureCredential  # hundreds of milliseconds, and only Azure needs it
+        if self._credential is None:
+            from azure.identity import DefaultAzureCredential  # hundreds of milliseconds, and only Azure needs it
 
-                self._credential = DefaultAzureCredential()
-            got = self._credential.get_token(self._scope)
-            self._token, self._good_until = got.token, got.expires_on - EARLY_S
+            self._credential = DefaultAzureCredential()
+        got = self._credential.get_token(self._scope)
+        self._token, self._good_until = got.token, got.expires_on - EARLY_S
 
 
 def _failure(error: Exception) -> ProviderError:

@@ -43,6 +43,27 @@ async def test_one_request_for_all_who_ask_at_once():
     assert credential.closed
 
 
+async def test_who_waits_for_a_token_leaves_the_threads_to_others():
+    given, asked, loop = threading.Event(), asyncio.Event(), asyncio.get_running_loop()
+
+    class Slow(Credential):
+        def get_token(self, *scopes):
+            loop.call_soon_threadsafe(asked.set)
+            assert given.wait(30)
+            return super().get_token(*scopes)
+
+    token = EntraToken(Slow())
+    waiting = asyncio.gather(*(token() for _ in range(100)))
+    try:
+        async with asyncio.timeout(10):
+            await asked.wait()
+            # Were each of the hundred to wait in a thread, there would be none left for this.
+            await asyncio.to_thread(time.time)
+    finally:
+        given.set()
+    assert await waiting == ["token 1"] * 100
+
+
 async def test_a_token_about_to_expire_is_replaced():
     token = EntraToken(Credential(good_s=EARLY_S - 1), scope="https://ai.azure.com/.default")
     assert [await token(), await token()] == ["token 1", "token 2"]
