@@ -19,12 +19,12 @@ class Routing:
 
     def agent(self, call: str, request: Request) -> Agent:
         """Who answers the INVITE `request`."""
-        called = request.uri.user or ""
+        called = request.uri.unescaped_user or ""
         name = called if called in self.agents else self.default
         caller = request.from_
         known = {
             "call_id": call,
-            "caller": caller.uri.user or caller.uri.host,
+            "caller": caller.uri.unescaped_user or caller.uri.host,
             "caller_name": caller.display or "",
             "callee": called,
             "agent": name,
