@@ -95,7 +95,7 @@ def _missing(found: Mapping[str, object], table: str, provider: str) -> list[str
     needed = list(_NEEDS.get(provider, ()))
     if provider == "azure" and not {"api_key", "token", "entra"} & found.keys():
         needed.append(("api_key", "AZURE_OPENAI_API_KEY"))
-    if provider == "google" and "vertexai" in found:
+    if provider == "google" and found.get("vertexai"):
         needed += [("project", "GOOGLE_CLOUD_PROJECT"), ("location", "GOOGLE_CLOUD_LOCATION")]
     elif provider == "google":
         needed.append(("api_key", "GEMINI_API_KEY"))

@@ -152,7 +152,7 @@ class Provision:
         own = model.provider_model
         if holder.deployment is not None:
             own = holder.deployment
-        elif "vertexai" in settings:
+        elif settings.get("vertexai"):
             own = model.vertex_model or own
             if model.vertex_model is None:
                 wrong.append(f"{prefix}model: {model.name} is not known of Vertex AI; name it under `models`")

@@ -176,6 +176,13 @@ def test_vertex_has_its_own_names_and_needs():
     assert error.value.faults == ["model: new is not known of Vertex AI; name it under `models`"]
 
 
+def test_an_agent_may_keep_out_of_vertex():
+    vertex = {"google": {"vertexai": True, "project": "p", "location": "l"}}
+    access = {"api_key": "own", "vertexai": False}
+    ready = prepared(provision(vertex), "gemini-2.5-flash-native-audio", access=access)
+    assert ready.provider_model == ready.model.provider_model
+
+
 async def test_entra_and_tokens_are_asked_for_at_every_connect():
     entra = {"azure": {"endpoint": "https://x.openai.azure.com", "entra": True}}
     given = made("azure/gpt-realtime", entra)
