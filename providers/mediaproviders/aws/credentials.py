@@ -77,7 +77,7 @@ class Credentials:
             except ProviderError:
                 raise
             except Exception as error:
-                raise ProviderError(f"no credentials for Amazon: {error}", code=_NONE, retryable=False) from error
+                raise _failure(error) from error
 
     def _opened(self) -> Any:
         if self._session is None:
@@ -113,3 +113,21 @@ class Pinned(IdentityResolver[AWSCredentialsIdentity, AWSIdentityProperties]):
 
 
 _NONE: Final = "invalid_api_key"
+_BUSY: Final = ("Throttl", "TooManyRequests", "RequestLimitExceeded", "SlowDown")
+
+
+def _failure(error: Exception) -> ProviderError:
+    from botocore import exceptions  # loaded with boto3, by the time something of it has failed
+
+    said = f"no credentials for Amazon: {error}"
+    match error:
+        case exceptions.HTTPClientError() | exceptions.ConnectionError():
+            return ProviderError(said, code="unreachable", retryable=True)
+        case exceptions.CredentialRetrievalError() | exceptions.MetadataRetrievalError():
+            return ProviderError(said, code=_NONE, retryable=True)
+        case exceptions.ClientError(response=response):
+            code = str(response.get("Error", {}).get("Code", ""))
+            status = response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0
+            if status >= 500 or code.startswith(_BUSY):
+                return ProviderError(said, code="server_error", retryable=True)
+    return ProviderError(said, code=_NONE, retryable=False)

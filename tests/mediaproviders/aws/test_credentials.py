@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from boto3 import Session
+from botocore import exceptions
 
 from mediaproviders.aws.credentials import Account, Credentials, Pinned
 from mediaproviders.contract import ProviderError
@@ -63,6 +65,34 @@ async def test_none_at_all():
     with pytest.raises(ProviderError, match="nobody"):
         await Credentials(Account(profile="nobody")).region()
     assert await Credentials(Account()).region() is None
+
+
+def refused(code: str, status: int) -> exceptions.ClientError:
+    answer = {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return exceptions.ClientError(answer, "AssumeRole")
+
+
+@pytest.mark.parametrize(
+    ("trouble", "code", "retryable"),
+    [
+        (exceptions.ConnectTimeoutError(endpoint_url="https://sts.invalid"), "unreachable", True),
+        (exceptions.EndpointConnectionError(endpoint_url="https://sts.invalid"), "unreachable", True),
+        (exceptions.CredentialRetrievalError(provider="custom-process", error_msg="busy"), "invalid_api_key", True),
+        (refused("ThrottlingException", 400), "server_error", True),
+        (refused("InternalFailure", 500), "server_error", True),
+        (refused("AccessDenied", 403), "invalid_api_key", False),
+        (exceptions.ProfileNotFound(profile="nobody"), "invalid_api_key", False),
+    ],
+    ids=lambda each: type(each).__name__ if isinstance(each, Exception) else None,
+)
+async def test_what_may_pass_is_worth_another_attempt(monkeypatch, trouble, code, retryable):
+    def fails(self):
+        raise trouble
+
+    monkeypatch.setattr(Session, "get_credentials", fails)
+    with pytest.raises(ProviderError) as failure:
+        await Credentials(Account("eu-north-1")).identity()
+    assert (failure.value.code, failure.value.retryable) == (code, retryable)
 
 
 async def test_the_region_of_the_environment(monkeypatch):
