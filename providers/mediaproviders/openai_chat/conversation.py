@@ -118,7 +118,7 @@ class ChatConversation:
             return
         if answer.task is not None:
             answer.task.cancel()
-        self._note(answer, calls=False)
+        self._note(answer)
         self._put(ResponseDone(answer.response, "cancelled"))
 
     def truncate(self, item: str, heard_ms: int) -> None:
@@ -244,10 +244,11 @@ class ChatConversation:
     def _completed(self, answer: _Answer) -> None:
         self._failures = 0
         reply = answer.reply
-        self._note(answer, calls=True)
+        self._note(answer)
+        calls = self._thread.called(answer.item, reply.calls)
         if reply.text:
             self._put(AgentTranscript(answer.item, reply.text, final=True))
-        self._put(*reply.calls)
+        self._put(*calls)
         if reply.usage is not None:
             self._put(reply.usage)
         reason = _INCOMPLETE.get(reply.finish or "")
@@ -255,7 +256,7 @@ class ChatConversation:
 
     def _failed(self, answer: _Answer, failure: ProviderError) -> None:
         self._put(Fault(failure.code, str(failure)))
-        self._note(answer, calls=False)
+        self._note(answer)
         if answer.reply.text:
             self._put(AgentTranscript(answer.item, answer.reply.text, final=True))
             self._failures += 1
@@ -266,11 +267,9 @@ class ChatConversation:
         if not answer.reply.text or self._failures >= _FAILURES:
             self._end(failure)
 
-    def _note(self, answer: _Answer, *, calls: bool) -> None:
-        """Keep in the thread what came of an answer."""
+    def _note(self, answer: _Answer) -> None:
+        """Keep in the thread what was said of an answer."""
         self._thread.amend(answer.item, answer.reply.text if answer.amended is None else answer.amended)
-        if calls:
-            self._thread.called(answer.item, answer.reply.calls)
 
     def _end(self, error: ProviderError | None) -> None:
         self._closed = True

@@ -1,7 +1,7 @@
 """The conversation as the list of messages that every request carries. Pure."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from mediaproviders.contract import Said, Told, ToolCall, Used
@@ -54,12 +54,24 @@ class Thread:
         """The model begins an answer: what is said meanwhile comes after it."""
         self._entries.append(_Line("assistant", "", item))
 
-    def called(self, item: str, calls: Iterable[ToolCall]) -> None:
-        """The model called tools in its answer `item`."""
-        calls = list(calls)
+    def called(self, item: str, calls: Iterable[ToolCall]) -> list[ToolCall]:
+        """The model called tools in its answer `item`. Returns the calls, none by the id of an earlier one.
+
+        Some services count their calls from 0 in every answer.
+        """
+        used = {call for entry in self._entries if isinstance(entry, _Calls) for call in entry.results}
+        unique: list[ToolCall] = []
+        for each in calls:
+            call, number = each.call, 1
+            while call in used:
+                number += 1
+                call = f"{each.call}~{number}"
+            used.add(call)
+            unique.append(replace(each, call=call))
         place = self._place(item)
-        if calls and place is not None:
-            self._entries.insert(place + 1, _Calls(calls, {each.call: None for each in calls}))
+        if unique and place is not None:
+            self._entries.insert(place + 1, _Calls(unique, {each.call: None for each in unique}))
+        return unique
 
     def amend(self, item: str, text: str) -> bool:
         """Put `text` in the place of what was said as `item`; empty: it was not said. False for an unknown item."""

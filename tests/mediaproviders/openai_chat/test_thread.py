@@ -37,6 +37,21 @@ def test_without_instructions_there_is_no_message_for_them() -> None:
     assert thread.messages() == [{"role": "user", "content": "Hello."}]
 
 
+def test_a_call_by_the_id_of_an_earlier_one_gets_another() -> None:
+    thread = Thread("")
+    twice = ToolCall("hours:0", "hours", "{}")
+    for turn in ("first", "second"):
+        thread.caller(turn)
+        thread.begin(turn)
+        called = thread.called(turn, [twice, twice])
+        for call in called:
+            assert thread.answered(call.call, f"{turn} {call.call}")
+        assert not thread.waiting
+    assert [call.call for call in called] == ["hours:0~3", "hours:0~4"]
+    assert roles(thread) == ["user", "assistant", "tool", "tool"] * 2
+    assert contents(thread)[-2:] == ["second hours:0~3", "second hours:0~4"]
+
+
 def test_calls_wait_for_their_results_and_stand_in_the_thread_meanwhile() -> None:
     thread = Thread("")
     thread.caller("When and where?")
