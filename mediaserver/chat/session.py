@@ -140,6 +140,9 @@ class ChatSession:
             self._loss = ProviderError("it ended the session", code="connection_lost", retryable=True)
         except ProviderError as error:
             self._loss = error
+        except Exception as error:
+            self._log.exception("chat.failed")
+            self._loss = ProviderError(f"the session failed: {error!r}", code="internal", retryable=False)
         await self._events.put(None)
 
     # --- talk ---

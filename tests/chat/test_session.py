@@ -59,6 +59,15 @@ class Mumbler:
 # --- in the text modality ---
 
 
+async def test_a_session_that_breaks_in_a_way_of_its_own_is_told_of_at_once():
+    provider = ScriptedProvider()
+    provider.session.does(ZeroDivisionError("a bug"))
+    async with ChatSession(AGENT, provider, "text") as chat:
+        with pytest.raises(ChatError, match="a bug") as failure:
+            await said(chat, "Hello?")
+    assert failure.value.over
+
+
 async def test_an_answer_comes_in_pieces():
     provider = ScriptedProvider()
     async with ChatSession(AGENT, provider, "text") as chat:
