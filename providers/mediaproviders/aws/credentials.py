@@ -121,10 +121,8 @@ def _failure(error: Exception) -> ProviderError:
 
     said = f"no credentials for Amazon: {error}"
     match error:
-        case exceptions.HTTPClientError() | exceptions.ConnectionError():
+        case exceptions.HTTPClientError() | exceptions.ConnectionError() | exceptions.CredentialRetrievalError():
             return ProviderError(said, code="unreachable", retryable=True)
-        case exceptions.CredentialRetrievalError() | exceptions.MetadataRetrievalError():
-            return ProviderError(said, code=_NONE, retryable=True)
         case exceptions.ClientError(response=response):
             code = str(response.get("Error", {}).get("Code", ""))
             status = response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0

@@ -77,7 +77,7 @@ def refused(code: str, status: int) -> exceptions.ClientError:
     [
         (exceptions.ConnectTimeoutError(endpoint_url="https://sts.invalid"), "unreachable", True),
         (exceptions.EndpointConnectionError(endpoint_url="https://sts.invalid"), "unreachable", True),
-        (exceptions.CredentialRetrievalError(provider="custom-process", error_msg="busy"), "invalid_api_key", True),
+        (exceptions.CredentialRetrievalError(provider="custom-process", error_msg="busy"), "unreachable", True),
         (refused("ThrottlingException", 400), "server_error", True),
         (refused("InternalFailure", 500), "server_error", True),
         (refused("AccessDenied", 403), "invalid_api_key", False),
