@@ -208,7 +208,7 @@ class Call:
             reason=end.reason,
             sip_status=end.sip_status,
             duration_s=round(now - self._answered_at, 3) if self._answered_at is not None else 0.0,
-            **{name: round(value, 1) if isinstance(value, float) else value for name, value in counters.items()},
+            **{name: round(value, 1 if name.endswith("_ms") else 6) for name, value in counters.items()},
         )
 
     def drop(self) -> None:

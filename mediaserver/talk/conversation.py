@@ -172,7 +172,8 @@ class Talk:
         if self._session is not None and not self._ending.begun and (limit := self.budget.exceeded(now)) is not None:
             self._ending.begun = True
             self._log.info("limit", reason=limit)
-            self._begin(self._ending.at_limit(limit, self._session))
+            takes_text = self._provider.traits.text_input
+            self._begin(self._ending.at_limit(limit, self._session, takes_text=takes_text))
         playing = _is_heard(playout)
         unheeded = self._due.unheeded(now, uplink.voice_began, uplink.last_voice, uplink.loud_s, playing)
         if (overdue := self._due.overdue(now, playing)) or unheeded:
@@ -413,8 +414,10 @@ class Talk:
             yield cut, heard_ms(cut.played_ms, cut.received_ms, rtt_ms, self._settings.receiver_buffer_ms)
 
     def _break_off(self) -> None:
-        """The model is lost: what it was saying ends here, unless it was goodbye."""
-        if self._playout is not None and not self._ending.begun:
+        """The model is lost: what it was saying ends here; goodbye with what there is of it."""
+        if self._ending.begun:
+            self._finish(*self._unfinished)
+        elif self._playout is not None:
             for cut, heard in self._flushed(self._playout):
                 self._minutes.cut(cut.item, heard, cut.received_ms, audible=cut.played_ms > 0)
 

@@ -28,6 +28,7 @@ class Ending:
         self._last_words = last_words
         self._report = report
         self._sorry = sorry
+        self._why = ("the agent ended the call", "agent-hung-up")
         self.begun = False
         """It is being ended, with words still to be heard."""
         self.idle = asyncio.Event()
@@ -45,11 +46,7 @@ class Ending:
         if not said and session is not None and not await self._speaks(HESITATION_S):
             session.send_tool_result(call, GO_ON)
             said = not await self._speaks(GOODBYE_S, even_if_idle=True)
-        try:
-            async with asyncio.timeout(REST_S if said else FAREWELL_S):
-                await self.idle.wait()
-        except TimeoutError:
-            pass
+        await self._at_rest(REST_S if said else FAREWELL_S)
         await self.cut()
 
     async def _speaks(self, within_s: float, *, even_if_idle: bool = False) -> bool:
@@ -66,20 +63,31 @@ class Ending:
     async def cut(self) -> None:
         """Cut the line when the last words have been heard."""
         await self._last_words.heard()
-        self._report(HangUp(self._call, "the agent ended the call"))
+        self._report(HangUp(self._call, *self._why))
 
-    async def at_limit(self, limit: str, session: Conversation) -> None:
-        """A limit is reached: the agent takes its leave, however it is disposed to, and the line is cut."""
+    async def at_limit(self, limit: str, session: Conversation, *, takes_text: bool) -> None:
+        """A limit is reached: the agent takes its leave, however it is disposed to, and the line is cut.
+
+        A model that does not take texts cannot be told to: it finishes what it is saying.
+        """
+        self._why = ("a limit of the call is reached", limit)
+        await self._at_rest()
+        if takes_text:
+            # Not before: some models break off what they have said already, and the caller is still hearing.
+            await self._last_words.heard()
+            await self._at_rest()
+            self.idle.clear()
+            session.instruct(FAREWELL)
+            await self._at_rest()
+        await self.cut()
+
+    async def _at_rest(self, within_s: float = FAREWELL_S) -> None:
+        """Until the model is not answering, or for so long."""
         try:
-            async with asyncio.timeout(FAREWELL_S):
-                await self.idle.wait()
-                self.idle.clear()
-                session.instruct(FAREWELL)
+            async with asyncio.timeout(within_s):
                 await self.idle.wait()
         except TimeoutError:
             pass
-        await self._last_words.heard()
-        self._report(HangUp(self._call, "a limit of the call is reached", limit))
 
     async def lost(self, error: ProviderError, form: AudioFormat) -> None:
         """The model is gone for good. `form` is what playout takes."""

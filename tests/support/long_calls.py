@@ -29,6 +29,8 @@ FIT: Final = 0.9
 """Correlation from which a sound is the expected one: some services have another sampling rate than the telephone."""
 _PARTS: Final = 6
 """Each of them has to fit by itself: a gap in the middle is no small deviation of the whole."""
+_PAUSE_S: Final = 0.1
+"""What is heard after a longer silence is another answer."""
 _SHIFT_S: Final = 0.08
 """A sound may begin so much before or after the frame that is the first loud one."""
 _VOICE: Final = 112
@@ -94,7 +96,7 @@ class Call:
         return [(begin - self.report.answered_at, end - self.report.answered_at) for begin, end in self._spurts()]
 
     def _spurts(self) -> list[tuple[float, float]]:
-        return talkspurts(self.report.heard)
+        return talkspurts(self.report.heard, _PAUSE_S)
 
     def heard_in_full(self, index: int, sound: Samples) -> bool:
         """The nth thing that was heard is `sound`, all of it, and nothing besides."""

@@ -844,6 +844,35 @@ def test_a_goodbye_that_is_not_said_is_not_waited_for_for_ever() -> None:
     tell(story())
 
 
+def test_a_model_that_takes_no_texts_is_not_waited_for_at_a_limit() -> None:
+    async def story() -> None:
+        async with stage(provider=ScriptedProvider(text_input=False), limits=Limits(max_call_s=2.0)) as scene:
+            scene.talk.greet()
+            await scene.passes(1.5)
+            await scene.model(BEGINS, words(900))
+            await scene.passes(0.6)
+            assert scene.told(HangUp) == []
+            await scene.model(AudioDone("item", "response"), DONE)
+            await scene.passes(1.0)
+            assert scene.commands("instruct") == []
+            assert scene.told(HangUp) == [HangUp("call-1", "a limit of the call is reached", "max-duration")]
+
+    tell(story())
+
+
+def test_lost_in_its_goodbye_it_was_still_the_limit_that_ended_the_call() -> None:
+    async def story() -> None:
+        async with stage(limits=Limits(max_call_s=2.0)) as scene:
+            scene.talk.greet()
+            await scene.passes(3.0)
+            await scene.model(BEGINS, words(100), GONE)
+            await scene.passes(1.0)
+            assert scene.told(HangUp) == [HangUp("call-1", "a limit of the call is reached", "max-duration")]
+            assert scene.told(Lost) == []
+
+    tell(story())
+
+
 def test_the_answer_under_way_is_finished_before_the_goodbye() -> None:
     async def story() -> None:
         async with stage(limits=Limits(max_call_s=2.0)) as scene:
@@ -852,7 +881,10 @@ def test_the_answer_under_way_is_finished_before_the_goodbye() -> None:
             await scene.model(BEGINS, words(500))
             await scene.passes(1.5)
             assert scene.commands("instruct") == []
-            await scene.model(AudioDone("item", "response"), DONE)
+            await scene.model(AudioDone("item", "response"), DONE, *answer(1000, "more"))
+            await scene.passes(0.9)
+            assert scene.commands("instruct") == [], "the caller has not heard it all"
+            await scene.passes(0.2)
             assert len(scene.commands("instruct")) == 1
 
     tell(story())
