@@ -209,27 +209,33 @@ class NovaConversation:
             asyncio.get_running_loop().call_later(GRACE_S, self._fail, failure)
 
     async def _read(self, link: Link) -> None:
-        session = self.session
         try:
-            while session.failure is None:
-                raw = await link.receive()
-                if raw is None:
-                    break
-                session.receive(raw)
-                self._changed.set()
-                while len(session.events) > MOST_EVENTS:
-                    self._taken.clear()
-                    await self._taken.wait()
-            self._fail(session.failure or self._ended(link))
+            while await self._take(link):
+                pass
+            self._fail(self.session.failure or self._ended(link))
         except CallError as error:
-            if errors.SURVIVED in error.message:
-                session.events.append(Fault("tool_result", error.message[:200]))
-                self._changed.set()
-                await self._read(link)
-            else:
-                self._fail(self._expired() or errors.from_exception(error, opening=False))
+            self._fail(self._expired() or errors.from_exception(error, opening=False))
         except Exception as error:
             self._fail(errors.from_exception(error, opening=False))
+
+    async def _take(self, link: Link) -> bool:
+        """Take the next event, or a refusal that the stream survives. False: it is over."""
+        session = self.session
+        try:
+            raw = await link.receive()
+        except CallError as error:
+            if errors.SURVIVED not in error.message:
+                raise
+            session.events.append(Fault("tool_result", error.message[:200]))
+        else:
+            if raw is None:
+                return False
+            session.receive(raw)
+        self._changed.set()
+        while len(session.events) > MOST_EVENTS:
+            self._taken.clear()
+            await self._taken.wait()
+        return session.failure is None
 
     def _expired(self) -> ProviderError | None:
         """The stream has reached its longest life, or the credentials theirs. The service says so in various ways."""
