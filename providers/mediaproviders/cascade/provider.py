@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from typing import Final
 
-from mediacodecs.signal.vad import DetectorUnavailableError, SileroBatch
+from mediacodecs.signal.vad import DetectorUnavailableError
 from mediaproviders.cascade.conversation import CascadeConversation
 from mediaproviders.cascade.ears import Hearing
 from mediaproviders.cascade.formats import nearest
@@ -23,7 +23,7 @@ from mediaproviders.contract import (
     ProviderError,
     Traits,
 )
-from mediaproviders.hearing import Detector, Pace, SileroDetector
+from mediaproviders.hearing import Detector, Pace, SileroDetector, silero
 from mediaproviders.speech.contract import SpeechToText, TextToSpeech
 
 FORMATS: Final = (PCMU, PCMA, PCM16_24K, PCM16_16K, PCM16_8K)
@@ -110,7 +110,7 @@ class Cascade:
     async def _load_detector(self) -> Callable[[], Detector]:
         if self._detector is None:
             try:
-                model = await asyncio.to_thread(SileroBatch)
+                model = await asyncio.to_thread(silero)
             except DetectorUnavailableError as error:
                 raise ProviderError(str(error), code="not-installed", retryable=False) from error
             self._detector = lambda: SileroDetector(model)

@@ -11,14 +11,14 @@ from typing import Final
 from google.auth.credentials import Credentials
 from google.genai import Client, types
 
-from mediacodecs.signal.vad import DetectorUnavailableError, SileroBatch
+from mediacodecs.signal.vad import DetectorUnavailableError
 from mediaproviders.advanced.gemini import setting
 from mediaproviders.contract import PCM16_16K, PCM16_24K, Brief, Conversation, ProviderError, Traits
 from mediaproviders.gemini_live import commands, configuration
 from mediaproviders.gemini_live.connection import SOCKET, Link
 from mediaproviders.gemini_live.conversation import GeminiConversation
 from mediaproviders.gemini_live.session import Ear, Session
-from mediaproviders.hearing import Detector, Listener, SileroDetector
+from mediaproviders.hearing import Detector, Listener, SileroDetector, silero
 from mediaproviders.websocket import Uplink, is_loopback
 
 TRAITS: Final = Traits(
@@ -26,6 +26,7 @@ TRAITS: Final = Traits(
     output_formats=(PCM16_24K,),
     server_vad=True,
     hears_speech_start=False,
+    announces_end=True,
     late_history=False,
     can_truncate=False,
     can_cancel=True,
@@ -90,7 +91,6 @@ class GeminiLive:
         self._open_timeout_s = open_timeout_s
         self._queue_ms = queue_ms
         self._detector = detector
-        self._silero: SileroBatch | None = None
         self._traits = replace(TRAITS, uplink_ms=uplink_ms)
 
     @property
@@ -143,17 +143,11 @@ class GeminiLive:
             await conversation.close()
 
     async def _ear(self) -> Ear:
-        make = self._detector
-        if make is None:
-            if self._silero is None:
-                try:
-                    self._silero = await asyncio.to_thread(SileroBatch)
-                except DetectorUnavailableError as missing:
-                    raise ProviderError(str(missing), code="invalid_configuration", retryable=False) from missing
-            model = self._silero
-
-            def make() -> Detector:
-                return SileroDetector(model)
-
-        detector = make()
+        if self._detector is not None:
+            detector = self._detector()
+        else:
+            try:
+                detector = SileroDetector(await asyncio.to_thread(silero))
+            except DetectorUnavailableError as missing:
+                raise ProviderError(str(missing), code="invalid_configuration", retryable=False) from missing
         return lambda pace, name: Listener(PCM16_16K, detector, pace, name)

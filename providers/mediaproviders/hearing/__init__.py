@@ -4,8 +4,8 @@
 stream of bytes.
 """
 
-from mediaproviders.hearing.detector import SileroDetector
+from mediaproviders.hearing.detector import SileroDetector, silero
 from mediaproviders.hearing.listener import Detector, Listener
 from mediaproviders.hearing.turns import Guess, Pace, TurnEvent, Unguess
 
-__all__ = ["Detector", "Guess", "Listener", "Pace", "SileroDetector", "TurnEvent", "Unguess"]
+__all__ = ["Detector", "Guess", "Listener", "Pace", "SileroDetector", "TurnEvent", "Unguess", "silero"]

@@ -1,5 +1,7 @@
 """Tells the caller's speech from other sound, for the turns."""
 
+from functools import cache
+
 import numpy as np
 
 from mediacodecs.pcm import Pcm
@@ -12,6 +14,15 @@ _FLOOR = 50.0
 """RMS of 16-bit samples (about -56 dBFS) below which no model needs to be asked."""
 _FORGET = 12
 """Quiet frames after which the model starts afresh."""
+
+
+@cache
+def silero() -> SileroBatch:
+    """The neural detector, for all who hear by it: it knows nothing of a caller. Blocks until it is loaded, once.
+
+    Raises DetectorUnavailableError.
+    """
+    return SileroBatch()
 
 
 class SileroDetector:

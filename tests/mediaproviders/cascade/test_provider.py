@@ -77,7 +77,7 @@ async def test_without_a_detector_it_says_so(monkeypatch: pytest.MonkeyPatch) ->
     def absent() -> None:
         raise DetectorUnavailableError("no model")
 
-    monkeypatch.setattr(provider, "SileroBatch", absent)
+    monkeypatch.setattr(provider, "silero", absent)
     cascade = Cascade(ScriptedText(), TableEars(), TableVoice())
     with pytest.raises(ProviderError) as caught:
         await cascade.start()
