@@ -30,8 +30,8 @@ def _sentence(fault: Any, settings: type[BaseModel]) -> str:
         remedy = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
         return f"{field}: unknown setting; {remedy}"
     shown = "" if isinstance(fault["input"], dict) else f" is {fault['input']!r}"
-    if field.startswith(("providers.", "sip.users")):  # it may be a secret that stands in the wrong place
-        shown = ""
+    if where[:1] in (["providers"], ["agent"]) or where[:2] == ["sip", "users"]:
+        shown = ""  # it may be a secret that stands in the wrong place
     message = fault["msg"].removeprefix("Value error, ").replace("Input should be", "should be")
     return f"{field}{shown}: {message}"
 

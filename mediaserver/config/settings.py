@@ -102,8 +102,8 @@ class Settings(BaseSettings):
     sip: Sip = Sip()
     rtp: Rtp = Rtp()
     limits: Limits = Limits()
-    agent: dict[str, Any] = Field(default_factory=dict)
-    """The one agent of a server that has no file of them."""
+    agent: dict[str, Any] = Field(default_factory=dict, repr=False)
+    """The one agent of a server that has no file of them. It may hold a key, and is not shown."""
     agents: OrNone[Path] = None
     """YAML file with agents; a call to sip:NAME@… is answered by the one of that name."""
     models: dict[str, dict[str, Any]] = Field(default_factory=dict)

@@ -42,6 +42,19 @@ def test_one_wrong_item_is_one_fault(tmp_path: Path) -> None:
     assert fault.startswith("rtp.codecs.0 is 'G729'")
 
 
+@pytest.mark.parametrize("table", ["providers", "agent"])
+def test_a_secret_in_the_place_of_a_table_is_not_repeated(tmp_path: Path, table: str) -> None:
+    (fault,) = faults_of(tmp_path, f'{table} = "sk-misplaced"')
+    assert fault.startswith(f"{table}: ") and "sk-misplaced" not in fault
+
+
+def test_the_key_of_an_agent_is_not_shown(tmp_path: Path) -> None:
+    path = tmp_path / "mediaserver.toml"
+    path.write_text('[agent]\nmodel = "gpt-realtime"\napi_key = "sk-own"')
+    settings = load(path)
+    assert settings.agent["api_key"] == "sk-own" and "sk-own" not in repr(settings)
+
+
 def test_secrets_are_not_repeated(tmp_path: Path) -> None:
     assert "hunter2" not in str(faults_of(tmp_path, '[sip.users]\nalice = ["hunter2"]'))
     assert "hunter2" not in str(faults_of(tmp_path, '[providers]\nopenai = "hunter2"'))
