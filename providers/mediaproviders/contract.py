@@ -67,6 +67,8 @@ class Traits:
     """Milliseconds of caller audio in one message to it."""
     text_input: bool = True
     """It answers what is typed; False: only what it hears."""
+    announces_end: bool = False
+    """It may say before its limit when it will end a session; see `Conversation.ending_at`."""
     late_history: bool = True
     """What was said before can be told by `remember`; False: it only heeds for sure what its brief tells."""
 
@@ -295,6 +297,10 @@ class Conversation(Protocol):
     @property
     def dropped_ms(self) -> float:
         """Caller audio dropped so far because the provider did not read, in ms."""
+
+    @property
+    def ending_at(self) -> float | None:
+        """When the provider will end it, in seconds of the loop's clock; None: it has not said so, or at its limit."""
 
     def remember(self, told: Sequence[Told]) -> None:
         """Tell a session what was said before it was opened. Once at most, and before any other command.

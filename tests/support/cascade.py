@@ -133,6 +133,7 @@ class ScriptedText:
         raise AssertionError("a text model was told of audio")
 
     dropped_ms = 0.0
+    ending_at: float | None = None
 
     def __aiter__(self) -> AsyncIterator[Event]:
         return self._outbox.events()

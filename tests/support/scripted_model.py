@@ -35,6 +35,7 @@ class ScriptedConversation:
         self.hears = asyncio.Event()
         self.dropped_ms = 0.0
         self.renewable = False
+        self.ending_at: float | None = None
 
     def does(self, *events: Event | Exception | None) -> None:
         """The next events; an exception is raised, None ends the session."""

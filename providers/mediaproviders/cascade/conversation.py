@@ -94,6 +94,11 @@ class CascadeConversation:
         """Caller audio dropped so far, in ms."""
         return self._ears.dropped_ms
 
+    @property
+    def ending_at(self) -> float | None:
+        """When the model's session will be ended, in seconds of the loop's clock; None: it has not said."""
+        return self._text.ending_at
+
     def remember(self, told: Sequence[Told]) -> None:
         """Tell the text model what was said before."""
         self._text.remember(told)

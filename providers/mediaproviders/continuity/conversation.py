@@ -89,6 +89,11 @@ class ContinuousConversation:
         missed_ms = self._missed_bytes / self._brief.input_format.bytes_per_ms
         return self._dropped_ms + missed_ms + (self._session.dropped_ms if self._session is not None else 0.0)
 
+    @property
+    def ending_at(self) -> float | None:
+        """None: the next session goes on."""
+        return None
+
     def remember(self, told: Sequence[Told]) -> None:
         """Tell what was said before this conversation."""
         told = tuple(told)

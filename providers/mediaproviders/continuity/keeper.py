@@ -185,10 +185,10 @@ class Keeper:
     async def _renew(self, line: Line) -> None:
         """Exchange `line` before the end of its life."""
         while (end := self._window(line)) is None or self._clock() < end.opens:
-            if not line.may_announce_its_end and end is None:
+            if not line.traits.announces_end and end is None:
                 return
             wait_s = end.opens - self._clock() if end is not None else _ASK_S
-            await asyncio.sleep(min(wait_s, _ASK_S) if line.may_announce_its_end else wait_s)
+            await asyncio.sleep(min(wait_s, _ASK_S) if line.traits.announces_end else wait_s)
         attempts = Attempts(len(self._candidates), self._settings.delays_s)
         while True:
             end = self._window(line) or end

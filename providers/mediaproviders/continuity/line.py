@@ -92,13 +92,7 @@ class Line:
     @property
     def ending_at(self) -> float | None:
         """When the provider has said it will end it, in seconds of the loop's clock."""
-        ending_at: float | None = getattr(self.conversation, "ending_at", None)
-        return ending_at
-
-    @property
-    def may_announce_its_end(self) -> bool:
-        """It is of the kind that has such an announcement."""
-        return hasattr(self.conversation, "ending_at")
+        return self.conversation.ending_at
 
     @property
     def stands_in_for_local(self) -> bool:

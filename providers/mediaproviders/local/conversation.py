@@ -103,6 +103,11 @@ class LocalConversation:
         """Caller audio dropped so far, in ms."""
         return self._dropped / self._brief.input_format.bytes_per_ms
 
+    @property
+    def ending_at(self) -> float | None:
+        """None: nothing ends it."""
+        return None
+
     def remember(self, told: Sequence[Told]) -> None:
         """What was said before; tools used are of no use to a script."""
         self._dialogue.history.extend(each for each in told if isinstance(each, Said))

@@ -91,6 +91,11 @@ class ChatConversation:
         """Nothing is sent, so nothing is dropped."""
         return 0.0
 
+    @property
+    def ending_at(self) -> float | None:
+        """None: nothing ends it."""
+        return None
+
     def remember(self, told: Sequence[Told]) -> None:
         """What was said before."""
         self._thread.remember(told)

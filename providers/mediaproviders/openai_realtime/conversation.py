@@ -57,6 +57,11 @@ class OpenAIConversation:
         """The state behind it, for its counters."""
         return self._session
 
+    @property
+    def ending_at(self) -> float | None:
+        """None: the service ends a session at its limit and says nothing before."""
+        return None
+
     def remember(self, told: Sequence[Told]) -> None:
         """Tell the service what was said before this session."""
         self._session.remember(told)

@@ -75,12 +75,10 @@ class FakeSession(ScriptedConversation):
 
 
 class FakeModel:
-    """`refuses` are raised in turn instead of sessions, None lets one in; `announces`: sessions have `ending_at`."""
-
-    announces = True
+    """`refuses` are raised in turn instead of sessions, None lets one in."""
 
     def __init__(self, refuses=(), slow_s=0.0, **traits):
-        self.traits = replace(TRAITS, **traits)
+        self.traits = replace(TRAITS, **{"announces_end": True, **traits})
         self.refuses = list(refuses)
         self.slow_s = slow_s
         self.sessions = []
@@ -101,8 +99,6 @@ class FakeModel:
         if refusal is not None:
             raise refusal
         session = FakeSession(brief)
-        if self.announces:
-            session.ending_at = None
         self.sessions.append(session)
         try:
             yield session

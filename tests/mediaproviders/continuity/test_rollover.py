@@ -405,16 +405,13 @@ def test_connection_limit_of_the_settings(world):
 
 def test_without_a_limit_nobody_watches(world):
     async def story():
-        model = world.Model()
-        model.announces = False
-        async with world(model):
+        async with world(world.Model(announces_end=False)):
             await asyncio.sleep(10)
             assert len(asyncio.all_tasks()) == 3  # the test, its reader, the session
-        model.announces = True
-        async with world(model):
+        async with world(world.Model(announces_end=True)) as w:
             await asyncio.sleep(100_000)
             assert len(asyncio.all_tasks()) == 4
-            assert len(model.sessions) == 2
+            assert len(w.models[0].sessions) == 1
 
     tell(story())
 
