@@ -15,6 +15,9 @@ VOICE: Final = "matthew"
 MAX_TOKENS: Final = 1024
 TOP_P: Final = 0.9
 TEMPERATURE: Final = 0.7
+MOST_TOKENS: Final = 4096
+HIGHEST_TEMPERATURE: Final = 1.0
+"""The most the service takes; an agent, whose settings are for any provider, may ask for more."""
 CUE: Final = (
     "\n\nThe first thing you hear is a spoken cue of the operator, not of the caller. When you hear it, open the call"
     " by saying: {greeting}"
@@ -69,9 +72,11 @@ def _section(brief: Brief, generation: int) -> NovaSection:
 
 def _session_start(brief: Brief, section: NovaSection) -> bytes:
     inference = {
-        "maxTokens": _first(section.chosen("max_tokens"), brief.max_output_tokens, MAX_TOKENS),
+        "maxTokens": _first(section.chosen("max_tokens"), _at_most(brief.max_output_tokens, MOST_TOKENS), MAX_TOKENS),
         "topP": _first(section.chosen("top_p"), TOP_P),
-        "temperature": _first(section.chosen("temperature"), brief.temperature, TEMPERATURE),
+        "temperature": _first(
+            section.chosen("temperature"), _at_most(brief.temperature, HIGHEST_TEMPERATURE), TEMPERATURE
+        ),
     }
     fields: dict[str, Any] = {"inferenceConfiguration": inference}
     if section.sensitivity is not None:
@@ -101,6 +106,10 @@ def _prompt_start(brief: Brief, section: NovaSection, spoken: AudioFormat) -> di
         choice = section.tool_choice.model_dump(exclude_unset=True) if section.tool_choice else {"auto": {}}
         fields["toolConfiguration"] = {"tools": tools, "toolChoice": choice}
     return fields
+
+
+def _at_most(value: float | None, most: float) -> float | None:
+    return None if value is None else min(value, most)
 
 
 def _first(*values: float | None) -> float | None:

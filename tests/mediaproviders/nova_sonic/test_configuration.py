@@ -35,6 +35,12 @@ def test_the_agents_own_settings_win():
     assert inference["inferenceConfiguration"] == {"maxTokens": 4000, "topP": 0.9, "temperature": 0.3}
 
 
+def test_an_agent_that_asks_for_more_than_the_service_takes_gets_the_most():
+    session = made(temperature=1.5, max_output_tokens=20_000)
+    inference = json.loads(session.session_start)["event"]["sessionStart"]["inferenceConfiguration"]
+    assert inference == {"maxTokens": 4096, "topP": 0.9, "temperature": 1.0}
+
+
 def test_a_tools_schema_is_a_text():
     session = made(tools=(ToolSpec("weather", "Tells it.", {"type": "object", "properties": {}}),))
     (tool,) = session.prompt_start["toolConfiguration"]["tools"]
