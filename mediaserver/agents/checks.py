@@ -115,7 +115,9 @@ def _answers(definition: AgentDefinition, model: Model, found: Findings) -> None
 
 def _voice(voice: str, where: str, model: Model, found: Findings) -> None:
     if voice.casefold() not in {known.casefold() for known in model.voices}:
-        found.warn(where, f"{voice!r} is not known of {model.name}; known are {', '.join(model.voices)}")
+        # Amazon's are all there are; other services get new ones, and take those of one's own.
+        say = found.fault if model.provider == "amazon" else found.warn
+        say(where, f"{voice!r} is not known of {model.name}; known are {', '.join(model.voices)}")
 
 
 def _holder(holder: AgentDefinition | Fallback, prefix: str, model: Model, found: Findings) -> None:

@@ -197,6 +197,13 @@ def test_unknown_voice_warns():
     assert not warnings(model="grok-voice", voice="Eve")
 
 
+def test_a_voice_that_the_service_refuses_is_a_fault():
+    assert fault(model="nova-2-sonic", voice="coral").startswith("voice: 'coral' is not known of nova-2-sonic")
+    told = fault(fallback=[{"model": "nova-2-sonic", "voice": "coral"}])
+    assert told.startswith("fallback.0.voice: 'coral' is not known of nova-2-sonic")
+    assert not faults(model="nova-2-sonic", voice="Tiffany")
+
+
 def test_a_cost_limit_without_a_price_warns():
     assert "price of gpt-realtime-2.1-mini is not known" in warning(
         model="gpt-realtime-2.1-mini", limits={"max_cost": 1}
