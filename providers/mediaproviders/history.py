@@ -144,9 +144,10 @@ class History:
                 break
         return found[::-1]
 
-    def forget(self, item: str) -> None:
-        """Drop something that will be said anew."""
-        self._items.pop(item, None)
+    def forget(self, items: Iterable[str]) -> None:
+        """Drop what will be said anew."""
+        for item in items:
+            self._items.pop(item, None)
 
     @property
     def unanswered(self) -> bool:

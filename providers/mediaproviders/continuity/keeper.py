@@ -6,12 +6,13 @@ One task at a time: it waits for the end of the current session's life, or repla
 import asyncio
 from collections.abc import Awaitable, Coroutine, Sequence
 from dataclasses import replace
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from mediaproviders.continuity.attempts import Attempts
 from mediaproviders.continuity.line import Line
 from mediaproviders.continuity.schedule import Floor, Window, window
 from mediaproviders.continuity.settings import Candidate, ContinuitySettings
+from mediaproviders.continuity.stage import Stage
 from mediaproviders.contract import Brief, Event, ProviderError, Reconnected, RolledOver, Told, TookOver
 
 _ASK_S: Final = 2.0
@@ -22,40 +23,6 @@ _TELL_AGAIN: Final = 2
 """How often a session is opened anew because what it was told has changed meanwhile."""
 _AGAIN_S: Final = 3.0
 """After all attempts to open the next session have failed, while the present one still works."""
-
-
-class Stage(Protocol):
-    """The conversation, as the keeper sees it."""
-
-    def take(self, line: Line, event: Event) -> None:
-        """A session has an event."""
-
-    def crowded(self) -> Awaitable[None] | None:
-        """What to wait for before sessions are read further, if anything."""
-
-    def adopt(self, line: Line, news: Sequence[Event]) -> None:
-        """Go on with this session, and tell the news."""
-
-    def lost(self, *, in_vain: bool = False) -> None:
-        """There is no session until another is adopted; `in_vain`: what it owed is overdue."""
-
-    def served(self) -> bool:
-        """The current session has answered something."""
-
-    def fail(self, error: Exception) -> None:
-        """There will be none any more."""
-
-    def settled_history(self, *, hopeful: bool) -> tuple[Told, ...]:
-        """What a session that is opened now can be told already; `hopeful`: also what the agent is heard saying."""
-
-    def fits(self, line: Line) -> bool:
-        """What this session was told when it was opened still holds."""
-
-    def refused(self, name: str, error: ProviderError) -> None:
-        """A candidate could not be opened."""
-
-    def lingers_s(self) -> float:
-        """How long an exchanged session may still have something to tell."""
 
 
 class Keeper:

@@ -4,10 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from mediaproviders.continuity.calls import Calls
 from mediaproviders.continuity.debts import ANSWER, Ask, Debts
 from mediaproviders.continuity.names import Names
 from mediaproviders.continuity.recent import Recent
+from mediaproviders.continuity.retold import retold
 from mediaproviders.continuity.settings import ContinuitySettings
+from mediaproviders.continuity.turns import Turns
 from mediaproviders.contract import (
     AgentTranscript,
     Audio,
@@ -15,21 +18,16 @@ from mediaproviders.contract import (
     Brief,
     CallerTranscript,
     Event,
-    Fault,
     Interrupted,
-    Reconnected,
     ResponseDone,
     ResponseStarted,
-    RolledOver,
     Said,
     SpeechStarted,
     SpeechStopped,
     Told,
-    TookOver,
     ToolCall,
     TurnCommitted,
     Usage,
-    Used,
 )
 from mediaproviders.history import INAUDIBLE, History
 
@@ -56,27 +54,16 @@ class Record:
     def __init__(self, brief: Brief, settings: ContinuitySettings, emit: Callable[[Event], None]) -> None:
         self.history = History(brief.history, brief.output_format)
         self.debts = Debts(settings.answer_s)
+        self._turns = Turns(settings.transcript_s)
         self.recent = Recent(brief.input_format, int(settings.replay_s * 1000))
         self._settings = settings
         self._emit = emit
         self._bytes_per_s = brief.output_format.bytes_per_ms * 1000
-        self._items, self._responses, self._calls = Names(), Names(), Names()
-        self._used: dict[str, ToolCall] = {}
-        self._late_results: list[str] = []
+        self._items, self._responses, self._calls = Names(), Names(), Calls()
         self._session = 0
         self._hears_speech_start = True
         self._mid_turn = False
         """The caller has said something that is in no closed turn."""
-        self._untranscribed: dict[str, float] = {}
-        """Closed turns whose words are missing, and since when."""
-        self._turn_audio: dict[str, list[bytes]] = {}
-        """Of closed turns that have been neither transcribed nor answered."""
-        self._again: list[bytes] = []
-        """Of such turns, what the current session was given and has not closed as a turn of its own."""
-        self._only_again = False
-        """That is all it can have heard: nobody is speaking now."""
-        self._lost_words: list[str] = []
-        """Turns whose words the last session has taken with it."""
         self._spoke = False
         self._served = False
         self._plays_until = 0.0
@@ -90,7 +77,7 @@ class Record:
 
         `lingers`: it may yet have words to tell.
         """
-        self._lost_words = [] if lingers else self._words_awaited(now)
+        self._turns.session_lost(now, lingers=lingers)
         debts = self.debts
         debts.lose(now, in_vain=in_vain)
         if not in_vain or debts.due:
@@ -113,9 +100,13 @@ class Record:
     def begin(self, session: int, *, provider_decides: bool, hears_speech_start: bool) -> Beginning:
         """Another session goes on, the nth, counted from 0."""
         unheeded_ms = self._unheeded_ms()
-        again = self._again = self._again + self._heard_in_vain()
-        self._only_again = bool(again) and not (self.debts.speaking or unheeded_ms is not None)
-        self.debts.speaking = self.debts.speaking or unheeded_ms is not None or bool(again)
+        speaking = self.debts.speaking or unheeded_ms is not None
+        wordless = self._wordless_turns()
+        again = self._turns.hear_again(wordless, speaking=speaking)
+        if again:
+            self.history.forget_unfinished()
+            self.history.forget(item for item in wordless if item not in self._turns)
+        self.debts.speaking = speaking or bool(again)
         due = self.debts.resume()
         if self.debts.cut_short:
             self.history.forget_unfinished()
@@ -128,33 +119,24 @@ class Record:
         audio = again + self.recent.newest(None if self._mid_turn or again else missed_ms)
         self._hears_speech_start = hears_speech_start
         if session:
-            for names in (self._items, self._responses, self._calls):
-                names.begin()
+            for each in (self._items, self._responses, self._calls):
+                each.begin()
         self._session = session
         self._spoke = self._served = False
-        for item in self._lost_words:
-            if item in self._untranscribed:
-                self._caller_words(CallerTranscript(item, INAUDIBLE, final=True))
-        return Beginning(self._for_others(self.history.told()), audio, due)
+        for item in self._turns.lost():
+            self._caller_words(CallerTranscript(item, INAUDIBLE, final=True))
+        return Beginning(self._retold(), audio, due)
 
-    def _heard_in_vain(self) -> list[bytes]:
-        """Audio of the turns that are to be answered yet, and whose words the lost session has taken with it."""
-        turns = self.history.wordless_turns() if self.debts.due else []
-        audio = [chunk for item in turns for chunk in self._turn_audio.get(item, ())]
-        if audio:
-            self.history.forget_unfinished()
-            for item in turns:
-                self.history.forget(item)
-                self._untranscribed.pop(item, None)
-        self._turn_audio.clear()
-        return audio
+    def _wordless_turns(self) -> list[str]:
+        """Turns that are to be answered yet, and whose words the lost session has taken with it."""
+        return self.history.wordless_turns() if self.debts.due else []
 
     def settled_history(self, now: float | None) -> tuple[Told, ...]:
         """What a session that is opened `now` can be told already: what is not likely to change.
 
         None: as it will be if the agent is not interrupted.
         """
-        settled = self._for_others(self.history.settled())
+        settled = retold(self.history.settled(), self.debts.open_calls)
         if now is not None and now < self._plays_until:
             while settled and isinstance(last := settled[-1], Said) and last.speaker == "agent":
                 settled.pop()  # it may yet be interrupted
@@ -162,24 +144,10 @@ class Record:
 
     def goes_on_from(self, told: Sequence[Told]) -> bool:
         """What was told is still how it was."""
-        return self._for_others(self.history.told())[: len(told)] == list(told)
+        return self._retold()[: len(told)] == list(told)
 
-    def _for_others(self, history: list[Told]) -> list[Told]:
-        """Calls get ids of their own: a session may count its own calls from 1 as the last one did.
-
-        Not every session takes the result of another's call. So a tool that is still running is told in words, and
-        its result will be.
-        """
-        told: list[Told] = []
-        for each in history:
-            if not isinstance(each, Used):
-                told.append(each)
-            elif each.call in self.debts.open_calls:
-                running = f"The tool {each.name} was called with {each.arguments}. Its result will follow."
-                told.append(Said("system", running))
-            else:
-                told.append(replace(each, call=f"told_{len(told) + 1}"))
-        return told
+    def _retold(self) -> list[Told]:
+        return retold(self.history.told(), self.debts.open_calls)
 
     # --- the schedule's questions ---
 
@@ -206,11 +174,7 @@ class Record:
 
     def untranscribed(self, now: float) -> bool:
         """The words of a closed turn may still come."""
-        return bool(self._words_awaited(now))
-
-    def _words_awaited(self, now: float) -> list[str]:
-        patience_s = self._settings.transcript_s
-        return [item for item, since in self._untranscribed.items() if now - since < patience_s]
+        return bool(self._turns.awaited(now))
 
     # --- commands ---
 
@@ -229,24 +193,20 @@ class Record:
         Neither while other calls of earlier sessions are open: the model goes on once, with all results.
         """
         waits = call in self.debts.open_calls
-        own = self._calls.own(call)
         if waits:
             self.history.answered(call, output)
             self.debts.answered(call, now)
-        if own is not None or not waits:
-            return own or call, None
-        used = self._used[call]
-        self._late_results.append(f"The tool {used.name}, called before with {used.arguments}, returned: {output}")
-        if any(self._calls.own(other) is None for other in self.debts.open_calls):
-            return None, None
-        results, self._late_results = self._late_results, []
-        return None, "\n".join(results)
+        return self._calls.returned(call, output, self.debts.open_calls, waits=waits)
 
     # --- events ---
 
     def happened(self, event: Event, now: float) -> None:
         """The current session's next event."""
-        _HANDLERS[type(event)](self, event, now)
+        handler = _HANDLERS.get(type(event))
+        if handler is None:
+            self._emit(event)
+        else:
+            handler(self, event, now)
 
     def trickled(self, event: Event, session: int) -> None:
         """An event of an earlier session: only what was said is still of interest, and what it cost."""
@@ -254,7 +214,7 @@ class Record:
             self._emit(event)
         elif isinstance(event, CallerTranscript) and event.final:
             item = self._items.earlier(session, event.item)
-            if item in self._untranscribed:
+            if item is not None and item in self._turns:
                 self._caller_words(replace(event, item=item))
 
     def _on_audio(self, audio: Audio, now: float) -> None:
@@ -283,7 +243,7 @@ class Record:
         if not self._mid_turn:
             self._mid_turn = True
             self.recent.trim(self._settings.onset_ms)
-        if not self._only_again:
+        if not self._turns.only_again:
             self._emit(replace(started, item=self._items.unique(started.item)))
             self._caller_has_the_floor(now)
 
@@ -299,15 +259,13 @@ class Record:
 
     def _on_turn(self, turn: TurnCommitted, now: float) -> None:
         item = self._items.unique(turn.item)
-        if not self._only_again:
+        if not self._turns.only_again:
             self._caller_has_the_floor(now)
         self.history.caller_turn(item)
         self.debts.turn(now)
         self._mid_turn = False
-        self._turn_audio[item] = self._again + self.recent.newest()
-        self._again, self._only_again = [], False
+        self._turns.closed(item, self.recent.newest(), now)
         self.recent.clear()
-        self._untranscribed[item] = now
         self._emit(TurnCommitted(item))
 
     def _on_caller_words(self, words: CallerTranscript, now: float) -> None:
@@ -316,8 +274,7 @@ class Record:
     def _caller_words(self, words: CallerTranscript) -> None:
         if words.final:
             self.history.caller_words(words.item, words.text)
-            self._untranscribed.pop(words.item, None)
-            self._turn_audio.pop(words.item, None)
+            self._turns.worded(words.item)
         self._emit(words)
 
     def _on_interrupted(self, interrupted: Interrupted, now: float) -> None:
@@ -342,21 +299,16 @@ class Record:
         self.history.agent_finished()
         if self._spoke and done.status == "completed":
             self._served = True
-            self._turn_audio.clear()
-            self._again, self._only_again = [], False
+            self._turns.answered()
         self.debts.done(response, answered=done.status != "cancelled", failed=done.status == "failed")
         self._emit(replace(done, response=response))
 
     def _on_tool_call(self, called: ToolCall, now: float) -> None:
-        called = replace(called, call=self._calls.unique(called.call))
+        called = self._calls.unique(called)
         if self.history.called(called):
-            self._used[called.call] = called
             self.debts.called(called.call)
             self._spoke = True
             self._emit(called)
-
-    def _on_other(self, event: Event, now: float) -> None:
-        self._emit(event)
 
 
 _HANDLERS: Final[dict[type[Any], Callable[[Record, Any, float], None]]] = {
@@ -371,9 +323,5 @@ _HANDLERS: Final[dict[type[Any], Callable[[Record, Any, float], None]]] = {
     ResponseStarted: Record._on_response_started,
     ResponseDone: Record._on_response_done,
     ToolCall: Record._on_tool_call,
-    Usage: Record._on_other,
-    Fault: Record._on_other,
-    Reconnected: Record._on_other,
-    RolledOver: Record._on_other,
-    TookOver: Record._on_other,
 }
+"""Of events that say something of the conversation; the others are only given on."""

@@ -711,6 +711,26 @@ def test_voice_that_was_not_heeded_is_heard_by_the_next_session(world):
     tell(story())
 
 
+def test_what_a_session_had_not_caught_up_with_goes_to_the_one_after_it(world):
+    async def story():
+        async with world(delays_s=(0.0, 1.0, 1.0)) as w:
+            await w.does(SpeechStarted("u", None))
+            for n in range(150):
+                w.conversation.send_audio(bytes([n]) * 160)
+            w.session.lose()
+            await settle()
+            assert len(w.session.heard) == 50  # of 3 s, the first at once
+            w.session.lose()
+            await settle()
+            w.conversation.send_audio(b"meanwhile")
+            assert w.conversation.dropped_ms == pytest.approx(2000, abs=5)  # nobody has heard it, for now
+            await asyncio.sleep(2)
+            assert w.session.heard == [*(bytes([n]) * 160 for n in range(150)), b"meanwhile"]
+            assert w.conversation.dropped_ms == 0
+
+    tell(story())
+
+
 def test_empty_answers_are_asked_for_again(world):
     async def story():
         async with world() as w:
