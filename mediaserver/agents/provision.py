@@ -136,6 +136,7 @@ class Provision:
             self._carried(definition, [(each, each.provider) for each in troupe if _chat(each) == chat]),
             chat,
             chat_voice,
+            tuple(each.model for each in troupe[1:]),
         )
         self._ready.append(ready)
         return ready

@@ -36,6 +36,8 @@ class ReadyAgent:
     chat: Chat
     chat_voice: TextToSpeech | None = None
     """Speaks what is typed, to a model that only hears."""
+    stand_ins: tuple[Model, ...] = ()
+    """The models that may take over."""
 
     def agent(self, known: Mapping[str, str] | None = None, now: datetime | None = None) -> Agent:
         """The agent for one call of which `known` is known, by the names that prompts use."""
@@ -64,6 +66,7 @@ def to_agent(ready: ReadyAgent, known: Mapping[str, str], now: datetime | None =
         advanced=for_model(given, ready.model),
         limits=Limits(max_call_s=limits.max_call_s, max_cost=limits.max_cost),
         price=ready.model.price,
+        prices={model.name: model.price for model in (ready.model, *ready.stand_ins)},
     )
 
 

@@ -18,6 +18,7 @@ from mediaproviders.contract import (
     Reconnected,
     ResponseDone,
     ResponseStarted,
+    TookOver,
     ToolCall,
     Usage,
 )
@@ -32,8 +33,8 @@ from mediaserver.talk.budget import Budget
 from mediaserver.talk.orders import Agent
 from mediaserver.talk.tools import END_CALL, Toolbox
 
-type Heeded = AgentTranscript | Fault | Reconnected | ResponseDone | ResponseStarted | ToolCall | Usage
-_HEEDED: Final = (AgentTranscript, Fault, Reconnected, ResponseDone, ResponseStarted, ToolCall, Usage)
+type Heeded = AgentTranscript | Fault | Reconnected | ResponseDone | ResponseStarted | TookOver | ToolCall | Usage
+_HEEDED: Final = (AgentTranscript, Fault, Reconnected, ResponseDone, ResponseStarted, TookOver, ToolCall, Usage)
 _MOST_EVENTS: Final = 1000
 """Events that wait to be asked for; then the model waits."""
 _LEAST_CHUNK_MS: Final = 40
@@ -244,6 +245,8 @@ class ChatSession:
         match event:
             case Usage():
                 self._budget.used(event)
+            case TookOver(model=model):
+                self._budget.take_over(self.agent.prices.get(model), asyncio.get_running_loop().time())
             case Fault(code=code, message=message):
                 self._log.warning("chat.fault", code=code, message=message)
             case _:

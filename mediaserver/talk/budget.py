@@ -23,24 +23,37 @@ class Budget:
         self._limits = limits
         self._price = price
         self._began: float | None = None
-        self._tokens_cost = 0.0
+        self._since = 0.0
+        """From when the minutes are at the present price."""
+        self._spent = 0.0
+        """For tokens, and for minutes at an earlier price."""
 
     def begin(self, now: float) -> None:
         """The call is answered, at `now` (s)."""
         if self._began is None:
-            self._began = now
+            self._began = self._since = now
 
     def used(self, usage: Usage) -> None:
         """A response was billed."""
         if self._price is not None:
-            self._tokens_cost += self._price.of(usage)
+            self._spent += self._price.of(usage)
+
+    def take_over(self, price: Price | None, now: float) -> None:
+        """Another model speaks from `now` on, at its own price. What is not known of that costs nothing here."""
+        self._spent += self._minutes(now)
+        self._since = now
+        self._price = price
 
     def cost(self, now: float) -> float | None:
-        """US dollars so far; None where the price is not known."""
-        if self._price is None:
+        """US dollars so far; None where nothing of it is known."""
+        if self._price is None and not self._spent:
             return None
-        minutes = 0.0 if self._began is None else (now - self._began) / 60
-        return self._tokens_cost + minutes * self._price.per_minute
+        return self._spent + self._minutes(now)
+
+    def _minutes(self, now: float) -> float:
+        if self._price is None or self._began is None:
+            return 0.0
+        return (now - self._since) / 60 * self._price.per_minute
 
     def exceeded(self, now: float) -> str | None:
         """The limit that is reached: "max-duration" or "max-cost"; None: none yet."""

@@ -25,6 +25,7 @@ from mediaproviders.contract import (
     ResponseStarted,
     SpeechStarted,
     SpeechStopped,
+    TookOver,
     ToolCall,
     TurnCommitted,
     Usage,
@@ -216,6 +217,9 @@ class Talk:
                 self._minutes.take(event)
             case Usage():
                 self.budget.used(event)
+                self._minutes.take(event)
+            case TookOver(model=model):
+                self.budget.take_over(self.agent.prices.get(model), now)
                 self._minutes.take(event)
             case _:
                 self._minutes.take(event)

@@ -36,6 +36,8 @@ class Agent:
     limits: Limits = field(default_factory=Limits)
     price: Price | None = None
     """Of its model, for the limits and the records; None: not known."""
+    prices: Mapping[str, Price | None] = field(default_factory=dict)
+    """Of the models that may speak for it, by name."""
 
 
 # --- orders: what the call wants ------------------------------------------------------------------------------------

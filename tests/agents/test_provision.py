@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from mediaproviders.cascade import Cascade
-from mediaproviders.catalog import extend
+from mediaproviders.catalog import MODELS, extend
 from mediaproviders.continuity import ContinuitySettings
 from mediaserver.agents.checks import examine
 from mediaserver.agents.file import loads
@@ -209,6 +209,13 @@ def test_adapters_are_shared_by_equal_access():
     prepared(provided, "nova-sonic")
     prepared(provided, "nova-2-sonic")
     assert len(Probe.made) == 4  # generations differ
+
+
+def test_the_price_of_whoever_may_speak_is_known():
+    agent = prepared(provision(), fallback=["grok-voice", "gpt-realtime-2.1-mini"]).agent()
+    assert agent.prices["gpt-realtime-2.1"] == agent.price
+    assert agent.prices["grok-voice"] == MODELS["grok-voice"].price
+    assert agent.prices["gpt-realtime-2.1-mini"] is None
 
 
 async def test_they_are_started_once_and_closed_once():

@@ -1,6 +1,7 @@
 """One conversation in virtual time: a scripted model, a real floor and playout, a line that takes 20 ms frames."""
 
 import asyncio
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import cast
 
@@ -41,6 +42,7 @@ class Stage:
         tool_timeout_s: float = 300.0,
         limits: Limits | None = None,
         price: Price | None = None,
+        prices: Mapping[str, Price | None] | None = None,
         **settings: float,
     ) -> None:
         self.provider = provider or ScriptedProvider()
@@ -63,6 +65,7 @@ class Stage:
             tool_timeout_s=tool_timeout_s,
             limits=limits or Limits(),
             price=price,
+            prices=prices or {},
         )
         self.talk = Talk(
             "call-1",

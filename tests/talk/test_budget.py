@@ -25,6 +25,27 @@ def test_tokens_add_up() -> None:
     assert budget.exceeded(0.0) == "max-cost"
 
 
+def test_another_model_has_another_price() -> None:
+    budget = Budget(Limits(max_cost=0.2), Price(per_minute=0.06, text_output=10))
+    budget.begin(1000.0)
+    budget.used(Usage(0, 1000))
+    budget.take_over(Price(text_output=100), 1060.0)
+    assert budget.cost(1600.0) == pytest.approx(0.01 + 0.06)
+    budget.used(Usage(0, 1000))
+    budget.take_over(Price(per_minute=0.01), 1600.0)
+    assert budget.cost(1660.0) == pytest.approx(0.01 + 0.06 + 0.1 + 0.01)
+    budget.take_over(None, 1660.0)  # what is known of the cost is not forgotten
+    budget.used(Usage(0, 1000))
+    assert (budget.cost(9999.0), budget.exceeded(9999.0)) == (pytest.approx(0.18), None)
+
+
+def test_a_model_that_takes_over_before_the_answer_costs_from_the_answer_on() -> None:
+    budget = Budget(Limits(), None)
+    budget.take_over(Price(per_minute=0.06), 100.0)
+    budget.begin(160.0)
+    assert budget.cost(220.0) == pytest.approx(0.06)
+
+
 def test_the_longest_call() -> None:
     budget = Budget(Limits(max_call_s=60), None)
     assert budget.exceeded(10_000.0) is None

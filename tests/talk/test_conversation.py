@@ -803,6 +803,16 @@ def test_what_becomes_of_sessions_is_written_down_and_counted(lines: Lines) -> N
     ]
 
 
+def test_the_model_that_took_over_has_its_own_price() -> None:
+    async def story() -> None:
+        prices: dict[str, Price | None] = {"first": Price(text_output=1.0), "second": Price(text_output=10.0)}
+        async with stage(price=prices["first"], prices=prices) as scene:
+            await scene.model(Usage(0, 1000), TookOver("second", "first"), Usage(0, 1000))
+            assert scene.talk.counters()["cost_usd"] == pytest.approx(0.001 + 0.01)
+
+    tell(story())
+
+
 # --- limits and empty answers ----------------------------------------------------------------------------------------
 def test_a_call_that_has_lasted_long_enough_ends_with_a_goodbye(lines: Lines) -> None:
     async def story() -> None:
