@@ -232,6 +232,8 @@ def provision(settings: Settings, loaded: Loaded) -> Provision:
             connection_s=given.session_s,
             delays_s=given.reconnect_delays_s,
             total_s=given.reconnect_total_s,
+            # So that the caller is told why, and not only that it took too long.
+            open_s=min(10.0, 0.9 * settings.sip.answer_deadline_s),
         ),
     )
 

@@ -64,10 +64,10 @@ class Keeper:
         attempts = Attempts(len(self._candidates), settings.delays_s)
         error: ProviderError | None = None
         for delay_s in (0.0, *settings.delays_s[1:]):
-            if self._clock() + delay_s >= began + min(settings.total_s, settings.open_s):
+            left = [index for index in range(len(self._candidates)) if not attempts.barred(index)]
+            if not left or self._clock() + delay_s >= began + min(settings.total_s, settings.open_s):
                 break
             await asyncio.sleep(delay_s)
-            left = [index for index in range(len(self._candidates)) if not attempts.barred(index)]
             for count, index in enumerate(left):
                 patience_s = (began + settings.open_s - self._clock()) / (len(left) - count)
                 try:

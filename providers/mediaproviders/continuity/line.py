@@ -3,11 +3,14 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Protocol
+from typing import Final, Protocol
 
 from mediaproviders.continuity.settings import Candidate
 from mediaproviders.continuity.transcode import Downlink, choose, uplink
-from mediaproviders.contract import Brief, Conversation, Event, ProviderError
+from mediaproviders.contract import Audio, Brief, Conversation, Event, ProviderError
+
+_BURST_BYTES: Final = 64 * 1024
+"""Audio that is taken in one turn of the loop."""
 
 
 class Patron(Protocol):
@@ -77,12 +80,13 @@ class Line:
                 raise self.error
             return conversation
         except TimeoutError as late:
+            self.leave()
             said = f"{self.name} did not open a session within {patience_s:.3g} s"
             raise ProviderError(said, code="timeout", retryable=True) from late
-        finally:
-            opened = self._opened
-            if not opened.done() or opened.cancelled() or opened.exception() is not None:
-                self.leave()
+        except BaseException:
+            # Also when it became ready in the very turn of the loop in which it was given up.
+            self.leave()
+            raise
 
     @property
     def conversation(self) -> Conversation:
@@ -133,10 +137,15 @@ class Line:
         if self.brief.modality == "audio" and self.brief.output_format != self._whole.output_format:
             put = Downlink(self.brief.output_format, self._whole.output_format, self._take).put
         crowded = self._patron.crowded
+        burst = 0
         async for event in conversation:
             put(event)
             if (wait := crowded()) is not None:
                 await wait
+            elif isinstance(event, Audio) and (burst := burst + len(event.data)) >= _BURST_BYTES:
+                # A minute that comes at once is taken in slices: other calls share this loop.
+                burst = 0
+                await asyncio.sleep(0)
 
     def _take(self, event: Event) -> None:
         self._patron.take(self, event)
