@@ -124,8 +124,9 @@ class Reception:
         call.take(self._welcome, call, event)
 
     def _welcome(self, call: Call, event: IncomingCall) -> None:
-        agent, source = call.agent.name, event.flow.remote[0]
-        self._log.info("call.incoming", call=call.id, agent=agent, **_who(event.request), source=source)
+        agent, source = call.agent, event.flow.remote[0]
+        who = {"agent": agent.name, "model": agent.model, **_who(event.request)}
+        self._log.info("call.incoming", call=call.id, **who, source=source)
         call.incoming(event.offer)
 
     def _over(self, call: Call) -> None:
