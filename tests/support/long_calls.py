@@ -1,6 +1,7 @@
 """Long calls to agents of every service: one server, emulators in this process, and callers who ask again and again."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -189,7 +190,7 @@ class Exchange:
         )
         return [
             each
-            for each, then in zip(every, [*every[1:], None], strict=True)
+            for each, then in itertools.zip_longest(every, every[1:])
             if then is None or not self._asked_again(each, then)
         ]
 
