@@ -1,6 +1,7 @@
 """The demonstration: a server with the offline model, a real telephone call to it, and what came of both."""
 
 import asyncio
+import signal
 import socket
 import tempfile
 from collections.abc import Sequence
@@ -78,7 +79,7 @@ def run_demo(keep: bool, out_dir: Path) -> int:
     out_dir.mkdir(parents=True, exist_ok=True)
     try:
         return asyncio.run(_demo(console, keep, out_dir))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         return 0
     except ProviderError as error:
         console.print(f"The demonstration needs a voice: {error}", style="red", markup=False)
@@ -89,6 +90,10 @@ def run_demo(keep: bool, out_dir: Path) -> int:
 
 
 async def _demo(console: Console, keep: bool, out_dir: Path) -> int:
+    task = asyncio.current_task()
+    assert task is not None
+    # Told to end, it ends what it has started as well, as after Ctrl-C.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     host = "127.0.0.1"
     port = _free_port(host, preferred=5060 if keep else 0)
     with tempfile.TemporaryDirectory(prefix="mediaserver-demo-") as directory:
