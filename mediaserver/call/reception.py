@@ -16,6 +16,7 @@ from mediaserver.sip.events import (
     Event,
     IncomingCall,
     Reinvited,
+    Replied,
 )
 from mediaserver.sip.message import Request
 from mediaserver.talk.orders import Closed, Dialled, HangUp, Lost, Ready, Report, Silent
@@ -66,6 +67,8 @@ class Reception:
         """An event of the SIP endpoint."""
         if isinstance(event, IncomingCall):
             self._incoming(event)
+            return
+        if isinstance(event, Replied):
             return
         call = self._by_leg.get(event.leg)
         if call is None:

@@ -14,7 +14,10 @@ from mediaserver.sip.leg import Leg, LegState
 from mediaserver.sip.message import MalformedRequest, Request
 from mediaserver.sip.screening import Refusal, refuse_content, refuse_extension, refuse_method, refuse_target
 from mediaserver.sip.server_tx import request_key, server_transaction
-from mediaserver.sip.transaction import Engine, Input
+from mediaserver.sip.transaction import Engine, Input, Transaction
+
+type Within = Callable[[Leg, Transaction, float], None]
+"""Takes a request within a dialog: whose it is, its transaction, and when it came."""
 
 
 class Uas:
@@ -38,6 +41,12 @@ class Uas:
         self._admit = admit
         self._turned_away: set[Flow] = set()
         self._tag = core.token()
+        self.within: dict[str, Within] = {
+            "INVITE": invitations.reinvited,
+            "BYE": invitations.hung_up,
+            "INFO": invitations.informed,
+        }
+        """Who takes the requests of a dialog, by method; any other allowed one is answered with 200."""
         self.refused = 0
 
     def malformed(self, fault: MalformedRequest, flow: Flow) -> None:
@@ -91,12 +100,8 @@ class Uas:
             refusal = self._invitations.try_later()
         if refusal is not None:
             self._invitations.respond(transaction, refusal.status, now, leg=leg, headers=refusal.headers)
-        elif request.method == "INVITE":
-            self._invitations.reinvited(leg, transaction, now)
-        elif request.method == "BYE":
-            self._invitations.hung_up(leg, transaction, now)
-        elif request.method == "INFO":
-            self._invitations.informed(leg, transaction, now)
+        elif (take := self.within.get(request.method)) is not None:
+            take(leg, transaction, now)
         else:
             self._invitations.respond(transaction, 200, now, leg=leg, headers=[("Accept", SDP)])
 

@@ -211,7 +211,7 @@ class SipEndpoint:
     def info(self, leg: int, content_type: str, body: bytes, now: float) -> None:
         """Send an INFO request in the dialog (RFC 6086)."""
         if (party := self._core.leg(leg, LegState.CONFIRMED)) is not None:
-            self._requests.info(party, content_type, body, now)
+            self._requests.send(party, "INFO", now, content_type=content_type, body=body)
 
     def _hang_up(self, party: Leg, now: float) -> None:
         if party.attempt is not None and party.attempt.answer_due:

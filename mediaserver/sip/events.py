@@ -3,21 +3,27 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from mediaserver.sip.message import Request
+from mediaserver.sip.message import Request, Response
+from mediaserver.sip.uri import NameAddr
+
+type Transport = Literal["udp", "tcp", "tls", "ws", "wss"]
 
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Where bytes come from and go to: a UDP peer or one TCP connection; addresses are (IP literal, port).
+    """Where bytes come from and go to: a UDP peer or one connection; addresses are (IP literal, port).
 
-    `local` is the address we can be reached at. `key` tells TCP connections apart; TCP with key 0 means whichever
-    connection to `remote` the shell has or opens on the first `Send`.
+    `local` is the address we can be reached at. `key` tells connections apart; a connection with key 0 means whichever
+    one to `remote` the shell has or opens on the first `Send`. What it opens by TLS has to have a certificate for
+    `name`, which is also what it asks for (SNI); `profile` names the trunk whose TLS settings it uses.
     """
 
-    transport: Literal["udp", "tcp"]
+    transport: Transport
     remote: tuple[str, int]
     local: tuple[str, int]
     key: int = 0
+    name: str = ""
+    profile: str = ""
 
     @property
     def reliable(self) -> bool:
@@ -35,12 +41,19 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class IncomingCall:
-    """An INVITE began a call. Answer it with `provisional`, `answer` or `reject`; `offer` None: our 200 must offer."""
+    """An INVITE began a call. Answer it with `provisional`, `answer` or `reject`; `offer` None: our 200 must offer.
+
+    `trunk` and `user` say who calls, as far as the door has found out: the trunk the peer belongs to, and the digest
+    user it has proved to be. `replaces`: the leg this call is to take the place of (RFC 3891).
+    """
 
     leg: int
     request: Request
     flow: Flow
     offer: bytes | None
+    trunk: str | None = None
+    user: str | None = None
+    replaces: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +73,10 @@ class Acknowledged:
 
 @dataclass(frozen=True, slots=True)
 class Reinvited:
-    """The peer wants to change the session: `answer_reinvite` or `reject_reinvite`; `offer` None: ours is wanted."""
+    """The peer wants to change the session, by re-INVITE or UPDATE: `answer_reinvite` or `reject_reinvite`.
+
+    `offer` None: ours is wanted.
+    """
 
     leg: int
     offer: bytes | None
@@ -82,11 +98,12 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A provisional response other than 100 to our INVITE."""
+    """A provisional response other than 100 to our INVITE; `fork` is its To tag: each branch rings for itself."""
 
     leg: int
     status: int
     body: bytes | None
+    fork: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +136,72 @@ class InfoReceived:
     body: bytes
 
 
-Event = IncomingCall | Cancelled | Acknowledged | Reinvited | Ended | Progress | Answered | Refused | InfoReceived
+@dataclass(frozen=True, slots=True)
+class SessionChanged:
+    """The peer has agreed to a change of ours (`reinvite`); `body` is its answer, or its offer if ours had none."""
+
+    leg: int
+    body: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRefused:
+    """The peer has refused a change of ours: the session is as it was (14.1)."""
+
+    leg: int
+    status: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TransferAsked:
+    """A REFER of the peer (RFC 3515): `accept_transfer`, then `transfer_progress` until the end; or `reject_transfer`.
+
+    `replaces` is the value of Replaces in the target, unescaped; `referred_by` that of Referred-By.
+    """
+
+    leg: int
+    target: NameAddr
+    replaces: str | None
+    referred_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TransferProgress:
+    """What became of our REFER so far, by NOTIFY; or its refusal. After `final` nothing more comes."""
+
+    leg: int
+    status: int
+    reason: str
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Replied:
+    """The final response to a request of ours outside of calls; 408 for none, 503 for a broken transport."""
+
+    request: int
+    status: int
+    reason: str
+    response: Response | None
+
+
+Event = (
+    IncomingCall
+    | Cancelled
+    | Acknowledged
+    | Reinvited
+    | Ended
+    | Progress
+    | Answered
+    | Refused
+    | InfoReceived
+    | SessionChanged
+    | ChangeRefused
+    | TransferAsked
+    | TransferProgress
+    | Replied
+)
 """Everything the endpoint tells its user."""
 
 Effect = Send | Event

@@ -1,5 +1,6 @@
-"""Requests we send within a dialog besides INVITE: BYE and INFO, and what their responses mean (RFC 3261 12.2, 15)."""
+"""Requests we send within a dialog besides INVITE, and what their responses mean (RFC 3261 12.2, 15)."""
 
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from mediaserver.sip.challenge import answer_challenge
@@ -16,6 +17,17 @@ STATUS_OF = {Cause.TIMEOUT: 408, Cause.TRANSPORT: 503}
 _DIALOG_IS_DEAD = (408, 481)
 
 
+type Done = Callable[[Response | Cause, float], None]
+"""Told the final response, or why there is none, and when."""
+
+
+def outcome_of(outcome: Response | Cause) -> tuple[int, str]:
+    """Status and reason of how a request ended."""
+    if isinstance(outcome, Cause):
+        return STATUS_OF[outcome], outcome.value
+    return outcome.status, outcome.reason
+
+
 class Transmit(Protocol):
     """Sends a request in a new client transaction."""
 
@@ -24,7 +36,7 @@ class Transmit(Protocol):
 
 
 class DialogRequests:
-    """BYE and INFO of every leg."""
+    """BYE, INFO and the like of every leg."""
 
     def __init__(self, core: Core, transmit: Transmit) -> None:
         self._core = core
@@ -50,17 +62,30 @@ class DialogRequests:
         """End a dialog nobody wants: a fork's second answer, or one that crossed our CANCEL (13.2.2.4)."""
         self._send_bye(dialog, flow, None, None, now)
 
-    def info(self, leg: Leg, content_type: str, body: bytes, now: float) -> None:
-        """Send an INFO (RFC 6086)."""
+    def send(
+        self,
+        leg: Leg,
+        method: str,
+        now: float,
+        *,
+        headers: Sequence[tuple[str, str]] = (),
+        content_type: str | None = None,
+        body: bytes = b"",
+        done: Done | None = None,
+    ) -> None:
+        """Send a request of the dialog that has no ACK; `done` is told how it ended, unless the leg ends before."""
         assert leg.dialog is not None
-        request = leg.dialog.request("INFO")
+        request = leg.dialog.request(method)
         request.headers.add("Contact", self._core.identity.contact(leg.flow, leg.user))
-        request.headers.add("Content-Type", content_type)
+        for name, value in headers:
+            request.headers.add(name, value)
+        if content_type is not None:
+            request.headers.add("Content-Type", content_type)
         request.body = body
-        self._transmit(request, leg.flow, leg, now)
+        self._transmit(request, leg.flow, leg, now).done = done
 
     def passed(self, transaction: Transaction, response: Response, now: float) -> None:
-        """Take a response to a BYE or INFO."""
+        """Take a response to a request within a dialog."""
         leg = transaction.leg
         if leg is None or leg.state is LegState.ENDED or response.status < 200:
             return
@@ -69,21 +94,25 @@ class DialogRequests:
             again = answer_challenge(transaction.request, response, leg.credentials, cseq, self._core.token())
             if again is not None:
                 leg.dialog.local_cseq = cseq
-                self._transmit(again, transaction.flow, leg, now)
+                self._transmit(again, transaction.flow, leg, now).done = transaction.done
                 return
-        self._concluded(leg, transaction.request.method, response.status, response.reason, now)
+        self._concluded(leg, transaction, response, now)
 
     def failed(self, transaction: Transaction, cause: Cause, now: float) -> None:
-        """Take note that nobody answered a BYE or INFO."""
+        """Take note that nobody answered a request within a dialog."""
         leg = transaction.leg
         if leg is not None and leg.state is not LegState.ENDED:
-            self._concluded(leg, transaction.request.method, STATUS_OF[cause], cause.value, now)
+            self._concluded(leg, transaction, cause, now)
 
-    def _concluded(self, leg: Leg, method: str, status: int, reason: str, now: float) -> None:
-        if method == "BYE":
+    def _concluded(self, leg: Leg, transaction: Transaction, outcome: Response | Cause, now: float) -> None:
+        status, reason = outcome_of(outcome)
+        if transaction.request.method == "BYE":
             self._core.forget(leg)
             self._core.emit(Ended(leg.id, by_peer=False, status=status, reason=reason))
-        elif leg.state is LegState.CONFIRMED and status in _DIALOG_IS_DEAD:
+            return
+        if transaction.done is not None:
+            transaction.done(outcome, now)
+        if leg.state is LegState.CONFIRMED and status in _DIALOG_IS_DEAD:
             self.terminate(leg, status, reason, now)
 
     def _send_bye(self, dialog: Dialog, flow: Flow, reason: str | None, leg: Leg | None, now: float) -> None:

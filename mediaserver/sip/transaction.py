@@ -68,7 +68,7 @@ class Cause(Enum):
 class Transaction:
     """One transaction: its state, and the last message it sent, kept for retransmission."""
 
-    __slots__ = ("ack", "flow", "interval", "key", "leg", "merge_key", "request", "state", "table", "wire")
+    __slots__ = ("ack", "done", "flow", "interval", "key", "leg", "merge_key", "request", "state", "table", "wire")
 
     def __init__(
         self, table: Table, state: State, key: Hashable, request: Request, flow: Flow, *, leg: "Leg | None" = None
@@ -85,6 +85,8 @@ class Transaction:
         self.wire = b""
         self.ack: Callable[[Response], bytes] | None = None
         """Composes the ACK to a non-2xx final response (INVITE client transactions)."""
+        self.done: Callable[[Response | Cause, float], None] | None = None
+        """Who waits for the final response of a request other than INVITE; not looked at here."""
         self.interval = 0.0
         """What the retransmission timer waited last, in seconds."""
 

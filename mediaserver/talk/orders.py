@@ -75,13 +75,47 @@ class Greet:
 
 
 @dataclass(frozen=True, slots=True)
+class Press:
+    """Play keys to the peer: as events where they were agreed, else as tones."""
+
+    call: str
+    keys: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pressed:
+    """The caller pressed a key, and signalling told it (SIP INFO)."""
+
+    call: str
+    digit: str
+    duration_ms: float = 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class Bridge:
+    """Have the legs of two calls hear each other. A conversation of `call` is over with that; its leg stays."""
+
+    call: str
+    other: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of something the agent wanted of signalling: `text` is the result of its tool call `tool_call`."""
+
+    call: str
+    tool_call: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Close:
     """The call is over; release everything."""
 
     call: str
 
 
-type Order = Connect | Describe | Greet | Close
+type Order = Connect | Describe | Greet | Press | Pressed | Bridge | Outcome | Close
 
 
 # --- reports: what the call is told ---------------------------------------------------------------------------------
@@ -130,6 +164,27 @@ class Dialled:
 
 
 @dataclass(frozen=True, slots=True)
+class TransferWanted:
+    """The agent wants the call transferred, and its last words have been heard. Answered by `Outcome` if it fails."""
+
+    call: str
+    tool_call: str
+    target: str
+    """A number or a SIP URI."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """For the INVITE or REFER that does it."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeysWanted:
+    """The agent wants keys pressed. Answered by `Outcome`."""
+
+    call: str
+    tool_call: str
+    keys: str
+
+
+@dataclass(frozen=True, slots=True)
 class Closed:
     """Everything is released. `counters` are the leg's, by name."""
 
@@ -137,4 +192,4 @@ class Closed:
     counters: Mapping[str, float]
 
 
-type Report = Ready | Lost | HangUp | Silent | Dialled | Closed
+type Report = Ready | Lost | HangUp | Silent | Dialled | TransferWanted | KeysWanted | Closed

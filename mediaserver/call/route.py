@@ -1,0 +1,72 @@
+"""The way out: by which trunk, or to which phone, a call of ours goes, and who may be called at all."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from mediaserver.errors import MediaServerError
+from mediaserver.sdp.negotiate import Capabilities
+from mediaserver.sip.events import Flow
+from mediaserver.sip.uri import NameAddr, SipUri
+
+type TransferStyle = Literal["refer", "invite"]
+"""A transfer by REFER leaves the call to the peer; by a second INVITE it stays anchored here."""
+
+
+class RouteRefusedError(MediaServerError):
+    """Nobody may or can be called so. `code` is a word for the counters and the agent: forbidden-number, …"""
+
+    def __init__(self, message: str, *, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One way out. `hop` is looked up for where to send; `target` is the Request-URI."""
+
+    target: SipUri
+    from_: NameAddr
+    hop: SipUri
+    capabilities: Capabilities
+    trunk: str | None = None
+    profile: str = ""
+    """TLS settings (see `Flow.profile`)."""
+    flow: Flow | None = None
+    """The connection of a registered phone; None: look `hop` up."""
+    preloaded: tuple[NameAddr, ...] = ()
+    """Route header fields of the INVITE: an outbound proxy, a Path, a Service-Route."""
+    credentials: tuple[str, str] | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Whom to call and how. `number` is a number or a SIP URI; None leaves the choice to the configuration."""
+
+    number: str
+    trunk: str | None = None
+    caller: str | None = None
+    """The number or URI to call as."""
+    caller_name: str | None = None
+    private: bool = False
+    """Withhold the caller's identity from the callee (RFC 3323)."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    by_agent: str | None = None
+    """The agent that asked: emergency numbers are never called for one."""
+
+
+class Routes(Protocol):
+    """The configured ways out, with their limits."""
+
+    def out(self, wanted: Wanted) -> list[Route]:
+        """The ways to try, in order; a place of the limits is taken. Raises RouteRefusedError.
+
+        More than one: trunks in order of preference, or all bindings of a phone.
+        """
+
+    def over(self, route: Route) -> None:
+        """A call by `route` has ended, or was never made: its place is free."""
+
+    def transfer_style(self, trunk: str | None) -> TransferStyle:
+        """How a call that came by `trunk` is transferred."""
