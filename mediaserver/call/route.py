@@ -12,6 +12,9 @@ from mediaserver.sip.uri import NameAddr, SipUri
 type TransferStyle = Literal["refer", "invite"]
 """A transfer by REFER leaves the call to the peer; by a second INVITE it stays anchored here."""
 
+type KeyStyle = Literal["auto", "rfc4733", "info", "inband"]
+"""How keys are sent: as events in RTP, by INFO, as tones; "auto": events where agreed, else INFO."""
+
 
 class RouteRefusedError(MediaServerError):
     """Nobody may or can be called so. `code` is a word for the counters and the agent: forbidden-number, …"""
@@ -57,7 +60,7 @@ class Wanted:
 
 
 class Routes(Protocol):
-    """The configured ways out, with their limits."""
+    """The configured ways out, with their limits; and how each trunk wants its calls, None being no trunk."""
 
     def out(self, wanted: Wanted) -> list[Route]:
         """The ways to try, in order; a place of the limits is taken. Raises RouteRefusedError.
@@ -70,3 +73,15 @@ class Routes(Protocol):
 
     def transfer_style(self, trunk: str | None) -> TransferStyle:
         """How a call that came by `trunk` is transferred."""
+
+    def failed(self, route: Route, status: int, retry_after: int | None) -> None:
+        """The INVITE by `route` got `status` (408, 503, …): with `retry_after` seconds its trunk is left alone so long.
+
+        The place is not given back by this: `over` does that.
+        """
+
+    def key_style(self, trunk: str | None) -> KeyStyle:
+        """How keys are sent on a call by `trunk`."""
+
+    def capabilities(self, trunk: str | None) -> Capabilities:
+        """What we negotiate on a call that came by `trunk`; for a call of ours it is in the `Route`."""
