@@ -126,7 +126,7 @@ class Uac:
         if attempt.cancelled and first:
             self._send_cancel(leg, attempt, now)
         elif response.status > 100 and not attempt.cancelled:
-            self._core.emit(Progress(leg.id, response.status, body_of(response)))
+            self._core.emit(Progress(leg.id, response.status, body_of(response), response.to.tag or ""))
 
     def _success(self, leg: Leg, attempt: Attempt, response: Response, now: float) -> None:
         tag = response.to.tag or ""
@@ -152,7 +152,7 @@ class Uac:
             self._ack(attempt, dialog, flow, None)
         else:
             attempt.answer_due = True
-        self._core.emit(Answered(leg.id, body_of(response)))
+        self._core.emit(Answered(leg.id, body_of(response), tag))
 
     def _unwanted(self, leg: Leg, attempt: Attempt, dialog: Dialog, flow: Flow, now: float) -> None:
         """A 2xx after our CANCEL, or of a second branch of a fork: ACK it, then BYE (13.2.2.4)."""
@@ -178,7 +178,8 @@ class Uac:
                 attempt.request = attempt.transaction.request
                 return
         self._core.forget(leg)
-        self._core.emit(Refused(leg.id, response.status, response.reason, _retry_after(response)))
+        contacts = tuple(response.headers.get_all("Contact")) if response.status < 400 else ()
+        self._core.emit(Refused(leg.id, response.status, response.reason, _retry_after(response), contacts))
 
     # What goes out
 
@@ -192,6 +193,8 @@ class Uac:
     def _send_cancel(self, leg: Leg, attempt: Attempt, now: float) -> None:
         # Not by `_transmit`: a CANCEL keeps the branch of its INVITE.
         cancel = cancel_request(attempt.request)
+        if leg.bye_reason is not None:
+            cancel.headers.add("Reason", leg.bye_reason)
         transaction = client_transaction(cancel, attempt.transaction.flow)
         self.transactions.add(transaction, first_actions(cancel), now)
         self._core.alarms.start(leg, LegAlarm.NO_FINAL, now + self._core.settings.timers.timeout)

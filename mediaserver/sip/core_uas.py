@@ -117,7 +117,7 @@ class Uas:
         response = self._core.response(request, 200, leg)
         self._core.send(to, bytes(response))
         if leg is not None and leg.pending is invite:
-            self._invitations.cancelled(leg, invite, now)
+            self._invitations.cancelled(leg, invite, now, ", ".join(request.headers.get_all("Reason")))
 
     def _outside_dialog(self, request: Request, key: Hashable, flow: Flow, now: float) -> None:
         to = reply_flow(request, flow)

@@ -58,9 +58,13 @@ class IncomingCall:
 
 @dataclass(frozen=True, slots=True)
 class Cancelled:
-    """The caller gave up before we answered (CANCEL); the 487 is sent and the leg is gone."""
+    """The caller gave up before we answered (CANCEL); the 487 is sent and the leg is gone.
+
+    `reason` is the CANCEL's Reason header (RFC 3326): a fork that lost says "Call completed elsewhere" there.
+    """
 
     leg: int
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,23 +112,28 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """Our INVITE got its 2xx; `body` is the answer, or the offer when we sent none (then `acknowledge` is due)."""
+    """Our INVITE got its 2xx; `body` is the answer, or the offer when we sent none (then `acknowledge` is due).
+
+    `fork` is its To tag: the branch that `Progress.fork` spoke of.
+    """
 
     leg: int
     body: bytes | None
+    fork: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
     """Our INVITE failed and the leg is gone: 408 for no answer, 503 for a broken transport, 487 after our CANCEL.
 
-    `retry_after` in seconds, None when the peer named none.
+    `retry_after` in seconds, None when the peer named none. `contacts` are where a 3xx sends us.
     """
 
     leg: int
     status: int
     reason: str
     retry_after: int | None
+    contacts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,12 +80,12 @@ class Invitations:
 
     # What the peer sends
 
-    def cancelled(self, leg: Leg, invite: Transaction, now: float) -> None:
+    def cancelled(self, leg: Leg, invite: Transaction, now: float, why: str = "") -> None:
         """The peer's CANCEL: 487, and the end of the call unless it was a re-INVITE."""
         ringing = leg.state is LegState.RINGING
         self.refuse(leg, 487, now)
         if ringing:
-            self._core.emit(Cancelled(leg.id))
+            self._core.emit(Cancelled(leg.id, why))
 
     def acknowledged(self, leg: Leg, ack: Request, now: float) -> None:
         """The ACK to our 2xx; one with another CSeq number, or again, says nothing new."""

@@ -47,7 +47,7 @@ def reply(
 def connected(flow: Flow = UDP) -> tuple[Rig, int, Request]:
     rig, leg, invite = calling(flow)
     rig.receive(reply(invite, 200, body=SDP), flow)
-    assert rig.events() == [Answered(leg, SDP)]
+    assert rig.events() == [Answered(leg, SDP, "pt")]
     return rig, leg, invite
 
 
@@ -63,10 +63,10 @@ def test_a_call_from_invite_to_our_bye(flow: Flow) -> None:
     rig.receive(reply(invite, 100), flow)
     rig.receive(reply(invite, 180), flow)
     rig.receive(reply(invite, 183, body=SDP), flow)
-    assert rig.events() == [Progress(leg, 180, None), Progress(leg, 183, SDP)]
+    assert rig.events() == [Progress(leg, 180, None, "pt"), Progress(leg, 183, SDP, "pt")]
     routes = (("Record-Route", "<sip:p1.example.com;lr>, <sip:192.0.2.60:5082;lr>"),)
     rig.receive(reply(invite, 200, body=SDP, extra=routes), flow)
-    assert rig.events() == [Answered(leg, SDP)]
+    assert rig.events() == [Answered(leg, SDP, "pt")]
     assert rig.flows() == [flow if flow.reliable else Flow("udp", ("192.0.2.60", 5082), LOCAL)]
     (ack,) = rig.requests()
     assert (ack.method, ack.cseq.number, ack.to.tag) == ("ACK", 1, "pt")
@@ -127,7 +127,8 @@ def test_refusals(status: int, extra: tuple[tuple[str, str], ...], retry_after: 
     rig.receive(refusal)
     rig.receive(refusal)
     assert [message.method for message in rig.requests()] == ["ACK", "ACK"]
-    assert rig.events() == [Refused(leg, status, refusal.reason, retry_after)]
+    contacts = tuple(refusal.headers.get_all("Contact")) if status == 302 else ()
+    assert rig.events() == [Refused(leg, status, refusal.reason, retry_after, contacts)]
     rig.advance(64)
     assert rig.is_empty()
 
@@ -231,7 +232,7 @@ def test_the_dialog_goes_on_from_the_challenged_invite() -> None:
     rig.receive(reply(bye, 401, extra=challenge))
     (authorized,) = rig.requests()
     assert (authorized.method, authorized.cseq.number) == ("BYE", bye.cseq.number + 1)
-    assert rig.events() == [Answered(leg, SDP)]
+    assert rig.events() == [Answered(leg, SDP, "pt")]
     rig.receive(authorized.response(200))
     assert rig.events() == [Ended(leg, False, 200, "OK")]
 
@@ -241,7 +242,7 @@ def test_an_invite_without_offer() -> None:
     assert not invite.body and "Content-Type" not in invite.headers
     rig.receive(reply(invite, 200, body=SDP))
     rig.receive(reply(invite, 200, body=SDP))
-    assert rig.events() == [Answered(leg, SDP)]
+    assert rig.events() == [Answered(leg, SDP, "pt")]
     assert not rig.sent()
     rig.endpoint.acknowledge(leg, OFFER, rig.now)
     (ack,) = rig.requests()
