@@ -8,6 +8,8 @@ from mediaproviders.contract import Interruption
 from mediaproviders.models import Price
 from mediaserver.sdp.plan import MediaPlan
 from mediaserver.talk.budget import Limits
+from mediaserver.talk.digits import DigitSettings, Inband
+from mediaserver.talk.transfer import Transfer, TransferStyle
 from mediaserver.talk.turn import TurnSettings
 
 
@@ -38,6 +40,10 @@ class Agent:
     """Of its model, for the limits and the records; None: not known."""
     prices: Mapping[str, Price | None] = field(default_factory=dict)
     """Of the models that may speak for it, by name."""
+    digits: DigitSettings = field(default_factory=DigitSettings)
+    """What becomes of the caller's keys."""
+    transfer: Transfer = field(default_factory=Transfer)
+    """How "transfer_call" among its tools transfers."""
 
 
 # --- orders: what the call wants ------------------------------------------------------------------------------------
@@ -48,7 +54,10 @@ class Open:
     """Take a port pair for the call and get ready. Answered by the address for our session description."""
 
     call: str
-    agent: Agent
+    agent: Agent | None = None
+    """None: a leg without a conversation, to be bridged."""
+    inband: Inband | None = None
+    """Whether keys are listened for in the audio, as the trunk has it; None: as the agent has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +85,12 @@ class Greet:
 
 @dataclass(frozen=True, slots=True)
 class Press:
-    """Play keys to the peer: as events where they were agreed, else as tones."""
+    """Play keys to the peer: ``0-9 * # A-D``, and pauses: ``w`` of 0.5 s, ``W`` of 1 s, ``,`` of 2 s."""
 
     call: str
     keys: str
+    way: Literal["auto", "tones"] = "auto"
+    """As events where they were agreed, else as tones; or as tones in any case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,11 +184,15 @@ class TransferWanted:
     """A number or a SIP URI."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """For the INVITE or REFER that does it."""
+    style: TransferStyle | None = None
+    """How the agent has it done; None: as the trunk has it."""
+    wait_result: bool = True
+    """False: the agent is done with the call, whatever comes of the transfer."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeysWanted:
-    """The agent wants keys pressed. Answered by `Outcome`."""
+    """The agent wants keys pressed, as in `Press`. Answered by `Outcome`."""
 
     call: str
     tool_call: str
