@@ -21,13 +21,14 @@ from mediaserver.agents.ready import ReadyAgent
 from mediaserver.call.call import CallSettings
 from mediaserver.call.reception import Reception
 from mediaserver.call.routing import Routing
-from mediaserver.config import Settings, split_host
+from mediaserver.config import Settings, network, split_host
 from mediaserver.errors import ConfigurationError
 from mediaserver.net.flows import SipShell
 from mediaserver.net.rtp_port import PortRange
 from mediaserver.rtp.plan import MediaSettings
 from mediaserver.sdp.negotiate import Capabilities
 from mediaserver.sip.digest import DigestAuthenticator
+from mediaserver.sip.digest_door import DigestDoor
 from mediaserver.sip.endpoint import SipEndpoint
 from mediaserver.sip.identity import EndpointSettings
 from mediaserver.talk.conversation import TalkSettings
@@ -92,11 +93,13 @@ class Server:
         self._detectors = _detectors() if local else None
         self._endpoint = SipEndpoint(
             token=lambda: secrets.token_hex(8),
-            settings=EndpointSettings(advertised_host=sip.advertise),
-            authenticator=DigestAuthenticator(sip.realm, users, secrets.token_bytes(32), algorithms=sip.digest)
-            if users
-            else None,
-            admit=_Admission(sip.allow),
+            settings=EndpointSettings(advertised_host=next(iter(sip.advertise.values()), None)),
+            door=DigestDoor(
+                admits=_Admission(sip.allow),
+                authenticator=DigestAuthenticator(sip.realm, users, secrets.token_bytes(32), algorithms=sip.digest)
+                if users
+                else None,
+            ),
         )
         self._log = structlog.get_logger()
 
@@ -108,7 +111,7 @@ class Server:
     def warnings(self) -> list[str]:
         """What is allowed and yet likely not meant, one sentence each."""
         sip, found = self._settings.sip, list(self._loaded.warnings)
-        if not sip.allow and not sip.users and any(map(_is_public, filter(None, (sip.udp, sip.tcp)))):
+        if not sip.allow and not sip.users and any(map(_is_public, (*sip.udp, *sip.tcp))):
             found.append("anyone who reaches the SIP port can call and cost you model time: set sip.allow or sip.users")
         return found
 
@@ -136,8 +139,8 @@ class Server:
         await self._provision.start()
         await shell.start(
             self._endpoint,
-            udp=split_host(settings.sip.udp) if settings.sip.udp else None,
-            tcp=split_host(settings.sip.tcp) if settings.sip.tcp else None,
+            udp=split_host(settings.sip.udp[0]) if settings.sip.udp else None,
+            tcp=split_host(settings.sip.tcp[0]) if settings.sip.tcp else None,
             on_event=reception.sip,
         )
         stop = asyncio.Event()
@@ -180,8 +183,8 @@ class Server:
         await self._provision.close()
 
     def _address_towards(self, peer: str) -> str:
-        if self._settings.sip.advertise is not None:
-            return self._settings.sip.advertise
+        if (advertised := network.of(peer, self._settings.sip.advertise)) is not None:
+            return advertised
         own = self._settings.rtp.address
         return own if own not in ("0.0.0.0", "::") else _source_address(peer)
 

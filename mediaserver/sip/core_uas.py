@@ -6,7 +6,7 @@ from zlib import crc32
 from mediaserver.errors import RemoteProtocolError
 from mediaserver.sip.core import Core
 from mediaserver.sip.dialog import Dialog
-from mediaserver.sip.digest import DigestAuthenticator, Verdict
+from mediaserver.sip.door import Admission, Door, Verdict
 from mediaserver.sip.events import Flow, IncomingCall
 from mediaserver.sip.identity import SDP, received_via, reply_flow
 from mediaserver.sip.invitation import Invitations
@@ -15,6 +15,8 @@ from mediaserver.sip.message import MalformedRequest, Request
 from mediaserver.sip.screening import Refusal, refuse_content, refuse_extension, refuse_method, refuse_target
 from mediaserver.sip.server_tx import request_key, server_transaction
 from mediaserver.sip.transaction import Engine, Input, Transaction
+
+_WELCOME = Admission(Verdict.WELCOME)
 
 type Within = Callable[[Leg, Transaction, float], None]
 """Takes a request within a dialog: whose it is, its transaction, and when it came."""
@@ -31,14 +33,12 @@ class Uas:
         core: Core,
         transactions: Engine,
         invitations: Invitations,
-        authenticator: DigestAuthenticator | None,
-        admit: Callable[[str], bool],
+        door: Door | None,
     ) -> None:
         self._core = core
         self._transactions = transactions
         self._invitations = invitations
-        self._authenticator = authenticator
-        self._admit = admit
+        self._door = door
         self._turned_away: set[Flow] = set()
         self._tag = core.token()
         self.within: dict[str, Within] = {
@@ -49,11 +49,12 @@ class Uas:
         """Who takes the requests of a dialog, by method; any other allowed one is answered with 200."""
         self.refused = 0
 
-    def malformed(self, fault: MalformedRequest, flow: Flow) -> None:
+    def malformed(self, fault: MalformedRequest, flow: Flow, now: float) -> None:
         """Answer a request that could not be read whole."""
-        if self._admit(flow.remote[0]):
-            fault.partial.headers.replace_first("Via", str(received_via(fault.partial, flow)))
-            self._respond(fault.partial, reply_flow(fault.partial, flow), Refusal(fault.status))
+        request = fault.partial
+        if self._hears(self._judge(request, flow, now)):
+            request.headers.replace_first("Via", str(received_via(request, flow)))
+            self._respond(request, reply_flow(request, flow), Refusal(fault.status))
 
     def receive(self, request: Request, flow: Flow, now: float) -> None:
         """Match a request to its transaction, its dialog, or treat it as new (17.2.3, 12.2.2)."""
@@ -110,8 +111,11 @@ class Uas:
         invite = self._transactions.find(request_key(request, "INVITE"))
         to = reply_flow(request, flow)
         if invite is None:
-            if self._admits(request, to):
+            admission = self._judge(request, flow, now)
+            if self._hears(admission):
                 self._refuse(request, to, Refusal(481))
+            else:
+                self._turn_away(request, flow, admission)
             return
         leg = invite.leg
         response = self._core.response(request, 200, leg)
@@ -121,9 +125,11 @@ class Uas:
 
     def _outside_dialog(self, request: Request, key: Hashable, flow: Flow, now: float) -> None:
         to = reply_flow(request, flow)
-        if not self._admits(request, flow):
+        admission = self._judge(request, flow, now)
+        if not self._hears(admission):
+            self._turn_away(request, flow, admission)
             return
-        refusal = self._screen(request, now)
+        refusal = self._screen(request, admission)
         if refusal is not None:
             self._refuse(request, to, refusal)
         elif request.method == "OPTIONS":
@@ -131,9 +137,9 @@ class Uas:
         elif len(self._transactions) >= self._core.settings.max_transactions:
             self._overloaded(request, to)
         else:
-            self._begin(request, key, flow, now)
+            self._begin(request, key, flow, admission, now)
 
-    def _begin(self, invite: Request, key: Hashable, flow: Flow, now: float) -> None:
+    def _begin(self, invite: Request, key: Hashable, flow: Flow, admission: Admission, now: float) -> None:
         try:
             dialog = Dialog.of_callee(invite, self._core.token())
         except RemoteProtocolError as fault:
@@ -148,41 +154,37 @@ class Uas:
         leg.pending = transaction
         self._transactions.add(transaction, (), now)
         self._invitations.respond(transaction, 100, now)
-        self._core.emit(IncomingCall(leg.id, invite, flow, invite.body or None))
+        self._core.emit(
+            IncomingCall(leg.id, invite, flow, invite.body or None, trunk=admission.trunk, user=admission.user)
+        )
 
-    def _screen(self, request: Request, now: float) -> Refusal | None:
+    def _screen(self, request: Request, admission: Admission) -> Refusal | None:
         settings = self._core.settings
         refusal = refuse_method(request, settings)
         if refusal is None and (request.to.tag or request.method not in ("INVITE", "OPTIONS")):
             return Refusal(481)
         refusal = refusal or refuse_target(request)
-        if refusal is None and request.method == "INVITE":
-            if self._transactions.find_merged(_merge_key(request)) is not None:
-                return Refusal(482)  # the same request by another way (8.2.2.2)
-            refusal = self._challenge(request, now)
+        merged = request.method == "INVITE" and self._transactions.find_merged(_merge_key(request)) is not None
+        if refusal is None and merged:
+            return Refusal(482)  # the same request by another way (8.2.2.2)
+        if refusal is None and admission.verdict is Verdict.REFUSE:
+            return Refusal(admission.status, admission.headers, admission.reason)
         refusal = refusal or refuse_extension(request, settings)
         return refusal or (refuse_content(request) if request.method == "INVITE" else None)
 
-    def _challenge(self, request: Request, now: float) -> Refusal | None:
-        if self._authenticator is None:
-            return None
-        verdicts = [
-            self._authenticator.verify("INVITE", given, now) for given in request.headers.get_all("Authorization")
-        ]
-        if Verdict.OK in verdicts:
-            return None
-        challenges = self._authenticator.challenge(now, stale=Verdict.STALE in verdicts)
-        return Refusal(401, [("WWW-Authenticate", challenge) for challenge in challenges])
+    def _judge(self, request: Request, flow: Flow, now: float) -> Admission:
+        return _WELCOME if self._door is None else self._door.admit(request, flow, now)
 
-    def _admits(self, request: Request, flow: Flow) -> bool:
-        """Whether the sender is allowed; if not it hears one 403 per connection, and nothing over UDP."""
-        if self._admit(flow.remote[0]):
-            return True
-        if flow.reliable and flow not in self._turned_away:
+    @staticmethod
+    def _hears(admission: Admission) -> bool:
+        return admission.verdict in (Verdict.WELCOME, Verdict.REFUSE)
+
+    def _turn_away(self, request: Request, flow: Flow, admission: Admission) -> None:
+        """Say no once per connection, and nothing over UDP or to whom is to be ignored."""
+        if admission.verdict is Verdict.TURN_AWAY and flow.reliable and flow not in self._turned_away:
             self._turned_away.add(flow)
-            self._respond(request, flow, Refusal(403))
+            self._respond(request, flow, Refusal(admission.status, admission.headers, admission.reason))
         self.refused += 1
-        return False
 
     def _overloaded(self, request: Request, flow: Flow) -> None:
         self._refuse(request, flow, Refusal(503, [("Retry-After", str(self._core.settings.retry_after))]))

@@ -8,6 +8,7 @@ from enum import Enum
 
 from mediaserver.errors import RemoteProtocolError
 from mediaserver.sip.grammar import quote, unquote
+from mediaserver.sip.message import Request
 
 _PYTHON_NAMES = {"MD5": "md5", "SHA-256": "sha256", "SHA-512-256": "sha512_256"}
 _SCHEME = re.compile(r"[ \t]*Digest[ \t]+", re.IGNORECASE)
@@ -133,6 +134,17 @@ class DigestAuthenticator:
         if not hmac.compare_digest(expected.encode(), given) or password is None:
             return Verdict.REFUSED
         return self._check_nonce(credentials["nonce"], int(credentials.get("nc", "1"), 16), now)
+
+    def judge(self, request: Request, now: float) -> tuple[Verdict, str | None]:
+        """The best of a request's Authorization fields for our realm, and the user it proves; never raises."""
+        worth = Verdict.REFUSED
+        for given in request.headers.get_all("Authorization"):
+            verdict = self.verify(request.method, given, now)
+            if verdict is Verdict.OK:
+                return verdict, parse_parameters(given)["username"]
+            if verdict is Verdict.STALE:
+                worth = verdict
+        return worth, None
 
     def _is_well_formed(self, credentials: Mapping[str, str]) -> bool:
         if not {"username", "realm", "nonce", "uri", "response"} <= credentials.keys():

@@ -6,7 +6,7 @@ from mediaserver.errors import LocalProtocolError, RemoteProtocolError
 from mediaserver.sip.core import Core
 from mediaserver.sip.core_uac import Uac
 from mediaserver.sip.core_uas import Uas
-from mediaserver.sip.digest import DigestAuthenticator
+from mediaserver.sip.door import Door
 from mediaserver.sip.events import Effect, Flow
 from mediaserver.sip.identity import EndpointSettings
 from mediaserver.sip.invitation import Invitations
@@ -15,11 +15,6 @@ from mediaserver.sip.message import MalformedRequest, Response, parse
 from mediaserver.sip.uri import NameAddr, SipUri
 
 _BLANK = b" \r\n\0"
-
-
-def everybody(address: str) -> bool:
-    """Admit any address."""
-    return True
 
 
 class SipEndpoint:
@@ -34,14 +29,13 @@ class SipEndpoint:
         *,
         token: Callable[[], str],
         settings: EndpointSettings | None = None,
-        authenticator: DigestAuthenticator | None = None,
-        admit: Callable[[str], bool] = everybody,
+        door: Door | None = None,
     ) -> None:
         self._core = Core(token, settings or EndpointSettings())
         self._uac = Uac(self._core)
         self._requests = self._uac.requests
         self._invitations = Invitations(self._core, self._requests)
-        self._uas = Uas(self._core, self._invitations.transactions, self._invitations, authenticator, admit)
+        self._uas = Uas(self._core, self._invitations.transactions, self._invitations, door)
         self._malformed = 0
 
     @property
@@ -76,7 +70,7 @@ class SipEndpoint:
                 self._uas.receive(message, flow, now)
         except MalformedRequest as fault:
             self._malformed += 1
-            self._uas.malformed(fault, flow)
+            self._uas.malformed(fault, flow, now)
         except RemoteProtocolError:  # no SIP, or nobody to answer: garbage is never answered
             if data.strip(_BLANK):
                 self._malformed += 1

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mediaserver.sip.digest import DigestAuthenticator, answer
+from mediaserver.sip.digest_door import DigestDoor
 from mediaserver.sip.events import Acknowledged, Flow, IncomingCall
 from mediaserver.sip.identity import EndpointSettings
 from mediaserver.sip.message import Response
@@ -110,7 +111,7 @@ def test_a_merged_request_is_482() -> None:
 
 
 def test_an_address_that_is_not_admitted() -> None:
-    rig = Rig(admit=lambda address: address != "192.0.2.9")
+    rig = Rig(door=DigestDoor(admits=lambda address: address != "192.0.2.9"))
     for method in ("INVITE", "OPTIONS", "BYE", "CANCEL", "REGISTER"):
         rig.receive(request(method))
     rig.receive(request().replace(b"CSeq: 1", b"CSeq: x"))
@@ -127,7 +128,7 @@ def test_an_address_that_is_not_admitted() -> None:
 class Guarded:
     def __init__(self) -> None:
         self.guard = DigestAuthenticator("example.com", {"anna": "secret"}, b"key", nonce_life_s=60)
-        self.rig = Rig(authenticator=self.guard)
+        self.rig = Rig(door=DigestDoor(authenticator=self.guard))
 
     def challenged(self, **how: object) -> Response:
         self.rig.receive(request(**how))  # type: ignore[arg-type]
@@ -264,7 +265,7 @@ def test_the_corpus_of_hostile_messages_leaves_nothing_behind(flow: Flow) -> Non
 
 
 def test_what_was_malformed_and_what_refused_is_counted() -> None:
-    rig = Rig(admit=lambda host: host != "192.0.2.66")
+    rig = Rig(door=DigestDoor(admits=lambda host: host != "192.0.2.66"))
     counted = lambda: (rig.endpoint.malformed, rig.endpoint.refused)  # noqa: E731
     for alive in (b"", b"\r\n\r\n", b"\0\0\0\0", request("OPTIONS"), request()):
         rig.receive(alive)

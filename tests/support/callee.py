@@ -14,6 +14,7 @@ from mediaserver.rtp.dtmf import EventReceiver
 from mediaserver.rtp.packet import build, parse
 from mediaserver.sdp.negotiate import Capabilities, answer
 from mediaserver.sip.digest import DigestAuthenticator
+from mediaserver.sip.digest_door import DigestDoor
 from mediaserver.sip.endpoint import SipEndpoint
 from mediaserver.sip.events import Cancelled, Ended, IncomingCall
 
@@ -27,7 +28,8 @@ class Callee:
         self.refuse = refuse
         self.hang_up_after_s = hang_up_after_s
         authenticator = DigestAuthenticator("callee", users, secrets.token_bytes(32)) if users else None
-        self.endpoint = SipEndpoint(token=lambda: secrets.token_hex(8), authenticator=authenticator)
+        door = DigestDoor(authenticator=authenticator)
+        self.endpoint = SipEndpoint(token=lambda: secrets.token_hex(8), door=door)
         self.shell = SipShell()
         self.wheel = Wheel(loop)
         self.ports = PortRange("127.0.0.1", 28000 + 2 * secrets.randbelow(400), 29998)
