@@ -6,7 +6,7 @@ from mediaserver.errors import RemoteProtocolError
 from mediaserver.sip.challenge import answer_challenge
 from mediaserver.sip.client_tx import cancel_request, client_transaction, first_actions, response_key
 from mediaserver.sip.core import Core, body_of
-from mediaserver.sip.dialog import Dialog
+from mediaserver.sip.dialog import Dialog, routed
 from mediaserver.sip.events import Answered, Flow, Progress, Refused
 from mediaserver.sip.headers import Headers
 from mediaserver.sip.identity import SDP
@@ -46,15 +46,18 @@ class Uac:
         sdp: bytes | None,
         credentials: Credentials | None,
         extra: Sequence[tuple[str, str]],
+        routes: Sequence[str] = (),
+        to: NameAddr | None = None,
     ) -> Leg:
-        """Send an INVITE outside any dialog (8.1.1, 13.2.1)."""
+        """Send an INVITE outside any dialog (8.1.1, 13.2.1); `routes` are its preloaded Route set (8.1.1.1)."""
         core = self._core
         leg = core.new_leg(LegState.CALLING, flow, from_.uri.user)
         leg.credentials = credentials
-        headers = Headers()
+        uri, ways = routed(target, [NameAddr.parse(route) for route in routes])
+        headers = Headers([("Route", way) for way in ways])
         headers.add("Max-Forwards", "70")
         headers.add("From", str(NameAddr(from_.display, from_.uri, {**from_.parameters, "tag": core.token()})))
-        headers.add("To", str(NameAddr(None, target)))
+        headers.add("To", str(NameAddr(None, target) if to is None else to))
         headers.add("Call-ID", core.token())
         headers.add("CSeq", "1 INVITE")
         headers.add("Contact", core.identity.contact(flow, leg.user))
@@ -65,7 +68,7 @@ class Uac:
             headers.add(name, value)
         if sdp is not None:
             headers.add("Content-Type", SDP)
-        transaction = self._transmit(Request("INVITE", target, headers, sdp or b""), flow, leg, now)
+        transaction = self._transmit(Request("INVITE", uri, headers, sdp or b""), flow, leg, now)
         leg.attempt = Attempt(transaction.request, transaction, offered=sdp is not None)
         return leg
 

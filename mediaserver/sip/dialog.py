@@ -1,5 +1,6 @@
 """The dialog (RFC 3261 12): identifiers, sequence numbers, route set, remote target, and the requests they make."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -89,7 +90,7 @@ class Dialog:
             self.local_cseq += 1
             cseq = self.local_cseq
         headers = Headers()
-        uri, routes = self._route()
+        uri, routes = routed(self.remote_target, self.route_set)
         for route in routes:
             headers.add("Route", route)
         headers.add("Max-Forwards", "70")
@@ -99,16 +100,18 @@ class Dialog:
         headers.add("CSeq", f"{cseq} {method}")
         return Request(method, uri, headers, b"")
 
-    def _route(self) -> tuple[SipUri, list[str]]:
-        if not self.route_set:
-            return self.remote_target, []
-        first = self.route_set[0]
-        if "lr" in first.uri.parameters:
-            return self.remote_target, [str(route) for route in self.route_set]
-        # A strict router takes the Request-URI for the next hop and finds the real target last (12.2.1.1).
-        bare = {name: value for name, value in first.uri.parameters.items() if name != "method"}
-        rest = [str(route) for route in self.route_set[1:]]
-        return replace(first.uri, parameters=bare, headers=None), [*rest, f"<{self.remote_target}>"]
+
+def routed(target: SipUri, route_set: Sequence[NameAddr]) -> tuple[SipUri, list[str]]:
+    """Request-URI and Route values of a request to `target` by way of `route_set` (12.2.1.1)."""
+    if not route_set:
+        return target, []
+    first = route_set[0]
+    if "lr" in first.uri.parameters:
+        return target, [str(route) for route in route_set]
+    # A strict router takes the Request-URI for the next hop and finds the real target last.
+    bare = {name: value for name, value in first.uri.parameters.items() if name != "method"}
+    rest = [str(route) for route in route_set[1:]]
+    return replace(first.uri, parameters=bare, headers=None), [*rest, f"<{target}>"]
 
 
 def _target(contact: NameAddr) -> SipUri:

@@ -163,9 +163,15 @@ class SipEndpoint:
         sdp: bytes | None,
         credentials: tuple[str, str] | None = None,
         headers: Sequence[tuple[str, str]] = (),
+        routes: Sequence[str] = (),
+        to: NameAddr | None = None,
     ) -> int:
-        """Call `target` through `flow`; `sdp` None asks the peer for the offer. The handle of the new leg."""
-        return self._uac.invite(target, flow, from_, now, sdp, credentials, headers).id
+        """Call `target` through `flow`; `sdp` None asks the peer for the offer. The handle of the new leg.
+
+        `routes` are Route values to go by, such as `<sip:proxy.example.com;lr>`, the first of them being what `flow`
+        leads to; within the dialog the way is what the answer's Record-Route says. `to` is `target` unless given.
+        """
+        return self._uac.invite(target, flow, from_, now, sdp, credentials, headers, routes, to).id
 
     def cancel(self, leg: int, now: float) -> None:
         """Give up a call that is not answered; `Refused` (487, or what the peer says) follows."""
