@@ -27,7 +27,7 @@ def check(
     console = Console(markup=False, highlight=False, soft_wrap=True)
     for warning in server.warnings():
         console.print(f"warning: {warning}")
-    sip = [f"{name} {at}" for name, at in (("UDP", settings.sip.udp), ("TCP", settings.sip.tcp)) if at]
+    sip = [f"{name.upper()} {' and '.join(at)}" for name, at in settings.sip.addresses.items() if at]
     source = config or (DEFAULT_FILE if Path(DEFAULT_FILE).exists() else "the defaults and the environment")
     for name, agent in server.agents.items():
         how = "in voice" if agent.streaming else "in text, between speech services"

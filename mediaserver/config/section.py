@@ -6,7 +6,8 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
 
-def _address(text: str) -> str:
+def check_address(text: str) -> str:
+    """`text` if it is an "address:port"; ValueError with the remedy otherwise."""
     host, _, port = text.rpartition(":")
     try:
         ipaddress.ip_address(host.strip("[]"))
@@ -60,7 +61,7 @@ def _ip(text: str) -> str:
 
 
 type OrNone[T] = Annotated[T | None, BeforeValidator(_empty_is_none)]
-type HostPort = Annotated[str, AfterValidator(_address)]
+type HostPort = Annotated[str, AfterValidator(check_address)]
 type Network = Annotated[str, AfterValidator(_network)]
 type PortSpan = Annotated[str, AfterValidator(_ports)]
 type Url = Annotated[str, AfterValidator(_url)]

@@ -7,12 +7,19 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
+from mediaserver.config import cross
 from mediaserver.config.faults import sentences
+from mediaserver.config.outbound import Outbound
+from mediaserver.config.phones import Phones
 from mediaserver.config.providers import Providers
-from mediaserver.config.section import HostPort, Ip, Network, OrNone, PortSpan, Section
+from mediaserver.config.routing import Rule
+from mediaserver.config.section import Ip, OrNone, PortSpan, Section
+from mediaserver.config.sip import Sip
+from mediaserver.config.trunks import TrunkSettings
+from mediaserver.config.values import Dscp, Name
 from mediaserver.errors import ConfigurationError
 
 DEFAULT_FILE = "mediaserver.toml"
@@ -21,29 +28,6 @@ NOT_SETTINGS = frozenset(
     {"MEDIASERVER_REQUIRE_TOOLS", "MEDIASERVER_TORTURE", "MEDIASERVER_SECRET_KEY", "MEDIASERVER_SECRET_KEY_FILE"}
 )
 """Variables of that prefix that are for the tests, or for sealed secrets."""
-
-
-class Sip(Section):
-    """Where callers reach us, and who may."""
-
-    udp: OrNone[HostPort] = "0.0.0.0:5060"
-    """Address of the UDP socket; empty to go without."""
-    tcp: OrNone[HostPort] = "0.0.0.0:5060"
-    """Address of the TCP socket; empty to go without."""
-    advertise: OrNone[Ip] = None
-    """IP address written into Contact and SDP when it is not the socket's own (NAT, containers)."""
-    allow: tuple[Network, ...] = ()
-    """Networks that may call; empty: everyone."""
-    users: dict[str, SecretStr] = Field(default_factory=dict)
-    """Digest users and their passwords; empty: callers are not challenged."""
-    realm: str = "mediaserver"
-    """Digest realm."""
-    digest: tuple[Literal["MD5", "SHA-256", "SHA-512-256"], ...] = Field(("MD5",), min_length=1)
-    """Algorithms of the challenge. Many phones give up on a challenge that names any but MD5."""
-    answer_deadline_s: float = Field(8.0, gt=0, le=120)
-    """Seconds the model's session may take; then 503."""
-    retry_after_s: int = Field(5, ge=0, le=3600)
-    """Retry-After of a 503, in seconds."""
 
 
 class Rtp(Section):
@@ -63,6 +47,10 @@ class Rtp(Section):
     """Assumed delay of the caller's own jitter buffer, used to know what was heard."""
     silence_timeout_s: float = Field(30.0, ge=1, le=3600)
     """Seconds without a packet from the caller after which the call is ended."""
+    srtp: Literal["never", "optional", "required"] = "optional"
+    """Encrypted media: refused, taken when it is offered, or demanded of every call."""
+    dscp: Dscp = 46
+    """Code point of media packets: "EF", "AF41", a number."""
 
 
 class Limits(Section):
@@ -108,6 +96,12 @@ class Settings(BaseSettings):
     """YAML file with agents; a call to sip:NAME@… is answered by the one of that name."""
     models: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Models of one's own, or other ids for known ones: name → provider, provider_model, …"""
+    trunks: dict[Name, TrunkSettings] = Field(default_factory=dict)
+    """Carriers, SBCs and PBXs by name."""
+    phones: Phones = Phones()
+    outbound: Outbound = Outbound()
+    routing: tuple[Rule, ...] = ()
+    """Which agent answers which call; before the trunks' own `numbers`."""
     continuity: Continuity = Continuity()
     providers: Providers = Providers()
     log: Log = Log()
@@ -126,8 +120,16 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _reachable(self) -> "Settings":
-        if self.sip.udp is None and self.sip.tcp is None:
-            raise ValueError("sip.udp and sip.tcp are both off: give at least one address")
+        if not any(self.sip.addresses.values()):
+            raise ValueError("sip.udp, tcp, tls, ws and wss are all off: give at least one address")
+        return self
+
+    @model_validator(mode="after")
+    def _named(self) -> "Settings":
+        """What the tables say of each other."""
+        faults = list(cross.faults(self.trunks, self.phones, self.sip.users, self.routing, self.outbound))
+        if faults:
+            raise ValueError("\n".join(faults))
         return self
 
 
@@ -150,7 +152,8 @@ def load(path: Path | None) -> Settings:
     try:
         settings = Settings(**written)
     except ValidationError as error:
-        raise ConfigurationError(faults + sentences(error, Settings), _without(written, error)) from None
+        usable, further = _without(written, error)
+        raise ConfigurationError(faults + sentences(error, Settings) + further, usable) from None
     except SettingsError as error:  # a list or a table that is not JSON; the cause quotes the value, so it is left out
         why = 'lists and tables are written as JSON in the environment: ["192.0.2.0/24"]'
         raise ConfigurationError([*faults, f"environment: {error}: {why}"]) from None
@@ -164,8 +167,11 @@ def _complete(settings: "Settings") -> "Settings":
     return settings.model_copy(update={"providers": settings.providers.with_environment(os.environ)})
 
 
-def _without(written: dict[str, Any], error: ValidationError) -> "Settings | None":
-    """The settings less what is faulty; None if that is not in the file, or they need it."""
+def _without(written: dict[str, Any], error: ValidationError) -> tuple["Settings | None", list[str]]:
+    """The settings less what is faulty, None if that is not in the file or they need it; and what is wrong with those.
+
+    What the tables say of each other is only looked at when each of them is sound.
+    """
     rest = copy.deepcopy(written)
     for fault in error.errors():
         match [str(part) for part in fault["loc"]]:
@@ -173,10 +179,14 @@ def _without(written: dict[str, Any], error: ValidationError) -> "Settings | Non
                 rest[table].pop(name, None)
             case [table, *_]:
                 rest.pop(table, None)
+            case _:
+                return None, []
     try:
-        return _complete(Settings(**rest))
-    except (ValidationError, SettingsError):
-        return None
+        return _complete(Settings(**rest)), []
+    except ValidationError as further:
+        return None, sentences(further, Settings) if all(not fault["loc"] for fault in further.errors()) else []
+    except SettingsError:
+        return None, []
 
 
 def _unknown_variables() -> list[str]:

@@ -67,7 +67,7 @@ def test_not_toml_and_not_there(tmp_path: Path) -> None:
 
 
 def test_no_transport_at_all(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"sip\.udp and sip\.tcp are both off"):
+    with pytest.raises(ConfigurationError, match=r"sip\.udp, tcp, tls, ws and wss are all off"):
         load_with(tmp_path, {"MEDIASERVER_SIP__UDP": "", "MEDIASERVER_SIP__TCP": ""})
 
 
@@ -75,7 +75,7 @@ def test_empty_says_without(tmp_path: Path) -> None:
     path = tmp_path / "m.toml"
     path.write_text('[sip]\ntcp = ""\n[providers.openai]\nbase_url = ""')
     settings = load(path)
-    assert settings.sip.udp and settings.sip.tcp is None
+    assert settings.sip.udp and settings.sip.tcp == ()
     assert settings.providers.openai.base_url is None
 
 
@@ -105,7 +105,7 @@ def load_with(tmp_path: Path, environment: dict[str, str]) -> object:
 
 def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
     settings = load_with(tmp_path, {"MEDIASERVER_SIP__UDP": "127.0.0.1:5099", "OPENAI_API_KEY": "sk-test"})
-    assert settings.sip.udp == "127.0.0.1:5099"  # type: ignore[attr-defined]
+    assert settings.sip.udp == ("127.0.0.1:5099",)  # type: ignore[attr-defined]
     key = settings.providers.openai.api_key  # type: ignore[attr-defined]
     assert key.get_secret_value() == "sk-test" and "sk-test" not in repr(settings)
 

@@ -1,0 +1,36 @@
+"""The `[outbound]` table: whom agents and transfers may call, and how much."""
+
+from pydantic import Field
+
+from mediaserver.config.section import OrNone, Section
+from mediaserver.config.values import Host, Prefix
+
+EMERGENCY = (
+    "000", "08", "100", "101", "102", "103", "104", "106", "108", "110", "111", "112", "113", "114", "115", "117",
+    "118", "119", "120", "122", "123", "132", "133", "140", "144", "150", "155", "158", "166", "190", "191",
+    "192", "193", "194", "195", "197", "198", "199", "911", "999",
+)  # fmt: skip
+"""112 and 911 everywhere, those 3GPP TS 22.101 names, and what countries use for police, fire brigade and ambulance."""
+
+
+class Outbound(Section):
+    """The guard against toll fraud: nothing may be called that is not named here."""
+
+    allow: tuple[Prefix, ...] = ()
+    """How numbers begin that may be called, as "+49" or "0800"; empty: none. Registered phones may always be called."""
+    deny: tuple[Prefix, ...] = ()
+    """How numbers begin that may not be called all the same, as "+49900"."""
+    domains: tuple[Host, ...] = ()
+    """Hosts that may be called by SIP URI without a trunk; empty: none."""
+    emergency: tuple[str, ...] = EMERGENCY
+    """Emergency numbers, which are never called, however they are written."""
+    country_code: OrNone[str] = Field(None, pattern=r"^[1-9][0-9]{0,2}$")
+    """Country of numbers without one, as "49"; empty: such numbers are called as they are."""
+    national_prefix: str = Field("0", pattern=r"^[0-9]{0,3}$")
+    """What stands before an area code in that country."""
+    international_prefix: str = Field("00", pattern=r"^[0-9]{1,5}$")
+    """What stands there for +."""
+    max_calls: int = Field(10, ge=0, le=10_000)
+    """Outgoing calls at once, by all trunks together."""
+    max_calls_per_minute: int = Field(30, ge=0, le=100_000)
+    """Outgoing calls begun within a minute."""
