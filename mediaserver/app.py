@@ -27,7 +27,7 @@ from mediaserver.net.flows import SipShell
 from mediaserver.net.rtp_port import PortRange
 from mediaserver.rtp.plan import MediaSettings
 from mediaserver.sdp.negotiate import Capabilities
-from mediaserver.sip.digest import DigestAuthenticator
+from mediaserver.sip.authenticator import DigestAuthenticator
 from mediaserver.sip.digest_door import DigestDoor
 from mediaserver.sip.endpoint import SipEndpoint
 from mediaserver.sip.identity import EndpointSettings

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Collection
 
-from mediaserver.sip.digest import DigestAuthenticator
-from mediaserver.sip.digest import Verdict as Proof
+from mediaserver.sip.authenticator import DigestAuthenticator
+from mediaserver.sip.authenticator import Verdict as Proof
 from mediaserver.sip.door import Admission, Verdict
 from mediaserver.sip.events import Flow
 from mediaserver.sip.message import Request

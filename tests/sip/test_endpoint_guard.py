@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mediaserver.sip.digest import DigestAuthenticator, answer
+from mediaserver.sip.authenticator import DigestAuthenticator
+from mediaserver.sip.digest import answer
 from mediaserver.sip.digest_door import DigestDoor
 from mediaserver.sip.events import Acknowledged, Flow, IncomingCall
 from mediaserver.sip.identity import EndpointSettings

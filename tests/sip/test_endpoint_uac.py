@@ -2,7 +2,7 @@
 
 import pytest
 
-from mediaserver.sip.digest import DigestAuthenticator, Verdict
+from mediaserver.sip.authenticator import DigestAuthenticator, Verdict
 from mediaserver.sip.events import Answered, Ended, Flow, Progress, Refused, Reinvited
 from mediaserver.sip.message import Request, Response
 from mediaserver.sip.uri import NameAddr, SipUri

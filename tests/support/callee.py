@@ -13,7 +13,7 @@ from mediaserver.net.wheel import Wheel
 from mediaserver.rtp.dtmf import EventReceiver
 from mediaserver.rtp.packet import build, parse
 from mediaserver.sdp.negotiate import Capabilities, answer
-from mediaserver.sip.digest import DigestAuthenticator
+from mediaserver.sip.authenticator import DigestAuthenticator
 from mediaserver.sip.digest_door import DigestDoor
 from mediaserver.sip.endpoint import SipEndpoint
 from mediaserver.sip.events import Cancelled, Ended, IncomingCall
