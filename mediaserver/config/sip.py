@@ -18,24 +18,37 @@ def _everywhere(given: object) -> object:
     return {"0.0.0.0/0": given, "::/0": given} if isinstance(given, str) else given
 
 
+class TlsIdentity(Section):
+    """One more certificate."""
+
+    certificate: Path
+    """PEM file with the certificate and its chain."""
+    key: OrNone[Path] = None
+    """PEM file with its private key; empty: in the file of the certificate."""
+
+
 class Certificates(Section):
     """TLS identity of this server, for `sip.tls` and `sip.wss`; read again at SIGHUP."""
 
     certificate: OrNone[Path] = None
     """PEM file with our certificate and its chain."""
     key: OrNone[Path] = None
-    """PEM file with its private key; empty: in the file of the certificate."""
-    key_password: OrNone[SecretStr] = None
-    """Passphrase of the key."""
+    """PEM file with its private key, which has no password; empty: in the file of the certificate."""
+    identities: tuple[TlsIdentity, ...] = ()
+    """Further certificates, each shown to whoever asks for one of its names (SNI)."""
     client_ca: OrNone[Path] = None
-    """PEM file: whoever connects must have a certificate of one of these authorities; empty: none is asked for."""
+    """PEM file with the authorities of clients' certificates; empty: clients are not asked for one."""
+    require_client_certificate: bool = False
+    """Refuse clients that have none."""
     ca: OrNone[Path] = None
     """PEM file with the authorities trusted when we connect; empty: those of the system."""
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        if self.certificate is None and (self.key is not None or self.client_ca is not None):
+        if self.certificate is None and (self.key is not None or self.client_ca is not None or self.identities):
             raise ValueError("certificate is missing: give the PEM file that belongs to the key")
+        if self.require_client_certificate and self.client_ca is None:
+            raise ValueError("require_client_certificate needs client_ca: give the authorities to check them by")
         return self
 
 

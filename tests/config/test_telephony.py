@@ -147,7 +147,6 @@ def test_what_tables_say_of_each_other_is_told_even_if_others_are_faulty(tmp_pat
         'phones.users = "hunter2"',
         'phones.users.alice = ["hunter2"]',
         'sip.certificates = "hunter2"',
-        'sip.certificates.key_password = ["hunter2"]',
     ],
 )
 def test_passwords_are_not_repeated(tmp_path: Path, line: str) -> None:
