@@ -173,6 +173,11 @@ class SipEndpoint:
         """
         return self._uac.invite(target, flow, from_, now, sdp, credentials, headers, routes, to).id
 
+    def heard(self, leg: int) -> bool:
+        """Whether any response to our INVITE has come; True for a leg that is gone."""
+        caller = self._core.leg(leg)
+        return caller is None or caller.attempt is None or caller.attempt.heard
+
     def cancel(self, leg: int, now: float) -> None:
         """Give up a call that is not answered; `Refused` (487, or what the peer says) follows."""
         if (caller := self._core.leg(leg)) is not None and caller.state is LegState.CALLING:
