@@ -44,6 +44,11 @@ class Budget:
         self._since = now
         self._price = price
 
+    def end(self, now: float) -> None:
+        """No model speaks from `now` on: its minutes are over, and so is what they are limited to."""
+        self._spent += self._minutes(now)
+        self._began = None
+
     def cost(self, now: float) -> float | None:
         """US dollars so far; None where nothing of it is known."""
         if self._price is None and not self._spent:

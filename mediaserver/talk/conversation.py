@@ -31,17 +31,21 @@ from mediaproviders.contract import (
     Usage,
 )
 from mediaserver.rtp.playout import Cut, ItemEnded, ItemStarted, Playout
+from mediaserver.talk.answering import Answering
 from mediaserver.talk.budget import Budget
 from mediaserver.talk.due import AnswerDue
 from mediaserver.talk.ending import Ending
 from mediaserver.talk.heard import heard_ms
+from mediaserver.talk.keypad import MESSAGE, Keypad
 from mediaserver.talk.last_words import LastWords
 from mediaserver.talk.latency import Stopwatch
 from mediaserver.talk.leg import Leg
 from mediaserver.talk.minutes import Minutes
 from mediaserver.talk.orders import Agent, Ready, Report
-from mediaserver.talk.tools import END_CALL, Toolbox
+from mediaserver.talk.tools import Toolbox
+from mediaserver.talk.transferring import Transferring
 from mediaserver.talk.turn import Action, Floor, Turn
+from mediaserver.talk.wishes import Wishes
 
 _OVERLAP_S = 0.3
 """Who speaks while the agent says its last syllable is taking a turn, not coughing."""
@@ -86,11 +90,27 @@ class Talk:
         self._stopwatch = Stopwatch()
         self._tasks: asyncio.TaskGroup | None = None
         self._last_words = LastWords(leg, settings.receiver_buffer_ms / 1000, clock)
-        self._ending = Ending(call, self._last_words, report, sorry)
-        self._greeted = False
+        self._answering = Answering()
+        self._ending = Ending(call, self._answering, self._last_words, report, sorry)
+        self._transferring = Transferring(call, agent.transfer, self._answering, self._last_words, report)
+        self._keypad = Keypad(agent.digits, self._entered, clock)
+        self._held = self._retired = self._greeted = False
         self._doubtful = False
         self._quiet_since = 0.0
         self._due = AnswerDue(agent.stall_timeout_s)
+        self._wishes = Wishes(
+            call,
+            toolbox,
+            agent.tool_timeout_s,
+            self._due,
+            self._ending,
+            self._transferring,
+            report,
+            lambda: self._session,
+            self._begin,
+            clock,
+            self._log,
+        )
         self._unfinished: dict[str, None] = {}
         self._uplink_dropped_ms = 0.0  # by a session that is over
 
@@ -111,6 +131,8 @@ class Talk:
         if error is not None:  # not within `except*`, which would wrap a cancellation in a group
             self._log.warning("provider.lost", code=error.code, message=str(error))
             self._break_off()
+            # A transfer does not need the model: only if it fails is there a caller without anyone to talk to.
+            await self._transferring.over.wait()
             await self._ending.lost(error, brief.output_format)
 
     async def _converse(self, session: Conversation) -> None:
@@ -125,6 +147,7 @@ class Talk:
         # Before the session and the tasks are wound up: the leg and the engine go on calling us meanwhile.
         if self._leg.uplink is not None:
             self._leg.uplink.sink = None
+        self._keypad.close()
         self._session = self._tasks = None
         self._uplink_dropped_ms = session.dropped_ms
 
@@ -149,11 +172,54 @@ class Talk:
         self.budget.begin(self._clock())
         if not self._greeted and self._session is not None:
             self._greeted = True
-            if not self._ending.idle.is_set():
+            if not self._answering.idle.is_set():
                 return  # the caller spoke first and is being answered
             if self.agent.greeting and self._provider.traits.greeting != "none":
                 self._due.expect(self._clock())
             self._session.greet()
+
+    def hold(self, held: bool) -> None:
+        """The caller puts us on hold, or comes back. Meanwhile nothing is played or waited for; then it goes on."""
+        if held is self._held:
+            return
+        self._held = held
+        now = self._clock()
+        self._log.info("hold" if held else "resume.hold")
+        self._due.heeded(now)
+        if self._due.waiting:
+            self._due.expect(now)
+
+    def digit(self, digit: str) -> None:
+        """The caller pressed a key."""
+        settings, now = self.agent.digits, self._clock()
+        if not settings.send or self._session is None or digit == "!":
+            return
+        if not self._provider.traits.text_input:
+            self._log.warning("digits.unavailable", why="the model takes no text")
+            return
+        if settings.barge_in and not self._ending.begun and not self._transferring.under_way:
+            self._act(self.turn.provider_interrupts(), now, "key")
+        self._keypad.press(digit, now)
+
+    def _entered(self, digits: str) -> None:
+        session = self._session
+        if session is None or self._ending.begun:
+            return
+        self._log.info("digits", count=len(digits))  # they may be a secret of the caller's
+        session.send_text(MESSAGE.format(digits=digits))
+        self._due.expect(self._clock())
+
+    def outcome(self, tool_call: str, text: str) -> None:
+        """What became of something the model wanted of signalling."""
+        self._wishes.outcome(tool_call, text)
+
+    def retire(self) -> None:
+        """The conversation is over, and the leg is not: what there is of its words is still played."""
+        self._retired = True
+        self.budget.end(self._clock())
+        self._finish(*self._unfinished)
+        if self._leg.uplink is not None:
+            self._leg.uplink.sink = None
 
     def counters(self) -> dict[str, float]:
         """What the conversation counted, by name."""
@@ -168,13 +234,16 @@ class Talk:
         """Once a second: an answer that is due and does not come, or a voice not heeded, means the model is lost."""
         self._act(self.turn.tick(now), now, "local")
         playout, uplink = self._playout, self._leg.uplink
-        if playout is None or uplink is None or self._tasks is None:
+        if playout is None or uplink is None or self._tasks is None or self._retired:
             return
-        if self._session is not None and not self._ending.begun and (limit := self.budget.exceeded(now)) is not None:
+        leaving = self._ending.begun or self._transferring.tool_call is not None
+        if self._session is not None and not leaving and (limit := self.budget.exceeded(now)) is not None:
             self._ending.begun = True
             self._log.info("limit", reason=limit)
             takes_text = self._provider.traits.text_input
             self._begin(self._ending.at_limit(limit, self._session, takes_text=takes_text))
+        if self._held:
+            return
         playing = _is_heard(playout)
         unheeded = self._due.unheeded(now, uplink.voice_began, uplink.last_voice, uplink.loud_s, playing)
         if (overdue := self._due.overdue(now, playing)) or unheeded:
@@ -197,9 +266,7 @@ class Talk:
             case AudioDone(item=item):
                 self._finish(item)
             case ResponseStarted():
-                self._ending.idle.clear()
-                self._due.begun(now)
-                self._act(self.turn.answer(), now, "provider")
+                self._response_started(now)
             case ResponseDone(status=status, reason=reason):
                 self._response_done(status, reason, now)
             case SpeechStarted():
@@ -210,8 +277,9 @@ class Talk:
                 self._act(self.turn.provider_interrupts(), now, "provider")
             case TurnCommitted():
                 self._turn_committed(now)
-            case ToolCall(call=call, name=name, arguments=arguments):
-                self._tool_call(call, name, arguments)
+            case ToolCall():
+                if self._tasks is not None:
+                    self._wishes.take(event, takes_text=self._provider.traits.text_input)
             case Reconnected():
                 self._reconnected(now)
                 self._minutes.take(event)
@@ -228,9 +296,12 @@ class Talk:
         playout = self._playout
         if playout is None:
             return
+        if self._transferring.under_way:
+            playout.discard(item)
+            return
         self._stopwatch.audio(now)
         self._due.said()
-        self._ending.words.set()
+        self._answering.words.set()
         self._due.expect(now)
         self._unfinished[item] = None
         playout.push(item, audio)
@@ -243,7 +314,7 @@ class Talk:
                 self._playout.finish(item)
 
     def _reconnected(self, now: float) -> None:
-        self._ending.idle.set()
+        self._answering.idle.set()
         self._due.caller(speaks=False)
         if self._due.waiting:
             self._due.expect(now)
@@ -257,13 +328,21 @@ class Talk:
             self._quiet(now)
         self._finish(*self._unfinished)
 
+    def _response_started(self, now: float) -> None:
+        self._answering.idle.clear()
+        self._due.begun(now)
+        if self._transferring.under_way and self._session is not None:
+            self._session.cancel()  # the caller is being put through, and hears somebody else
+        self._act(self.turn.answer(), now, "provider")
+
     def _response_done(self, status: str, reason: str | None, now: float) -> None:
-        self._ending.idle.set()
+        self._answering.idle.set()
         self._due.ended(now)
         self._finish(*self._unfinished)  # one that failed does not say so of its items
         if status in ("failed", "incomplete"):
             self._log.warning("provider.response", status=status, reason=reason)
-        if status in ("completed", "failed") and self._playout is not None and not self._ending.begun:
+        leaving = self._ending.begun or self._transferring.under_way
+        if status in ("completed", "failed") and self._playout is not None and not leaving:
             self._ask_again_if_fruitless(reason if status == "failed" else None, now, failed=status == "failed")
 
     def _ask_again_if_fruitless(self, reason: str | None, now: float, *, failed: bool) -> None:
@@ -298,7 +377,7 @@ class Talk:
             if self._ignorable(last_voice):
                 self._log.info("turn.ignored", floor=self.turn.floor.name.lower())
                 return
-            if self._session is not None:
+            if self._session is not None and not self._transferring.under_way:
                 self._session.create_response()
         self._stopwatch.committed(now, last_voice)
         self._due.expect(now)
@@ -307,27 +386,6 @@ class Talk:
         """The turn was a noise while the agent spoke, not one that goes on after the agent's end."""
         doubtful, self._doubtful = self._doubtful, False
         return doubtful and (self.turn.floor is not Floor.OPEN or last_voice < self._quiet_since - _OVERLAP_S)
-
-    def _tool_call(self, call: str, name: str, arguments: str) -> None:
-        if self._tasks is None:
-            return
-        if name == END_CALL.name and self.toolbox.ends_calls:
-            if not self._ending.begun:
-                self._ending.begun = True
-                self._begin(self._ending.hang_up(self._session, call, said=self._due.spoken))
-            return
-        self._due.tool_called()
-        self._begin(self._run_tool(call, name, arguments))
-
-    async def _run_tool(self, call: str, name: str, arguments: str) -> None:
-        began = self._clock()
-        try:
-            output = await self.toolbox.run(name, arguments, self.agent.tool_timeout_s)
-        finally:
-            self._due.tool_returned(self._clock())
-        self._log.info("tool", name=name, ms=round((self._clock() - began) * 1000, 1))
-        if self._session is not None:
-            self._session.send_tool_result(call, output)
 
     # --- what the caller does, and what is played --------------------------------------------------------------------
 
@@ -393,7 +451,7 @@ class Talk:
         self._due.forget()
         self._unfinished.clear()
         session, uplink = self._session, self._leg.uplink
-        if session is not None and self.agent.interruption == "local":
+        if session is not None and (self.agent.interruption == "local" or decided_by == "key"):
             session.cancel()
         for cut, heard in self._flushed(playout):
             if session is not None:

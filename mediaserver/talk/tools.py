@@ -1,6 +1,7 @@
 """Functions the model may call: async Python callables, described to it from their signature and docstring."""
 
 import asyncio
+import copy
 import importlib
 import inspect
 import json
@@ -12,12 +13,16 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from mediaproviders.contract import ToolSpec
 from mediaserver.errors import ConfigurationError
+from mediaserver.talk import press, transfer
+from mediaserver.talk.transfer import Transfer
 
 END_CALL = ToolSpec(
     "end_call",
     "End the call. Say goodbye first; the line is cut when your last words have been heard.",
     {"type": "object", "properties": {}, "additionalProperties": False},
 )
+BUILT_IN = (END_CALL.name, transfer.NAME, press.NAME)
+"""Tools that are done by the server, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +56,20 @@ class Tool:
 
 
 class Toolbox:
-    """The tools of one agent. Raises ConfigurationError with a fault for each that cannot be used."""
+    """The tools of one agent. Raises ConfigurationError with a fault for each that cannot be used.
+
+    Without a line (in a chat) nothing can be transferred and no key pressed: those tools come by :meth:`on_line`.
+    """
 
     def __init__(self, names: Iterable[str]) -> None:
         self._tools: dict[str, Tool] = {}
-        self.ends_calls = False
+        self._names = tuple(names)
+        self._line: tuple[ToolSpec, ...] = ()
+        self.ends_calls = END_CALL.name in self._names
+        self.transfers = self.presses_keys = False
         faults = []
-        for name in names:
-            if name == END_CALL.name:
-                self.ends_calls = True
+        for name in self._names:
+            if name in BUILT_IN:
                 continue
             try:
                 tool = _load(name)
@@ -70,11 +80,21 @@ class Toolbox:
         if faults:
             raise ConfigurationError(faults)
 
+    def on_line(self, how: Transfer) -> "Toolbox":
+        """The same tools for a call, with those that need a line."""
+        transfers, presses_keys = transfer.NAME in self._names, press.NAME in self._names
+        if not transfers and not presses_keys:
+            return self
+        box = copy.copy(self)
+        box.transfers, box.presses_keys = transfers, presses_keys
+        box._line = ((transfer.spec(how),) if transfers else ()) + ((press.SPEC,) if presses_keys else ())
+        return box
+
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
         """As declared to the model."""
         own = tuple(tool.spec for tool in self._tools.values())
-        return (*own, END_CALL) if self.ends_calls else own
+        return (*own, *self._line, END_CALL) if self.ends_calls else (*own, *self._line)
 
     async def run(self, name: str, arguments: str, timeout_s: float) -> str:
         """The outcome of a call as text for the model, an error included."""

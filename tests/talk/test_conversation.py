@@ -498,9 +498,9 @@ def test_while_the_caller_speaks_an_answer_may_pause() -> None:
 
 def test_a_slow_tool_is_no_stall_but_silence_after_it_is() -> None:
     async def story() -> None:
-        async with stage(tools=("support.phone_tools:never", "support.phone_tools:opening_hours")) as scene:
+        tools = ("support.phone_tools:never", "support.phone_tools:opening_hours")
+        async with stage(tools=tools, tool_timeout_s=40.0) as scene:
             slow, quick = ToolCall("1", "never", "{}"), ToolCall("2", "opening_hours", '{"day": "monday"}')
-            scene.talk.agent = type(scene.talk.agent)("a", "m", "p", tool_timeout_s=40.0)
             await scene.model(COMMITTED, BEGINS, slow, quick, DONE)
             await scene.passes(39)
             assert [command[1] for command in scene.commands("result")] == ["2"]
