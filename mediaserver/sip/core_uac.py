@@ -25,7 +25,7 @@ class Uac:
     def __init__(self, core: Core) -> None:
         self._core = core
         self.transactions = Engine(core.settings.timers, core.send, self)
-        self.requests = DialogRequests(core, self._transmit)
+        self.requests = DialogRequests(core, self.transmit)
 
     def receive(self, response: Response, now: float) -> None:
         """Match a response to its transaction; a stray one, or one with a second Via, is dropped (8.1.3.3)."""
@@ -68,7 +68,7 @@ class Uac:
             headers.add(name, value)
         if sdp is not None:
             headers.add("Content-Type", SDP)
-        transaction = self._transmit(Request("INVITE", uri, headers, sdp or b""), flow, leg, now)
+        transaction = self.transmit(Request("INVITE", uri, headers, sdp or b""), flow, leg, now)
         leg.attempt = Attempt(transaction.request, transaction, offered=sdp is not None)
         return leg
 
@@ -177,7 +177,7 @@ class Uac:
             if again is not None:
                 attempt.challenged = True
                 attempt.heard = False
-                attempt.transaction = self._transmit(again, attempt.transaction.flow, leg, now)
+                attempt.transaction = self.transmit(again, attempt.transaction.flow, leg, now)
                 attempt.request = attempt.transaction.request
                 return
         self._core.forget(leg)
@@ -186,7 +186,8 @@ class Uac:
 
     # What goes out
 
-    def _transmit(self, request: Request, flow: Flow, leg: Leg | None, now: float) -> Transaction:
+    def transmit(self, request: Request, flow: Flow, leg: Leg | None, now: float) -> Transaction:
+        """Give a request its Via and send it in a transaction of its own."""
         request.headers.remove("Via")
         request.headers.prepend("Via", self._core.identity.via(flow, f"z9hG4bK{self._core.token()}"))
         transaction = client_transaction(request, flow, leg=leg)
@@ -194,7 +195,7 @@ class Uac:
         return transaction
 
     def _send_cancel(self, leg: Leg, attempt: Attempt, now: float) -> None:
-        # Not by `_transmit`: a CANCEL keeps the branch of its INVITE.
+        # Not by `transmit`: a CANCEL keeps the branch of its INVITE.
         cancel = cancel_request(attempt.request)
         if leg.bye_reason is not None:
             cancel.headers.add("Reason", leg.bye_reason)

@@ -12,6 +12,7 @@ from mediaserver.sip.identity import EndpointSettings
 from mediaserver.sip.invitation import Invitations
 from mediaserver.sip.leg import Leg, LegAlarm, LegState
 from mediaserver.sip.message import MalformedRequest, Response, parse
+from mediaserver.sip.outside import OutsideRequests
 from mediaserver.sip.uri import NameAddr, SipUri
 
 _BLANK = b" \r\n\0"
@@ -34,6 +35,7 @@ class SipEndpoint:
         self._core = Core(token, settings or EndpointSettings())
         self._uac = Uac(self._core)
         self._requests = self._uac.requests
+        self._outside = OutsideRequests(self._core, self._uac.transmit)
         self._invitations = Invitations(self._core, self._requests)
         self._uas = Uas(self._core, self._invitations.transactions, self._invitations, door)
         self._malformed = 0
@@ -191,6 +193,50 @@ class SipEndpoint:
         if caller.attempt is None or not caller.attempt.answer_due:
             raise LocalProtocolError(f"no offer to answer on leg {leg}")
         self._uac.acknowledge(caller, sdp, now)
+
+    # Outside of calls
+
+    def contact(self, flow: Flow, user: str | None) -> str:
+        """Our Contact value as a peer of `flow` reaches us, for a REGISTER."""
+        return self._core.identity.contact(flow, user)
+
+    def request(
+        self,
+        method: str,
+        *,
+        target: SipUri,
+        flow: Flow,
+        from_: NameAddr,
+        to: NameAddr,
+        now: float,
+        call_id: str | None = None,
+        cseq: int | None = None,
+        contact: str | None = None,
+        headers: Sequence[tuple[str, str]] = (),
+        body: bytes = b"",
+        credentials: tuple[str, str] | None = None,
+        routes: Sequence[str] = (),
+    ) -> int:
+        """Send a request outside of any dialog, other than INVITE; `Replied` with its number tells how it ended.
+
+        Challenges are answered with `credentials`, by as many requests more as `MOST_ANSWERS` of `challenge` at most,
+        each with the next CSeq number: who gives `cseq` leaves room for them. `routes` are Route values.
+        """
+        return self._outside.send(
+            method,
+            target,
+            flow,
+            from_,
+            to,
+            now,
+            call_id=call_id,
+            cseq=cseq,
+            contact=contact,
+            headers=headers,
+            body=body,
+            credentials=credentials,
+            routes=routes,
+        )
 
     # As either
 

@@ -85,8 +85,10 @@ class DialogRequests:
         self._transmit(request, leg.flow, leg, now).done = done
 
     def passed(self, transaction: Transaction, response: Response, now: float) -> None:
-        """Take a response to a request within a dialog."""
+        """Take a response to a request other than INVITE; one of no leg concerns only who waits for it."""
         leg = transaction.leg
+        if leg is None and transaction.done is not None and response.status >= 200:
+            transaction.done(response, now)
         if leg is None or leg.state is LegState.ENDED or response.status < 200:
             return
         if leg.dialog is not None:
@@ -99,8 +101,10 @@ class DialogRequests:
         self._concluded(leg, transaction, response, now)
 
     def failed(self, transaction: Transaction, cause: Cause, now: float) -> None:
-        """Take note that nobody answered a request within a dialog."""
+        """Take note that nobody answered a request."""
         leg = transaction.leg
+        if leg is None and transaction.done is not None:
+            transaction.done(cause, now)
         if leg is not None and leg.state is not LegState.ENDED:
             self._concluded(leg, transaction, cause, now)
 
