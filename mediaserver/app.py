@@ -7,7 +7,7 @@ import secrets
 import signal
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 
 import structlog
@@ -18,9 +18,10 @@ from mediaserver.agents import source
 from mediaserver.agents.file import Loaded
 from mediaserver.agents.provision import Provision
 from mediaserver.agents.ready import ReadyAgent
-from mediaserver.call.call import CallSettings
 from mediaserver.call.reception import Reception
 from mediaserver.call.routing import Routing
+from mediaserver.call.settings import CallSettings
+from mediaserver.call.sip_face import SipFace
 from mediaserver.config import Settings, network, split_host
 from mediaserver.errors import ConfigurationError
 from mediaserver.net.flows import SipShell
@@ -35,44 +36,6 @@ from mediaserver.talk.conversation import TalkSettings
 from mediaserver.talk.engine import Engine, EngineSettings
 
 _DRAIN_S = 3.0
-
-
-class SipFace:
-    """What calls need of SIP: every command is followed by a pump, which sends what it produced."""
-
-    def __init__(self, endpoint: SipEndpoint, shell: SipShell) -> None:
-        self._endpoint = endpoint
-        self._shell = shell
-
-    def provisional(self, leg: int, status: int) -> None:
-        """Send a 1xx."""
-        self._endpoint.provisional(leg, status, time.monotonic())
-        self._shell.pump()
-
-    def answer(self, leg: int, sdp: bytes) -> None:
-        """Send the 200."""
-        self._endpoint.answer(leg, sdp, time.monotonic())
-        self._shell.pump()
-
-    def reject(self, leg: int, status: int, headers: Sequence[tuple[str, str]] = ()) -> None:
-        """Send a final refusal."""
-        self._endpoint.reject(leg, status, time.monotonic(), headers=headers)
-        self._shell.pump()
-
-    def answer_reinvite(self, leg: int, sdp: bytes) -> None:
-        """Send the 200 to a re-INVITE."""
-        self._endpoint.answer_reinvite(leg, sdp, time.monotonic())
-        self._shell.pump()
-
-    def reject_reinvite(self, leg: int, status: int) -> None:
-        """Refuse a re-INVITE."""
-        self._endpoint.reject_reinvite(leg, status, time.monotonic())
-        self._shell.pump()
-
-    def bye(self, leg: int, reason: str) -> None:
-        """End the dialog."""
-        self._endpoint.bye(leg, time.monotonic(), reason=reason)
-        self._shell.pump()
 
 
 class Server:

@@ -1,282 +1,362 @@
-"""One call, from INVITE to BYE: it answers SIP and orders the media plane, and touches neither sockets nor audio."""
+"""A call, whoever began it: it answers SIP and orders the media plane, and touches neither sockets nor audio."""
 
 import asyncio
 import random
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from enum import Enum, auto
 
 import structlog
 
-from mediaproviders.contract import ProviderError
+from mediaserver.call.desk import Desk
 from mediaserver.call.end import BEARER_LOST, NORMAL, RECOVERY_ON_TIMER, TEMPORARY_FAILURE, CallEnd, Result
-from mediaserver.call.signalling import Media, Signalling
-from mediaserver.errors import MediaServerError, RemoteProtocolError
-from mediaserver.sdp.negotiate import Capabilities, accept, answer, offer
-from mediaserver.sdp.plan import MediaPlan
-from mediaserver.talk.orders import Agent, Close, Connect, Describe, Greet, Open
+from mediaserver.call.keypad import Keypad
+from mediaserver.call.keys import pressed_by_info
+from mediaserver.call.route import Route
+from mediaserver.call.stream import Stream
+from mediaserver.errors import RemoteProtocolError
+from mediaserver.sip.events import (
+    Acknowledged,
+    ChangeRefused,
+    Ended,
+    Event,
+    InfoReceived,
+    Reinvited,
+    SessionChanged,
+    TransferAsked,
+    TransferProgress,
+)
+from mediaserver.talk.orders import (
+    Agent,
+    Bridge,
+    Close,
+    Closed,
+    HangUp,
+    KeysWanted,
+    Lost,
+    Pressed,
+    Ready,
+    Report,
+    Silent,
+    TransferWanted,
+)
 
-_INTERNAL_ERROR = CallEnd(Result.FAILED, "internal-error", cause=TEMPORARY_FAILURE)
-
-
-@dataclass(frozen=True, slots=True)
-class CallSettings:
-    """A call's part of the configuration. Times in seconds."""
-
-    capabilities: Capabilities = field(default_factory=Capabilities)
-    answer_deadline_s: float = 8.0
-    max_call_s: float = 3600.0
-    retry_after_s: int = 5
+INTERNAL_ERROR = CallEnd(Result.FAILED, "internal-error", cause=TEMPORARY_FAILURE)
+"""A bug of ours ended it."""
 
 
 class State(Enum):
     """How far a call has come."""
 
-    RINGING = auto()
+    BEGINNING = auto()
+    """It rings, here or there."""
     ANSWERED = auto()
-    """The 200 is out, its ACK is not here yet."""
+    """Our 200 is out, its ACK is not here yet."""
     TALKING = auto()
     OVER = auto()
 
 
-class Call:
+class Call(ABC):
     """One call. It takes its steps on the event loop: at SIP's events, the media plane's reports, and timers.
 
-    `address` finds our address as the caller sees it. `over` is told when the call ends, `gone` when the media plane
-    has let go as well.
+    `agent` None: a leg that is bridged with another.
     """
 
-    def __init__(
-        self,
-        call: str,
-        leg: int,
-        agent: Agent,
-        address: Callable[[], str],
-        settings: CallSettings,
-        signalling: Signalling,
-        media: Media,
-        over: Callable[["Call"], None],
-        gone: Callable[["Call"], None],
-    ) -> None:
-        self.id = call
-        self.leg = leg
+    def __init__(self, name: str, agent: Agent | None, trunk: str | None, desk: Desk) -> None:
+        self.id = name
         self.agent = agent
-        self.state = State.RINGING
+        self.trunk = trunk
+        self.desk = desk
+        self.leg: int | None = None
+        self.route: Route | None = None
+        """The way out it took, if it took one: its place is given back at the end."""
+        self.state = State.BEGINNING
         self.end: CallEnd | None = None
-        self._address = address
-        self._settings = settings
-        self._signalling = signalling
-        self._media = media
-        self._over = over
-        self._gone = gone
-        self._local = ("", 0)
-        self._session_id = random.SystemRandom().getrandbits(62)
-        self._version = 0
-        self._answer: bytes | None = None
-        self._plan: MediaPlan | None = None
-        self._our_offer: bytes | None = None
+        self.partner: Call | None = None
+        """The call it is bridged with."""
+        self.log = structlog.get_logger().bind(call=name)
+        self.stream = Stream(name, desk.media, self.log)
+        self.session_id = random.SystemRandom().getrandbits(62)
+        self.port = 0
+        self._related: str | None = None
+        self._ack_answers = False
         self._timers: list[asyncio.TimerHandle] = []
+        self._keypad = Keypad(
+            self.stream, desk.signalling, desk.media, lambda: self.leg, lambda: desk.routes.key_style(self.trunk)
+        )
+        self.handover = desk.handover(self)
         self._began = time.monotonic()
         self._answered_at: float | None = None
         self._released = False
-        self._log = structlog.get_logger().bind(call=call)
 
     def take[**P](self, step: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
         """Take a step of this call. Whatever it raises ends the call, and only this one: nothing leaves here."""
         try:
             step(*args, **kwargs)
         except Exception as fault:
-            self._log.error("call.failed", exc_info=fault)
+            self.log.error("call.failed", exc_info=fault)
             if self.state is not State.OVER:
-                self._finish(replace(_INTERNAL_ERROR, sip_status=self._break_off()))
+                self._finish(replace(INTERNAL_ERROR, sip_status=self._break_off()))
+
+    @property
+    def established(self) -> bool:
+        """It is answered, and not over."""
+        return self.state in (State.ANSWERED, State.TALKING)
 
     # --- from SIP -----------------------------------------------------------------------------------------------------
 
-    def incoming(self, sdp: bytes | None) -> None:
-        """The INVITE: ring, and get the model ready."""
-        settings = self._settings
-        try:
-            self._local = (self._address(), self._media.open(Open(self.id, self.agent)))
-            if sdp is not None:
-                agreed = answer(sdp, settings.capabilities, self._local, self._session_id, self._version)
-                self._answer, self._plan = agreed.sdp, agreed.plan
-        except RemoteProtocolError as error:
-            self._reject(error.status or 488, "unacceptable-media", str(error))
-            return
-        except (MediaServerError, ProviderError) as error:
-            self._reject(503, "no-media", str(error))
-            return
-        self._signalling.provisional(self.leg, 180)
-        self._log.info("call.ringing")
-        self._after(settings.answer_deadline_s, self._too_late)
-        encoding = self._plan.receive[0].encoding if self._plan is not None else settings.capabilities.codecs[0]
-        self._media.order(Connect(self.id, "PCMA" if encoding == "PCMA" else "PCMU"))
+    def sip(self, event: Event) -> None:
+        """An event of its leg."""
+        self.take(self._happened, event)
 
-    def acknowledged(self, sdp: bytes | None) -> None:
-        """The ACK, of the INVITE or of a re-INVITE; it carries the answer to an offer of ours."""
-        if self._our_offer is not None and not self._answered_offer(sdp):
+    def _happened(self, event: Event) -> None:
+        if self.state is State.OVER:
             return
+        match event:
+            case Acknowledged(answer=answer):
+                self._acknowledged(answer)
+            case Reinvited(offer=offer):
+                self._reinvited(offer)
+            case SessionChanged(body=body) if body is not None and self.stream.offering:
+                self.stream.accept(body)
+            case ChangeRefused():
+                self.stream.withdraw()
+                self.log.info("call.change_refused", sip_status=event.status, peer_reason=event.reason)
+            case InfoReceived(content_type=content_type, body=body):
+                self._informed(content_type, body)
+            case TransferAsked():
+                self.handover.asked(event)
+            case TransferProgress():
+                self.handover.progress(event)
+            case Ended():
+                self._ended(event)
+
+    def _acknowledged(self, sdp: bytes | None) -> None:
+        """The ACK, of the INVITE or of a re-INVITE; it carries the answer to an offer of ours."""
+        if self._ack_answers:
+            self._ack_answers = False
+            try:
+                if sdp is None:
+                    raise RemoteProtocolError("the ACK carries no answer to our offer", status=488)
+                self.stream.accept(sdp)
+            except RemoteProtocolError as error:
+                self.hang_up(CallEnd(Result.FAILED, "unacceptable-media", cause=NORMAL), str(error))
+                return
         if self.state is State.ANSWERED:
             self.state = State.TALKING
-            self._media.order(Greet(self.id))
+            self._spoken_to()
 
-    def _answered_offer(self, sdp: bytes | None) -> bool:
-        assert self._our_offer is not None
-        try:
-            if sdp is None:
-                raise RemoteProtocolError("the ACK carries no answer to our offer", status=488)
-            plan = accept(self._our_offer, sdp, self._settings.capabilities)
-        except RemoteProtocolError as error:
-            self._hang_up(CallEnd(Result.FAILED, "unacceptable-media", cause=NORMAL), str(error))
-            return False
-        self._our_offer = None
-        self._media.order(Describe(self.id, plan))
-        return True
-
-    def reinvited(self, sdp: bytes | None) -> None:
+    def _reinvited(self, sdp: bytes | None) -> None:
         """A new offer within the call, or a request for one."""
-        self._version += 1
+        assert self.leg is not None
         if sdp is None:
-            self._our_offer = self._make_offer()
-            self._signalling.answer_reinvite(self.leg, self._our_offer)
+            self._ack_answers = True
+            self.desk.signalling.answer_reinvite(self.leg, self.stream.offer())
             return
         try:
-            agreed = answer(sdp, self._settings.capabilities, self._local, self._session_id, self._version)
+            answer = self.stream.answer(sdp)
         except RemoteProtocolError as error:
-            self._version -= 1
-            self._log.info("call.reinvite_refused", why=str(error))
-            self._signalling.reject_reinvite(self.leg, error.status or 488)
+            self.log.info("call.reinvite_refused", why=str(error))
+            self.desk.signalling.reject_reinvite(self.leg, error.status or 488)
             return
-        self._log.info("call.media_changed", direction=agreed.plan.direction.value, codec=agreed.plan.send.encoding)
-        self._signalling.answer_reinvite(self.leg, agreed.sdp)
-        self._media.order(Describe(self.id, agreed.plan))
+        self.desk.signalling.answer_reinvite(self.leg, answer)
+        self.stream.tell()
 
-    def cancelled(self) -> None:
-        """The caller gave up."""
-        self._finish(CallEnd(Result.CANCELLED, "cancelled", 487))
+    def _informed(self, content_type: str, body: bytes) -> None:
+        if (key := pressed_by_info(content_type, body)) is None:
+            return
+        if self.partner is not None:
+            self.partner.take(self.partner.press, key.digit)
+        else:
+            self.desk.media.order(Pressed(self.id, key.digit, key.duration_ms))
 
-    def ended(self, by_peer: bool, reason: str) -> None:
+    def _ended(self, event: Ended) -> None:
         """The dialog is gone: a BYE, or SIP could not go on."""
-        result = Result.COMPLETED if by_peer else Result.FAILED
-        self._finish(CallEnd(result, "caller-hung-up" if by_peer else reason))
+        if not event.by_peer:
+            self.finish(CallEnd(Result.FAILED, event.reason))
+            return
+        if event.reason:
+            self.log.info("call.peer_reason", reason=event.reason)
+        reason = "transferred" if self.handover.under_way() else self._peer_hung_up
+        self.finish(CallEnd(Result.COMPLETED, reason, detail=event.reason))
 
     # --- from the media plane -----------------------------------------------------------------------------------------
 
-    def ready(self) -> None:
-        """The model is there: answer."""
-        if self.state is not State.RINGING:
-            return
-        self.state = State.ANSWERED
-        self._clear_timers()
-        self._after(self._settings.max_call_s, self._too_long)
-        self._answered_at = time.monotonic()
-        self._log.info("call.answered", after_ms=round((self._answered_at - self._began) * 1000, 1))
-        if self._plan is None or self._answer is None:
-            self._our_offer = self._make_offer()
-            self._signalling.answer(self.leg, self._our_offer)
-            return
-        self._signalling.answer(self.leg, self._answer)
-        self._media.order(Describe(self.id, self._plan))
+    def media(self, report: Report) -> None:
+        """A report of the media plane."""
+        self.take(self._reported, report)
 
-    def lost(self, code: str, message: str) -> None:
+    def _reported(self, report: Report) -> None:
+        match report:
+            case Closed(counters=counters):
+                self._closed(counters)
+            case _ if self.state is State.OVER:
+                pass
+            case Silent(seconds=seconds):
+                self._silent(seconds)
+            case _ if self.partner is not None:
+                pass  # of a conversation that ended with the bridge
+            case Ready():
+                self._ready()
+            case Lost(code=code, message=message):
+                self._lost(code, message)
+            case HangUp(reason=reason, message=message):
+                cause = NORMAL if reason == "agent-hung-up" else RECOVERY_ON_TIMER
+                self.hang_up(CallEnd(Result.COMPLETED, reason, cause=cause), message)
+            case TransferWanted():
+                self.handover.wanted(report)
+            case KeysWanted():
+                self._keypad.wanted(report)
+
+    def _lost(self, code: str, message: str) -> None:
         """The model cannot be reached, or is gone for good."""
-        if self.state is State.RINGING:
-            self._reject(503, f"model-{code}", message)
-        else:
-            self._hang_up(CallEnd(Result.FAILED, f"model-{code}", cause=TEMPORARY_FAILURE), message)
+        self.hang_up(CallEnd(Result.FAILED, f"model-{code}", cause=TEMPORARY_FAILURE), message)
 
-    def hang_up(self, reason: str, message: str) -> None:
-        """The agent ends the call."""
-        cause = NORMAL if reason == "agent-hung-up" else RECOVERY_ON_TIMER
-        self._hang_up(CallEnd(Result.COMPLETED, reason, cause=cause), message)
+    def _silent(self, seconds: float) -> None:
+        """The peer has vanished; on hold it need not send, and the session timer tells whether it is there."""
+        if not self.stream.held:
+            self.hang_up(CallEnd(Result.FAILED, "media-timeout", cause=BEARER_LOST), f"no packet for {seconds:.0f} s")
 
-    def silent(self, seconds: float) -> None:
-        """The caller has vanished."""
-        self._hang_up(CallEnd(Result.FAILED, "media-timeout", cause=BEARER_LOST), f"no packet for {seconds:.0f} s")
-
-    def closed(self, counters: Mapping[str, float]) -> None:
+    def _closed(self, counters: Mapping[str, float]) -> None:
         """The media plane has let go: the end of the call is complete."""
-        self._gone(self)
+        self.desk.calls.gone(self)
         end, released, self._released = self.end, self._released, True
         if end is None or released:
             return
         now = time.monotonic()
-        self._log.info(
+        related = {"with": self._related} if self._related is not None else {}
+        self.log.info(
             "call.ended",
             result=end.result.value,
             reason=end.reason,
             sip_status=end.sip_status,
             duration_s=round(now - self._answered_at, 3) if self._answered_at is not None else 0.0,
+            **({"detail": end.detail} if end.detail else {}),
+            **related,
             **{name: round(value, 1 if name.endswith("_ms") else 6) for name, value in counters.items()},
         )
 
-    def drop(self) -> None:
+    # --- what others do with it ---------------------------------------------------------------------------------------
+
+    def bridge(self, other: "Call") -> None:
+        """Have both peers hear each other: the agent of either is done, and when one call ends, so does the other."""
+        self.partner, other.partner = other, self
+        self.related_to(other)
+        other.related_to(self)
+        self.desk.media.order(Bridge(self.id, other.id))
+
+    def related_to(self, other: "Call") -> None:
+        """Have the logs of both say so."""
+        self._related = other.id
+        self.log.info("call.bridged", **{"with": other.id})
+
+    def move(self, leg: int, stream_of: Stream, route: Route | None) -> int | None:
+        """Go on with another peer: `leg` takes the place of the one so far, which is returned and no more ours."""
+        calls, old = self.desk.calls, self.leg
+        if old is not None:
+            calls.release(old)
+        self.give_back_route()
+        self.leg, self.route = leg, route
+        self.stream.negotiation = stream_of.negotiation
+        self._ack_answers = stream_of.offering
+        calls.bind(leg, self)
+        self.stream.tell()
+        return old
+
+    def press(self, keys: str) -> None:
+        """Press keys for the peer to hear."""
+        if self.established:
+            self._keypad.press(self.id, keys)
+
+    def give_back_route(self) -> None:
+        """The place of its way out is free."""
+        route, self.route = self.route, None
+        if route is not None:
+            self.desk.routes.over(route)
+
+    def take_down(self) -> None:
         """The server stops: end it now."""
-        if self.state is State.RINGING:
-            self._reject(503, "shutting-down", "the server stops")
-        else:
-            self._hang_up(CallEnd(Result.COMPLETED, "shutting-down", cause=TEMPORARY_FAILURE), "the server stops")
+        end = CallEnd(Result.COMPLETED, "shutting-down", cause=TEMPORARY_FAILURE)
+        self.take(self.hang_up, end, "the server stops")
 
-    # --- ends ---------------------------------------------------------------------------------------------------------
+    # --- its ends -----------------------------------------------------------------------------------------------------
 
-    def _too_late(self) -> None:
-        self._reject(503, "answer-deadline", f"no model session within {self._settings.answer_deadline_s:g} s")
+    def hang_up(self, end: CallEnd, message: str) -> None:
+        """End it from our side."""
+        if self.state is State.OVER:
+            return
+        if not self.established:
+            self._give_up(end, message)
+            return
+        assert self.leg is not None
+        self.log.info("call.hanging_up", reason=end.reason, message=message)
+        self.desk.signalling.bye(self.leg, end.reason_header)
+        self.finish(end)
+
+    def finish(self, end: CallEnd) -> None:
+        """It is over, and SIP knows."""
+        if self.state is not State.OVER:
+            self._finish(end)
+
+    def _finish(self, end: CallEnd) -> None:
+        self.state, self.end = State.OVER, end
+        self._clear_timers()
+        desk, partner = self.desk, self.partner
+        if self.leg is not None:
+            desk.calls.release(self.leg)
+        desk.calls.over(self)
+        try:
+            self._keypad.release()
+            self.give_back_route()
+            self.handover.over()
+            if partner is not None:
+                self.partner = partner.partner = None
+                gone = CallEnd(Result.COMPLETED, "partner-hung-up", cause=end.cause)
+                partner.take(partner.hang_up, gone, f"the call it was bridged with has ended: {end.reason}")
+        except Exception as fault:
+            self.log.error("call.failed", exc_info=fault)
+        try:
+            desk.media.order(Close(self.id))
+        except Exception as fault:
+            # The call must not be kept for a report that will not come.
+            self.log.error("call.failed", exc_info=fault)
+            self._closed({})
+
+    @property
+    @abstractmethod
+    def _peer_hung_up(self) -> str:
+        """The reason of an ordinary end by the peer."""
+
+    @abstractmethod
+    def _ready(self) -> None:
+        """The model is there."""
+
+    @abstractmethod
+    def _spoken_to(self) -> None:
+        """The peer can hear us from now on."""
+
+    @abstractmethod
+    def _give_up(self, end: CallEnd, message: str) -> None:
+        """End it before it is answered."""
+
+    @abstractmethod
+    def _break_off(self) -> int | None:
+        """Tell the peer that the call broke, whatever state it is in; our final answer, if it was one."""
+
+    # --- small --------------------------------------------------------------------------------------------------------
+
+    def _established_now(self, state: State) -> None:
+        self.state = state
+        self._clear_timers()
+        self._after(self.desk.settings.max_call_s, self._too_long)
+        self._answered_at = time.monotonic()
+        self.log.info("call.answered", after_ms=round((self._answered_at - self._began) * 1000, 1))
 
     def _too_long(self) -> None:
         end = CallEnd(Result.COMPLETED, "max-duration", cause=RECOVERY_ON_TIMER)
-        self._hang_up(end, f"longest call is {self._settings.max_call_s:g} s")
-
-    def _reject(self, status: int, reason: str, message: str) -> None:
-        if self.state is not State.RINGING:
-            return
-        self._log.warning("call.rejected", reason=reason, message=message, sip_status=status)
-        headers = [("Retry-After", str(self._settings.retry_after_s))] if status == 503 else []
-        self._signalling.reject(self.leg, status, headers)
-        self._finish(CallEnd(Result.REJECTED, reason, status))
-
-    def _hang_up(self, end: CallEnd, message: str) -> None:
-        if self.state is State.RINGING:  # there is no dialog to end yet
-            self._reject(503, end.reason, message)
-            return
-        if self.state is State.OVER:
-            return
-        self._log.info("call.hanging_up", reason=end.reason, message=message)
-        self._signalling.bye(self.leg, end.reason_header)
-        self._finish(end)
-
-    def _finish(self, end: CallEnd) -> None:
-        if self.state is State.OVER:
-            return
-        self.state, self.end = State.OVER, end
-        self._clear_timers()
-        self._over(self)
-        try:
-            self._media.order(Close(self.id))
-        except Exception as fault:
-            # The call must not be kept for a report that will not come.
-            self._log.error("call.failed", exc_info=fault)
-            self.closed({})
-
-    def _break_off(self) -> int | None:
-        """Tell the caller that the call broke: by a 500 while it rings, else by a BYE. The status, if it was one."""
-        try:
-            if self.state is not State.RINGING:
-                self._signalling.bye(self.leg, _INTERNAL_ERROR.reason_header)
-                return None
-        except Exception as fault:  # the 200 may be what broke: then it still rings there
-            self._log.error("call.failed", exc_info=fault)
-        try:
-            self._signalling.reject(self.leg, 500)
-        except Exception as fault:
-            self._log.error("call.failed", exc_info=fault)
-            return None
-        return 500
-
-    # --- small ------------------------------------------------------------------------------------------------------
-
-    def _make_offer(self) -> bytes:
-        return offer(self._settings.capabilities, self._local, self._session_id, self._version)
+        self.hang_up(end, f"longest call is {self.desk.settings.max_call_s:g} s")
 
     def _after(self, seconds: float, then: Callable[[], None]) -> None:
         self._timers.append(asyncio.get_running_loop().call_later(seconds, self.take, then))

@@ -346,7 +346,7 @@ def test_whatever_happens_it_ends_once_and_lets_the_media_go(
         assert [order for order in exchange.plane.orders if isinstance(order, Close)] == [Close(exchange.id)]
         assert exchange.plane.names()[-1] == "Close"
         assert exchange.plane.names().count("Greet") <= 1
-        assert not exchange.reception._by_id and len(exchange.reception) == 0
+        assert exchange.nothing_left()
         first = next((order for order in exchange.plane.orders if isinstance(order, Describe | Greet)), None)
         assert first is None or isinstance(first, Describe), "spoken to before there was a stream"
 

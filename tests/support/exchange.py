@@ -1,19 +1,25 @@
 """A reception between a telephone network and a media plane that do what the test says, in virtual time."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from mediaserver.call.call import Call, CallSettings
+from mediaserver.call.call import Call
 from mediaserver.call.reception import Reception
+from mediaserver.call.route import Route
 from mediaserver.call.routing import Routing
+from mediaserver.call.settings import CallSettings
 from mediaserver.errors import LocalProtocolError
 from mediaserver.sip.events import Acknowledged, Cancelled, Ended, Flow, IncomingCall, Reinvited
 from mediaserver.sip.message import Request, parse
+from mediaserver.sip.uri import SipUri
 from mediaserver.talk.orders import Agent, Close, Closed, Describe, HangUp, Lost, Open, Order, Ready, Report, Silent
 from support.sip_messages import request
 
 AGENT = Agent("a", "model", "prompt")
 FLOW = Flow("udp", ("198.51.100.7", 5060), ("192.0.2.1", 5060))
 PORT = 20_000
+OURS = 100
+"""Legs of calls we place have higher handles."""
 
 
 def sdp(formats: str = "0 8", *, direction: str = "sendrecv", port: int = 4000, profile: str = "RTP/AVP") -> bytes:
@@ -30,19 +36,34 @@ def invite() -> Request:
     return message
 
 
+@dataclass(frozen=True)
+class Invite:
+    """An INVITE of ours."""
+
+    route: Route
+    flow: Flow
+    sdp: bytes | None
+    headers: tuple[tuple[str, str], ...]
+
+
 class Network:
     """Signalling that knows which command fits the state of a leg, as the real one does."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[object, ...]] = []
         self.legs: dict[int, str] = {}
+        self.invites: dict[int, Invite] = {}
+        self.silent: set[int] = set()
+        """Legs of ours that no response came for."""
+        self.resolves: dict[str, list[Flow] | OSError] = {}
+        """By host; any other is at FLOW."""
 
     def names(self) -> list[object]:
         return [command[0] for command in self.sent]
 
-    def provisional(self, leg: int, status: int) -> None:
+    def provisional(self, leg: int, status: int, sdp: bytes | None = None) -> None:
         self._in(leg, "ringing")
-        self.sent.append((status,))
+        self.sent.append((status,) if sdp is None else (status, sdp))
 
     def answer(self, leg: int, sdp: bytes) -> None:
         self._in(leg, "ringing")
@@ -54,6 +75,26 @@ class Network:
         self.legs[leg] = "gone"
         self.sent.append((status, *headers))
 
+    async def resolve(self, hop: SipUri, profile: str) -> list[Flow]:
+        found = self.resolves.get(hop.host, [FLOW])
+        if isinstance(found, OSError):
+            raise found
+        return found
+
+    def invite(self, route: Route, flow: Flow, sdp: bytes | None, headers: Sequence[tuple[str, str]] = ()) -> int:
+        leg = OURS + len(self.invites) + 1
+        self.legs[leg] = "calling"
+        self.invites[leg] = Invite(route, flow, sdp, tuple(headers))
+        self.sent.append(("INVITE", leg))
+        return leg
+
+    def heard(self, leg: int) -> bool:
+        return leg not in self.silent
+
+    def acknowledge(self, leg: int, sdp: bytes) -> None:
+        self._in(leg, "answered")
+        self.sent.append(("ACK", sdp))
+
     def answer_reinvite(self, leg: int, sdp: bytes) -> None:
         self._in(leg, "answered")
         self.sent.append(("reinvite", 200, sdp))
@@ -62,10 +103,45 @@ class Network:
         self._in(leg, "answered")
         self.sent.append(("reinvite", status))
 
+    def reinvite(self, leg: int, sdp: bytes) -> None:
+        self._in(leg, "answered")
+        self.sent.append(("re-INVITE", leg, sdp))
+
+    def info(self, leg: int, content_type: str, body: bytes) -> None:
+        self._in(leg, "answered")
+        self.sent.append(("INFO", content_type, body))
+
     def bye(self, leg: int, reason: str) -> None:
+        if self.legs[leg] == "calling":
+            self.legs[leg] = "gone"
+            self.sent.append(("CANCEL", reason))
+            return
         self._in(leg, "answered")
         self.legs[leg] = "gone"
         self.sent.append(("BYE", reason))
+
+    def refer(
+        self,
+        leg: int,
+        target: str,
+        *,
+        replaces_leg: int | None,
+        referred_by: str | None,
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        self._in(leg, "answered")
+        self.sent.append(("REFER", target, replaces_leg, *headers))
+
+    def accept_transfer(self, leg: int) -> None:
+        self._in(leg, "answered")
+        self.sent.append(("REFER taken", leg))
+
+    def transfer_progress(self, leg: int, status: int, reason: str) -> None:
+        self.sent.append(("NOTIFY", status))
+
+    def reject_transfer(self, leg: int, status: int) -> None:
+        self._in(leg, "answered")
+        self.sent.append(("REFER refused", status))
 
     def _in(self, leg: int, state: str) -> None:
         if self.legs[leg] != state:
@@ -108,14 +184,23 @@ class Exchange:
         call_settings = CallSettings(**settings)  # type: ignore[arg-type]
         routing = Routing({"a": lambda known: AGENT}, "a")
         self.reception = Reception(
-            call_settings, routing, max_calls, self.network, self.plane, lambda peer: "192.0.2.1"
+            call_settings, routing, max_calls, self.network, self.plane, lambda peer: self.address(peer)
         )
         self.plane.report = self.reception.media
         self.legs = 0
 
+    def address(self, peer: str) -> str:
+        return "192.0.2.1"
+
+    def nothing_left(self) -> bool:
+        """No call is kept, nor any leg."""
+        calls = self.reception._calls
+        return not calls._by_id and not calls._alive and not calls._parties
+
     @property
     def call(self) -> Call | None:
-        return self.reception._by_leg.get(self.legs)
+        call = self.reception._calls.party(self.legs)
+        return call if isinstance(call, Call) else None
 
     @property
     def id(self) -> str:

@@ -1,0 +1,28 @@
+"""What every call needs to know of the configuration."""
+
+from dataclasses import dataclass, field
+
+from mediaserver.sdp.negotiate import Capabilities
+
+
+@dataclass(frozen=True, slots=True)
+class CallSettings:
+    """A call's part of the configuration. Times in seconds."""
+
+    capabilities: Capabilities = field(default_factory=Capabilities)
+    """For calls that no trunk is known for."""
+    answer_deadline_s: float = 8.0
+    max_call_s: float = 3600.0
+    retry_after_s: int = 5
+    early_media: bool = False
+    """Open the stream to a caller before the answer (183 with our description)."""
+    ring_timeout_s: float = 60.0
+    """How long a call of ours may ring."""
+    response_timeout_s: float = 6.0
+    """After so long without any response, the next way out is tried, if there is one."""
+    transfer_timeout_s: float = 45.0
+    """How long a transfer by REFER may take from the peer's 202 to the end it tells of."""
+    transfer_fallback: bool = True
+    """Where the peer will not take a REFER, make the transfer by a second call."""
+    accept_transfers: bool = False
+    """Follow a REFER of the peer, within what may be called at all."""
