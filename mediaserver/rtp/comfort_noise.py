@@ -4,12 +4,12 @@ from functools import lru_cache
 
 import numpy as np
 
-from mediacodecs import g711
-from mediacodecs.g711 import Encoding
+from mediaproviders.contract import AudioFormat
+from mediaserver.rtp.form import Form, form_of
 
 SILENT_LEVEL = 127
 _LOUDEST_PLAYED = 45  # -dBov: a peer cannot make us shout at the model's speech detector
-_LOOP = 8000
+_LOOP_MS = 1000
 
 
 def parse_level(payload: bytes) -> int | None:
@@ -23,33 +23,33 @@ def build(level: int) -> bytes:
 
 
 @lru_cache(maxsize=64)
-def _loop(encoding: Encoding, level: int) -> bytes:
+def _loop(audio: AudioFormat, level: int) -> bytes:
     rms = 32768.0 * 10.0 ** (-level / 20.0)
-    samples = np.random.default_rng(3389).normal(0.0, rms, _LOOP)
-    return g711.CODECS[encoding].encode(np.clip(samples, -32768, 32767).astype(np.int16))
+    samples = np.random.default_rng(3389).normal(0.0, rms, audio.rate * _LOOP_MS // 1000)
+    return form_of(audio).encode(np.clip(samples, -32768, 32767).astype(np.int16))
 
 
 class ComfortNoise:
     """Endless comfort for one stream: digital silence until the peer has told a noise level."""
 
-    __slots__ = ("_at", "_encoding", "_loop", "_silence")
+    __slots__ = ("_at", "_form", "_loop")
 
-    def __init__(self, encoding: Encoding) -> None:
-        self._encoding = encoding
-        self._silence = bytes([g711.SILENCE[encoding]])
+    def __init__(self, form: Form) -> None:
+        self._form = form
         self._loop: bytes | None = None
         self._at = 0
 
     def told(self, level: int) -> None:
         """The peer announced its noise `level` in -dBov; 127 is silence."""
-        self._loop = None if level >= SILENT_LEVEL else _loop(self._encoding, max(level, _LOUDEST_PLAYED))
+        self._loop = None if level >= SILENT_LEVEL else _loop(self._form.audio, max(level, _LOUDEST_PLAYED))
 
-    def take(self, samples: int) -> bytes:
-        """The next `samples` of comfort."""
+    def take(self, octets: int) -> bytes:
+        """The next `octets` of comfort, which are whole samples."""
         loop = self._loop
         if loop is None:
-            return self._silence * samples
-        start = self._at
-        self._at = (start + samples) % _LOOP
-        turns = (start + samples) // _LOOP + 1
-        return (loop * turns)[start : start + samples]
+            silence = self._form.silence
+            return silence * (octets // len(silence))
+        start, size = self._at, len(loop)
+        self._at = (start + octets) % size
+        turns = (start + octets) // size + 1
+        return (loop * turns)[start : start + octets]

@@ -15,15 +15,17 @@ _VOLUME = 10
 _LONGEST = 0xFFFF
 _ENDS = 3
 _OVERDUE_S = 0.2
-_LATE = 5 * CLOCK_RATE
+_LATE_S = 5
 
 
 class EventReceiver:
     """Makes one digit of the many packets of an event; packets of one event share its timestamp."""
 
-    __slots__ = ("_done", "_duration", "_event", "_heard", "_start", "_timestamp", "active")
+    __slots__ = ("_done", "_duration", "_event", "_heard", "_start", "_timestamp", "active", "clock_rate")
 
-    def __init__(self) -> None:
+    def __init__(self, clock_rate: int = CLOCK_RATE) -> None:
+        self.clock_rate = clock_rate
+        """Hz; of timestamps and durations."""
         self._done = -1
         self._event = 0
         self._start = 0
@@ -65,7 +67,7 @@ class EventReceiver:
         # Far older is not late, but a sender that has set its clock back.
         newest = self._timestamp if self.active else self._done
         behind = newest - timestamp
-        return newest >= 0 and behind < _LATE and (behind > 0 or (behind == 0 and not self.active))
+        return newest >= 0 and behind < _LATE_S * self.clock_rate and (behind > 0 or (behind == 0 and not self.active))
 
     def _continues(self, timestamp: int, event: int) -> bool:
         # An event longer than the field can tell goes on in a new segment (2.5.1.3).
@@ -75,7 +77,7 @@ class EventReceiver:
         self.active = False
         self._done = self._timestamp
         samples = self._timestamp - self._start + self._duration
-        return Digit(KEYS[self._event], samples * 1000.0 / CLOCK_RATE)
+        return Digit(KEYS[self._event], samples * 1000.0 / self.clock_rate)
 
 
 class EventSender:
@@ -83,9 +85,9 @@ class EventSender:
 
     __slots__ = ("_digit", "_duration", "_ends", "_gap", "_gap_left", "_keys", "_length", "_start")
 
-    def __init__(self, digit_ms: int, gap_ms: int) -> None:
-        self._length = min(digit_ms * CLOCK_RATE // 1000, _LONGEST)
-        self._gap = gap_ms * CLOCK_RATE // 1000
+    def __init__(self, digit_ms: int, gap_ms: int, clock_rate: int = CLOCK_RATE) -> None:
+        self._length = min(digit_ms * clock_rate // 1000, _LONGEST)
+        self._gap = gap_ms * clock_rate // 1000
         self._keys: deque[int] = deque()
         self._digit = -1
         self._start = 0
@@ -106,7 +108,10 @@ class EventSender:
         self._keys.extend(codes)
 
     def frame(self, timestamp: int, samples: int) -> tuple[bytes, int, bool] | None:
-        """What replaces the frame of `samples` at `timestamp`: payload, the event's timestamp, marker. None: audio."""
+        """What replaces the frame at `timestamp`: payload, the event's timestamp, marker. None: audio.
+
+        `samples` is how long the frame is by the clock of the events, which need not be that of the timestamps.
+        """
         if self._digit < 0:
             if self._gap_left > 0:
                 self._gap_left -= samples

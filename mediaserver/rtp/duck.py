@@ -1,19 +1,12 @@
-"""The ramp of a duck: attenuation by G.711 tables, ten milliseconds a step."""
+"""The ramp of a duck: ten milliseconds a step."""
 
-from functools import lru_cache
+from mediaserver.rtp.form import Form
 
-from mediacodecs.g711 import Encoding, attenuation_table
-
-STEP = 80
-"""Samples of one step."""
+STEP_MS = 10
+"""Length of one step."""
 _DOWN = (1.0, 0.71, 0.4, 0.2, 0.07)
 HELD = len(_DOWN)
 """The level at which nothing plays any more."""
-
-
-@lru_cache(maxsize=32)
-def _table(encoding: Encoding, level: int) -> bytes:
-    return attenuation_table(encoding, _DOWN[level])
 
 
 class Ramp:
@@ -38,9 +31,9 @@ class Ramp:
         elif self.level:
             self.level = max(self.level - 2, 0)  # coming back takes half as long as going away
 
-    def apply(self, payload: bytes, encoding: Encoding) -> bytes:
-        """`payload` at the present level."""
-        return payload.translate(_table(encoding, self.level)) if self.level else payload
+    def apply(self, octets: bytes, form: Form) -> bytes:
+        """`octets` at the present level."""
+        return form.soften(octets, _DOWN[self.level]) if self.level else octets
 
     def reset(self) -> None:
         """Full volume at once."""

@@ -1,27 +1,26 @@
 """What a session must know of its stream, and the settings that are not negotiated."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-
-from mediacodecs.g711 import ALAW_TO_ULAW, ULAW_TO_ALAW, Encoding
+from dataclasses import dataclass, field
 
 type Address = tuple[str, int]
 
 CLOCK_RATE = 8000
-"""Hz; of every encoding carried here, of telephone-event and of comfort noise. One G.711 byte is one sample."""
+"""Hz: the RTP clock of G.711, of G.722, and of nearly all telephone-events and comfort noise."""
 
 
 @dataclass(frozen=True, slots=True)
 class StreamPlan:
     """The negotiated stream, from our side.
 
-    `receive` maps the payload types the peer may send to their encodings, most wanted first. Comfort noise with a type
-    to send means that silence is left out of the downlink. Types of events and comfort noise are None when not agreed.
+    `receive` maps the payload types the peer may send to their codecs, by name in the registry, most wanted first; they
+    need not be the numbers we send with. Comfort noise with a type to send means that silence is left out of the
+    downlink. Types of events and comfort noise are None when not agreed.
     """
 
-    receive: Mapping[int, Encoding]
+    receive: Mapping[int, str]
     send_payload_type: int
-    send_encoding: Encoding
+    send_encoding: str
     ptime_ms: int
     remote_rtp: Address
     remote_rtcp: Address
@@ -29,9 +28,15 @@ class StreamPlan:
     receives: bool = True
     event_send: int | None = None
     event_receive: int | None = None
+    event_clock_rate: int = CLOCK_RATE
+    """Hz; of the events we send."""
+    events_receive: Mapping[int, int] = field(default_factory=dict)
+    """Clock rates of all types of events the peer may send, `event_receive` among them or alone if there are none."""
     comfort_noise_send: int | None = None
     comfort_noise_receive: int | None = None
     rtcp_mux: bool = False
+    send_fmtp: str | None = None
+    """What the peer said of the parameters of the codec we send."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +66,9 @@ class MediaSettings:
     """Level announced in them, in -dBov (RFC 3389)."""
     digit_ms: int = 100
     digit_gap_ms: int = 60
+    opus_complexity: int = 1
+    """Effort of encoding Opus, 0 to 10: 5 costs three times what 1 does."""
+    opus_bitrate: int = 24000
+    """Bits per second of the Opus we send, if the peer does not want less."""
     wall_clock_offset_s: float = 0.0
     """Seconds to add to `now` to get NTP time (since 1900) for sender reports; 0 is allowed by RFC 3550 4."""
-
-
-def law_table(source: Encoding, target: Encoding) -> bytes | None:
-    """The table that turns payloads of `source` into `target`; None when there is nothing to do."""
-    if source == target:
-        return None
-    return ULAW_TO_ALAW if source == "PCMU" else ALAW_TO_ULAW

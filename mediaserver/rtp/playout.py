@@ -2,10 +2,9 @@
 
 from collections import deque
 
-from mediacodecs.g711 import SILENCE, Encoding
 from mediaproviders.contract import AudioFormat
-from mediaserver.rtp.duck import HELD, STEP, Ramp
-from mediaserver.rtp.plan import CLOCK_RATE, law_table
+from mediaserver.rtp.duck import HELD, STEP_MS, Ramp
+from mediaserver.rtp.form import converted, form_before
 from mediaserver.rtp.playout_item import Cut as Cut
 from mediaserver.rtp.playout_item import ItemEnded as ItemEnded
 from mediaserver.rtp.playout_item import ItemStarted as ItemStarted
@@ -13,7 +12,6 @@ from mediaserver.rtp.playout_item import PlayoutItem
 
 _SLICE_MS = 200  # transcoding this much takes well under a millisecond
 _REMEMBERED = 256
-_BYTES_PER_MS = CLOCK_RATE // 1000
 
 
 class Playout:
@@ -23,12 +21,13 @@ class Playout:
     item is filled up with silence. An item that runs dry while the next one has audio counts as finished; if more of it
     comes after all, that plays behind the others. An item that runs dry otherwise is an underrun and its position
     stays, a partial frame included.
+
+    Frames come in the form that goes before the codec `encoding`: G.711 is its own payload, others are yet to encode.
     """
 
-    def __init__(self, *, encoding: Encoding, ptime_ms: int, source: AudioFormat, max_queue_ms: int = 120_000) -> None:
-        self._encoding = encoding
-        self._size = ptime_ms * _BYTES_PER_MS
-        self._silence = bytes([SILENCE[encoding]])
+    def __init__(self, *, encoding: str, ptime_ms: int, source: AudioFormat, max_queue_ms: int = 120_000) -> None:
+        self._form = form_before(encoding)
+        self._measure(ptime_ms)
         self._source = source
         self._max_queue_ms = max_queue_ms
         self._items: dict[str, PlayoutItem] = {}
@@ -66,7 +65,7 @@ class Playout:
             return
         entry = self._items.get(item)
         if entry is None:
-            entry = self._items[item] = PlayoutItem(item, self._source, self._encoding)
+            entry = self._items[item] = PlayoutItem(item, self._source, self._form)
             self._queue.append(entry)
             self._forget()
         elif entry.finished:
@@ -108,7 +107,7 @@ class Playout:
         frame = self._take(self._size)
         if frame:
             self.frames += 1
-            return frame if len(frame) == self._size else frame + self._silence * (self._size - len(frame))
+            return frame if len(frame) == self._size else self._padded(frame)
         return None
 
     def _pop_ramped(self) -> bytes | None:
@@ -122,18 +121,22 @@ class Playout:
                 break
             if out and (not self._queue or self._queue[0] is not self._last):
                 break
-            payload = self._take(min(STEP, self._size - len(out)), partial=bool(out))
+            payload = self._take(min(self._step, self._size - len(out)), partial=bool(out))
             if not payload:
                 break
             ramp.step()
-            out += ramp.apply(payload, self._encoding)
+            out += ramp.apply(payload, self._form)
         if not out and ramp.ducking:
             ramp.level = HELD
         self._steady = ramp.idle
         if not out:
             return None
         self.frames += 1
-        return out + self._silence * (self._size - len(out))
+        return self._padded(out)
+
+    def _padded(self, frame: bytes) -> bytes:
+        silence = self._form.silence
+        return frame + silence * ((self._size - len(frame)) // len(silence))
 
     def _take(self, size: int, *, partial: bool = False) -> bytes:
         """Up to `size` bytes of the item in front. Less than that only at its end, or if `partial` allows it."""
@@ -250,7 +253,8 @@ class Playout:
         for place, entry in enumerate(self._queue):
             have = entry.ready_size + (self._left() if place == 0 else 0)
             over = entry.finished or place + 1 < len(self._queue)
-            if have >= self._size or entry.raw_ms * _BYTES_PER_MS >= self._size + STEP or (over and have):
+            coming = entry.raw_ms * self._form.bytes_per_ms
+            if have >= self._size or coming >= self._size + self._step or (over and have):
                 return True
             if not over:
                 return False
@@ -260,7 +264,7 @@ class Playout:
     def queued_ms(self) -> float:
         """Audio that waits."""
         ready = self._left() + sum(entry.ready_size for entry in self._queue)
-        return ready / _BYTES_PER_MS + sum(entry.raw_ms for entry in self._queue)
+        return ready / self._form.bytes_per_ms + sum(entry.raw_ms for entry in self._queue)
 
     def played_ms(self, item: str) -> float:
         """How much of `item` was handed to the wire, without padding; 0 for an unknown item."""
@@ -279,16 +283,19 @@ class Playout:
             self._events = []
         return out
 
-    def reformat(self, encoding: Encoding, ptime_ms: int) -> None:
+    def reformat(self, encoding: str, ptime_ms: int) -> None:
         """The wire changed (a new description): what is queued plays on in the new form."""
-        table = law_table(self._encoding, encoding)
-        if table is not None:
-            self._chunk = self._chunk.translate(table)
+        form = form_before(encoding)
+        if form is not self._form:
+            self._chunk, self._offset = converted(self._chunk[self._offset :], self._form, form), 0
             for entry in self._items.values():
-                entry.recode(encoding)
-        self._encoding = encoding
-        self._size = ptime_ms * _BYTES_PER_MS
-        self._silence = bytes([SILENCE[encoding]])
+                entry.reform(form)
+        self._form = form
+        self._measure(ptime_ms)
+
+    def _measure(self, ptime_ms: int) -> None:
+        self._size = ptime_ms * self._form.bytes_per_ms
+        self._step = STEP_MS * self._form.bytes_per_ms
 
     def _cancel(self, item: str) -> None:
         self._cancelled[item] = None

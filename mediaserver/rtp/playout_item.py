@@ -3,13 +3,11 @@
 from collections import deque
 from dataclasses import dataclass
 
-from mediacodecs.g711 import CODECS, Encoding
-from mediacodecs.pcm import from_bytes
+from mediacodecs.g711 import ALAW_TO_ULAW, ULAW_TO_ALAW
+from mediacodecs.pcm import Pcm
 from mediacodecs.signal.resample import Resampler
 from mediaproviders.contract import AudioFormat
-from mediaserver.rtp.plan import CLOCK_RATE, law_table
-
-_BYTES_PER_MS = CLOCK_RATE // 1000
+from mediaserver.rtp.form import Form, converted, form_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +35,23 @@ class ItemEnded:
 
 
 class PlayoutItem:
-    """Audio of one item. G.711 is made ready at once, PCM slice by slice: encoding a long burst would hold up calls."""
+    """Audio of one item, made ready in the form the wire wants.
+
+    What needs no more than a table is at once, other audio slice by slice: to convert a long burst would hold up calls.
+    """
 
     __slots__ = (
-        "_bytes_per_ms",
         "_carry",
         "_flushed",
+        "_form",
+        "_played_before_ms",
         "_raw",
         "_raw_size",
         "_resampler",
+        "_slow",
         "_source",
         "_table",
-        "encoding",
+        "_whole",
         "finished",
         "name",
         "played",
@@ -58,17 +61,18 @@ class PlayoutItem:
         "started",
     )
 
-    def __init__(self, name: str, source: AudioFormat, encoding: Encoding) -> None:
+    def __init__(self, name: str, source: AudioFormat, form: Form) -> None:
         self.name = name
-        self.encoding = encoding
-        self._source = source
-        self._bytes_per_ms = source.bytes_per_ms
-        self._table = self._law()
+        self._form = form
+        self._source = form_of(source)
+        self._whole = len(self._source.silence)
+        self._resampler: Resampler | None
+        self._table: bytes | None
+        self._aim()
+        self._played_before_ms = 0.0
         self._raw: deque[bytes | memoryview] = deque()
         self._raw_size = 0
         self._carry = b""
-        resampled = source.encoding == "pcm16" and source.rate != CLOCK_RATE
-        self._resampler = Resampler(source.rate, CLOCK_RATE) if resampled else None
         self._flushed = True  # nothing is left in the resampler
         self.ready: deque[bytes] = deque()
         """Wire payload not yet taken by the playout."""
@@ -78,22 +82,22 @@ class PlayoutItem:
         self.received = 0
         """Bytes in the source format that came for it."""
         self.played = 0
-        """Samples handed to the wire."""
+        """Octets handed to the wire, in the present form."""
 
     @property
     def received_ms(self) -> float:
         """How much the provider sent."""
-        return self.received / self._bytes_per_ms
+        return self.received / self._source.bytes_per_ms
 
     @property
     def played_ms(self) -> float:
         """How much was handed to the wire; a resampler's tail counts no further than what was received."""
-        return min(self.played / _BYTES_PER_MS, self.received_ms)
+        return min(self._played_before_ms + self.played / self._form.bytes_per_ms, self.received_ms)
 
     @property
     def raw_ms(self) -> float:
         """How much awaits transcoding."""
-        return self._raw_size / self._bytes_per_ms
+        return self._raw_size / self._source.bytes_per_ms
 
     @property
     def has_raw(self) -> bool:
@@ -103,7 +107,7 @@ class PlayoutItem:
     def push(self, audio: bytes) -> None:
         """Take audio in the source format."""
         self.received += len(audio)
-        if self._source.encoding == "pcm16":
+        if self._slow:
             self._raw.append(audio)
             self._raw_size += len(audio)
             self._flushed = self._resampler is None
@@ -113,8 +117,8 @@ class PlayoutItem:
             self._add(audio.translate(self._table))
 
     def transcode(self, slice_ms: int) -> None:
-        """Make up to `slice_ms` of PCM ready; after the last of a finished item, what its resampler holds."""
-        wanted = slice_ms * self._bytes_per_ms
+        """Make up to `slice_ms` ready; after the last of a finished item, what its resampler holds."""
+        wanted = slice_ms * self._source.bytes_per_ms
         parts: list[bytes | memoryview] = [self._carry]
         while wanted > 0 and self._raw:
             chunk = self._raw.popleft()
@@ -126,25 +130,29 @@ class PlayoutItem:
             wanted -= len(chunk)
             self._raw_size -= len(chunk)
         pcm = b"".join(parts)
-        whole = len(pcm) & ~1
+        whole = len(pcm) - len(pcm) % self._whole
         self._carry = pcm[whole:]
-        samples = from_bytes(pcm[:whole])
+        samples: Pcm = self._source.decode(pcm[:whole])
         if self._resampler is not None:
             samples = self._resampler.process(samples)
-        codec = CODECS[self.encoding]
         if len(samples):
-            self._add(codec.encode(samples))
+            self._add(self._form.encode(samples))
         if self.finished and not self._raw_size and self._resampler is not None and not self._flushed:
-            self._add(codec.encode(self._resampler.flush()))
+            self._add(self._form.encode(self._resampler.flush()))
             self._flushed = True
 
-    def recode(self, encoding: Encoding) -> None:
-        """The wire speaks another law from now on."""
-        table = law_table(self.encoding, encoding)
-        if table is not None:
-            self.ready = deque(payload.translate(table) for payload in self.ready)
-            self.encoding = encoding
-            self._table = self._law()
+    def reform(self, form: Form) -> None:
+        """The wire wants another form from now on."""
+        if self._resampler is not None and not self._flushed:
+            self._add(self._form.encode(self._resampler.flush()))
+        ready = converted(b"".join(self.ready), self._form, form)
+        self.ready = deque([ready] if ready else ())
+        self.ready_size = len(ready)
+        self._played_before_ms += self.played / self._form.bytes_per_ms
+        self.played = 0
+        self._form = form
+        self._aim()
+        self._flushed = self._resampler is None or not self._raw_size
 
     def void(self) -> None:
         """Drop what was not played."""
@@ -154,10 +162,14 @@ class PlayoutItem:
         self._carry = b""
         self._flushed = True
 
-    def _law(self) -> bytes | None:
-        if self._source.encoding == "pcm16":
-            return None
-        return law_table("PCMU" if self._source.encoding == "pcmu" else "PCMA", self.encoding)
+    def _aim(self) -> None:
+        """What is between the source and the wire: nothing, a table, or a resampler and more."""
+        source, wire = self._source.audio, self._form.audio
+        self._resampler = None if source.rate == wire.rate else Resampler(source.rate, wire.rate)
+        self._slow = "pcm16" in (source.encoding, wire.encoding)
+        self._table = None
+        if source.encoding != wire.encoding and "pcm16" not in (source.encoding, wire.encoding):
+            self._table = ULAW_TO_ALAW if source.encoding == "pcmu" else ALAW_TO_ULAW
 
     def _add(self, payload: bytes) -> None:
         if payload:

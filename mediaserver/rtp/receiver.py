@@ -1,37 +1,46 @@
 """What comes in: source, sequence, events, and the caller's audio in order and in time."""
 
-from mediacodecs.g711 import Encoding
+from mediacodecs import registry
 from mediaserver.rtp.comfort_noise import parse_level
 from mediaserver.rtp.dtmf import EventReceiver
 from mediaserver.rtp.events import Event, MediaLost, MediaResumed, SourceChanged, SsrcChanged
+from mediaserver.rtp.form import form_of, uplink_format
+from mediaserver.rtp.inlet import DecodingInlet, Inlet, inlet_for
 from mediaserver.rtp.latch import SourceLatch
 from mediaserver.rtp.packet import RtpPacket, parse
-from mediaserver.rtp.plan import CLOCK_RATE, Address, MediaSettings, StreamPlan, law_table
+from mediaserver.rtp.plan import Address, MediaSettings, StreamPlan
 from mediaserver.rtp.reorder import Reorder
 from mediaserver.rtp.stats import ReceiverStatistics
 from mediaserver.rtp.uplink_clock import UplinkClock
 
-type _Held = tuple[int, bytes]
+type _Held = tuple[Inlet, int, bytes]
 _STRAGGLER_S = 1.0
 _NOTHING = b""
 
 
 class Receiver:
-    """The receiving half of a session. Its clock and encoding last as long as the call, whatever is renegotiated."""
+    """The receiving half of a session. Its clock and form last as long as the call, whatever is renegotiated.
 
-    def __init__(self, plan: StreamPlan, settings: MediaSettings, now: float) -> None:
+    `wanted_rate` is the sampling rate in Hz in which the uplink is of use, for codecs that leave the choice.
+    """
+
+    def __init__(self, plan: StreamPlan, settings: MediaSettings, now: float, wanted_rate: int | None = None) -> None:
         self._settings = settings
-        self.encoding: Encoding = next(iter(plan.receive.values()), plan.send_encoding)
+        codec = next(iter(plan.receive.values()), plan.send_encoding)
+        self.form = form_of(uplink_format(codec, wanted_rate))
         self.latch = SourceLatch(plan.remote_rtp, settings)
-        self.stats = ReceiverStatistics()
+        self.stats = ReceiverStatistics(registry.spec(codec).clock_rate)
         self.reorder: Reorder[_Held] = Reorder(settings.reorder_min_s, settings.reorder_max_s)
         self.clock = UplinkClock(
-            self.encoding,
-            frame=plan.ptime_ms * CLOCK_RATE // 1000,
+            self.form,
+            frame=plan.ptime_ms * self.form.bytes_per_ms,
             now=now,
             patience=settings.silence_after_s,
-            max_ahead=settings.max_ahead_ms * CLOCK_RATE // 1000,
+            max_ahead=settings.max_ahead_ms * self.form.bytes_per_ms,
         )
+        self._inlet: Inlet = self.clock
+        self._codecs: dict[int, str] = {}
+        self._inlets: dict[int, Inlet] = {}
         self._keys = EventReceiver()
         self._ssrc: int | None = None
         self._previous_ssrc: int | None = None
@@ -53,14 +62,24 @@ class Receiver:
     def update(self, plan: StreamPlan) -> None:
         """Take a new description."""
         self._plan = plan
-        self._tables: dict[int, bytes | None] = {
-            kind: law_table(encoding, self.encoding) for kind, encoding in plan.receive.items()
+        # A decoder that is still in use is kept: it remembers what it has heard.
+        self._inlets = {
+            kind: self._inlets[kind] if self._codecs.get(kind) == codec else inlet_for(self.clock, self.form, codec)
+            for kind, codec in plan.receive.items()
         }
-        self._event_type = plan.event_receive
+        self._codecs = dict(plan.receive)
+        self._event_types = dict(plan.events_receive)
+        if plan.event_receive is not None:
+            self._event_types.setdefault(plan.event_receive, plan.event_clock_rate)
         self._noise_type = plan.comfort_noise_receive
         self._receives = plan.receives
         self.latch.described(plan.remote_rtp)
-        self.clock.frame = plan.ptime_ms * CLOCK_RATE // 1000
+        self.clock.frame = plan.ptime_ms * self.form.bytes_per_ms
+
+    @property
+    def undecodable(self) -> int:
+        """Packets their codec could make nothing of."""
+        return sum(one.undecodable for one in self._inlets.values() if isinstance(one, DecodingInlet))
 
     @property
     def ssrc(self) -> int | None:
@@ -74,7 +93,7 @@ class Receiver:
             self.malformed += 1
             return None
         kind = rtp.payload_type
-        if kind not in self._tables and kind != self._event_type and kind != self._noise_type:
+        if kind not in self._inlets and kind not in self._event_types and kind != self._noise_type:
             self.unexpected += 1
             return None
         latch = self.latch
@@ -95,11 +114,11 @@ class Receiver:
             self._resumed(now)
         held = self._content(rtp, now)
         if self.reorder.passes(sequence):
-            timestamp, payload = held
+            inlet, timestamp, payload = held
             if not payload:
                 return None
-            return self.clock.audio(timestamp, payload, now) or self._first()
-        self.reorder.hold(sequence, held, now, self.stats.jitter / CLOCK_RATE)
+            return inlet.audio(timestamp, payload, now) or self._first()
+        self.reorder.hold(sequence, held, now, self.stats.jitter_s)
         self._release(now)
         return self._first()
 
@@ -121,7 +140,7 @@ class Receiver:
             if self._ssrc is None:
                 self.heard = now
         if now >= clock.deadline:
-            clock.overdue(now, self.stats.jitter / CLOCK_RATE)
+            clock.overdue(now, self.stats.jitter_s)
             self._check_lost(now)
         return self._first()
 
@@ -132,36 +151,47 @@ class Receiver:
             self._resumed(now)
 
     def _content(self, rtp: RtpPacket, now: float) -> _Held:
-        """Timestamp and audio of a packet in the uplink's encoding. Events and noise act here and carry no audio."""
+        """Where a packet's audio is to go, its timestamp, its payload. Events and noise act here and carry no audio."""
         kind = rtp.payload_type
-        if kind in self._tables:
+        inlet = self._inlets.get(kind)
+        if inlet is not None:
+            if inlet is not self._inlet:
+                self._codec_changed(kind, inlet)
             timestamp = self.stats.timestamp(rtp.timestamp, now)
             if not self._receives:
                 self.unexpected += 1
-                return timestamp, _NOTHING
-            table = self._tables[kind]
-            return timestamp, rtp.payload if table is None else rtp.payload.translate(table)
+                return inlet, timestamp, _NOTHING
+            return inlet, timestamp, rtp.payload
         timestamp = self.stats.near(rtp.timestamp)
-        if kind == self._event_type:
+        if kind in self._event_types:
+            self._keys.clock_rate = self._event_types[kind]
             self.events.extend(self._keys.received(timestamp, rtp.payload, now))
         else:
             level = parse_level(rtp.payload)
             if level is not None:
                 self.clock.announced_silence(level, now)
-        return timestamp, _NOTHING
+        return self._inlet, timestamp, _NOTHING
+
+    def _codec_changed(self, kind: int, inlet: Inlet) -> None:
+        """The peer goes over to another of the codecs agreed."""
+        self._inlet = inlet
+        clock_rate = registry.spec(self._codecs[kind]).clock_rate
+        if clock_rate != self.stats.clock_rate:
+            self.stats.change_clock(clock_rate)
+            self.clock.restart()
 
     def _release(self, now: float) -> None:
         clock = self.clock
         lost = False
-        for missing, (timestamp, payload) in self.reorder.released(now):
+        for missing, (inlet, timestamp, payload) in self.reorder.released(now):
             lost = lost or missing > 0
             if not payload:
                 continue
             if lost:
-                clock.audio_after_loss(timestamp, payload, now)
+                inlet.audio_after_loss(timestamp, payload, now)
                 lost = False
                 continue
-            passed = clock.audio(timestamp, payload, now)
+            passed = inlet.audio(timestamp, payload, now)
             if passed is not None:
                 clock.backlog.append(passed)
 
@@ -185,15 +215,15 @@ class Receiver:
             self.events.append(SsrcChanged(ssrc, previous))
             self.lost_before += self.stats.total_lost
             self._start_anew(now)
-            self.stats = ReceiverStatistics()
+            self.stats = ReceiverStatistics(self.stats.clock_rate)
             self._restarts = 0
         self._previous_ssrc, self._ssrc, self._ssrc_since = previous, ssrc, now
         return True
 
     def _start_anew(self, now: float) -> None:
         """The numbering begins anew; what was held of the old one goes out first."""
-        for timestamp, payload in (item for _, item in self.reorder.restart()):
-            passed = self.clock.audio(timestamp, payload, now) if payload else None
+        for inlet, timestamp, payload in (item for _, item in self.reorder.restart()):
+            passed = inlet.audio(timestamp, payload, now) if payload else None
             if passed is not None:
                 self.clock.backlog.append(passed)
         self.clock.restart()

@@ -2,14 +2,21 @@
 
 from collections.abc import Callable
 
-from mediacodecs.g711 import SILENCE
+from mediacodecs import registry
 from mediaserver.errors import LocalProtocolError
 from mediaserver.rtp import comfort_noise, packet
+from mediaserver.rtp.coder import Coder, needs_coder
 from mediaserver.rtp.dtmf import EventSender
-from mediaserver.rtp.plan import CLOCK_RATE, MediaSettings, StreamPlan
+from mediaserver.rtp.form import form_before
+from mediaserver.rtp.plan import MediaSettings, StreamPlan
 from mediaserver.rtp.playout import Playout
 
 type Send = Callable[[bytes], object]
+
+_HANGOVER_MS = 100
+"""Silence sent before nothing is, where the codec does without: what the peer makes up of it is silence then, too."""
+_DTX_REFRESH_S = 0.4
+"""How often something is sent in a silence of Opus (RFC 7587 3.1.3)."""
 
 
 class Sender:
@@ -41,7 +48,12 @@ class Sender:
         self._marker = True
         self._talking = False
         self._noise_due: float | None = None
-        self._keys = EventSender(settings.digit_ms, settings.digit_gap_ms)
+        self._keys = EventSender(settings.digit_ms, settings.digit_gap_ms, plan.event_clock_rate)
+        self._event_clock_rate = plan.event_clock_rate
+        self._codec = ""
+        self._coder: Coder | None = None
+        self._clock_rate = registry.spec(plan.send_encoding).clock_rate
+        self._quiet_frames = 0
         self.packets = 0
         self.octets = 0
         self.skipped_ms = 0.0
@@ -52,15 +64,41 @@ class Sender:
         """Take a new description: hold or resume, another encoding or ptime."""
         self._plan = plan
         self._sends = plan.sends
-        self._samples = plan.ptime_ms * CLOCK_RATE // 1000
+        self._playout.reformat(plan.send_encoding, plan.ptime_ms)
+        self._take_codec(plan)
+        self._samples = plan.ptime_ms * self._clock_rate // 1000
+        self._event_samples = plan.ptime_ms * plan.event_clock_rate // 1000
         self._ptime = plan.ptime_ms / 1000.0
         self._earliest = -0.5 * self._ptime
         self._payload_type = plan.send_payload_type
-        self._silence = bytes([SILENCE[plan.send_encoding]]) * self._samples
-        self._continuous = plan.comfort_noise_send is None
-        self._playout.reformat(plan.send_encoding, plan.ptime_ms)
+        self._continuous = plan.comfort_noise_send is None and not (self._coder is not None and self._coder.dtx)
         if not plan.sends:
             self._marker, self._talking, self._noise_due = True, False, None
+
+    def _take_codec(self, plan: StreamPlan) -> None:
+        form = form_before(plan.send_encoding)
+        self._silence = form.silence * (plan.ptime_ms * form.audio.rate // 1000)
+        codec = f"{plan.send_encoding} {plan.send_fmtp}"
+        if codec != self._codec:
+            self._codec = codec
+            coded = needs_coder(plan.send_encoding)
+            self._coder = Coder(plan, self._settings, self._playout.pop) if coded else None
+            self._pop = self._playout.pop if self._coder is None else self._coder.pop
+            self._change_clock(registry.spec(plan.send_encoding).clock_rate)
+        if self._coder is not None:
+            self._coder.frame(plan.ptime_ms)
+        if plan.event_clock_rate != self._event_clock_rate and not self._keys.busy:
+            self._event_clock_rate = plan.event_clock_rate
+            self._keys = EventSender(self._settings.digit_ms, self._settings.digit_gap_ms, plan.event_clock_rate)
+
+    def _change_clock(self, clock_rate: int) -> None:
+        """Timestamps go on from where they are, at another pace (RFC 7160 4.1)."""
+        if clock_rate == self._clock_rate:
+            return
+        if self._origin is not None:
+            self._first_timestamp += self._samples_due
+            self._origin, self._samples_due, self._sent_until = self._due, 0, -1
+        self._clock_rate = clock_rate
 
     def start(self, at: float) -> None:
         """The next tick comes at `at` (seconds), and others ptime by ptime: the schedule is that of the ticks.
@@ -70,13 +108,13 @@ class Sender:
         if self._origin is None:
             self._origin = self._due = at
         else:
-            self._due, self._samples_due = at, round((at - self._origin) * CLOCK_RATE)
+            self._due, self._samples_due = at, round((at - self._origin) * self._clock_rate)
             self._marker = True
 
     def timestamp_at(self, now: float) -> int:
         """The RTP time that corresponds to `now`."""
         elapsed = 0.0 if self._origin is None else now - self._origin
-        return self._first_timestamp + round(elapsed * CLOCK_RATE)
+        return self._first_timestamp + round(elapsed * self._clock_rate)
 
     def press(self, keys: str) -> None:
         """Queue keys. Raises LocalProtocolError when events were not agreed or `keys` holds what is no key."""
@@ -109,7 +147,7 @@ class Sender:
             return False
         if self._origin is not None:
             due = now if scheduled is None else scheduled
-            samples = round((due - self._origin) * CLOCK_RATE)
+            samples = round((due - self._origin) * self._clock_rate)
             if samples <= self._sent_until:
                 return False  # the last talkspurt reaches up to the next tick: nothing to be gained
             self._due, self._samples_due = due, samples
@@ -136,12 +174,13 @@ class Sender:
     def _frame(self, send: Send) -> None:
         if self._keys.busy and self._event(send):
             return
-        payload = self._playout.pop()
+        payload = self._pop()
         if payload is None:
             if not self._continuous:
                 self._quiet(send)
                 return
-            payload = self._silence
+            coder = self._coder
+            payload = self._silence if coder is None else coder.silence()
         elif not self._talking:
             self._talking = True
             if not self._continuous:
@@ -158,7 +197,10 @@ class Sender:
     def _quiet(self, send: Send) -> None:
         """Silence of the discontinuous mode: comfort noise when it begins, and now and then."""
         kind = self._plan.comfort_noise_send
-        if kind is None or (self._noise_due is not None and not self._talking and self._due < self._noise_due):
+        if kind is None:
+            self._left_out(send)
+            return
+        if self._noise_due is not None and not self._talking and self._due < self._noise_due:
             return
         self._talking = False
         self._noise_due = self._due + self._settings.comfort_noise_refresh_s
@@ -166,9 +208,29 @@ class Sender:
         noise = comfort_noise.build(self._settings.comfort_noise_level)
         self._emit(kind, self._first_timestamp + self._samples_due, noise, False, send)
 
+    def _left_out(self, send: Send) -> None:
+        """The same where the codec itself knows silence: a little of it, and then nothing but now and then a frame."""
+        coder = self._coder
+        if coder is None:
+            return
+        if self._talking or self._noise_due is None:
+            self._talking = False
+            self._quiet_frames = -(-_HANGOVER_MS // self._plan.ptime_ms)
+        elif not self._quiet_frames and self._due < self._noise_due:
+            return
+        self._quiet_frames = max(self._quiet_frames - 1, 0)
+        self._noise_due = self._due + _DTX_REFRESH_S
+        self._sent_until = self._samples_due
+        self._emit(self._payload_type, self._first_timestamp + self._samples_due, coder.silence(), False, send)
+
+    def expect_loss(self, share: float) -> None:
+        """The peer misses this share of our packets (0 to 1), says its report."""
+        if self._coder is not None:
+            self._coder.expect_loss(share)
+
     def _event(self, send: Send) -> bool:
         kind = self._plan.event_send
-        event = self._keys.frame(self._first_timestamp + self._samples_due, self._samples)
+        event = self._keys.frame(self._first_timestamp + self._samples_due, self._event_samples)
         if event is None or kind is None:
             return False
         payload, timestamp, marker = event

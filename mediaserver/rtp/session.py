@@ -3,16 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mediacodecs.g711 import Encoding
+from mediaproviders.contract import AudioFormat
 from mediaserver.rtp.events import Event
 from mediaserver.rtp.packet import is_rtcp
-from mediaserver.rtp.plan import CLOCK_RATE, Address, MediaSettings, StreamPlan
+from mediaserver.rtp.plan import Address, MediaSettings, StreamPlan
 from mediaserver.rtp.playout import Playout
 from mediaserver.rtp.receiver import Receiver
 from mediaserver.rtp.reporter import Reporter
 from mediaserver.rtp.sender import Send, Sender
-
-_SAMPLES_PER_MS = CLOCK_RATE // 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +45,13 @@ class Counters:
 class MediaSession:
     """The stream of one call.
 
-    The uplink is a contiguous stream of payload bytes in `uplink_encoding`, which stays the same for the whole call.
+    The uplink is a contiguous stream of octets in `uplink_format`, which stays the same for the whole call: G.711 as it
+    comes if that is what is received first of all, else linear samples.
     `rtp_received` and `overdue` return its next piece, one packet's worth where nothing is amiss, or None. What follows
     that piece is in `backlog`: take it with `take_backlog` after each of these calls, before the next one.
 
-    `spread` gives random numbers from 0 up to 1 for the interval of RTCP.
+    `spread` gives random numbers from 0 up to 1 for the interval of RTCP. `wanted_rate` is the sampling rate in Hz in
+    which the uplink is of most use; a codec that can decode to it will. Raises CodecUnavailableError.
     """
 
     def __init__(
@@ -66,11 +66,12 @@ class MediaSession:
         playout: Playout,
         settings: MediaSettings | None = None,
         spread: Callable[[], float] = lambda: 0.5,
+        wanted_rate: int | None = None,
     ) -> None:
         settings = settings or MediaSettings()
         self._plan = plan
         self._settings = settings
-        self._receiver = Receiver(plan, settings, now)
+        self._receiver = Receiver(plan, settings, now, wanted_rate)
         self._sender = Sender(
             plan, settings, ssrc=ssrc, first_sequence=first_sequence, first_timestamp=first_timestamp, playout=playout
         )
@@ -112,6 +113,8 @@ class MediaSession:
         if source[0] not in (self._plan.remote_rtcp[0], self._plan.remote_rtp[0], latched and latched[0]):
             self._rtcp_refused += 1
         elif self._reporter.received(packet, now):
+            if self._reporter.remote_fraction_lost is not None:
+                self._sender.expect_loss(self._reporter.remote_fraction_lost)
             self._rtcp_source = source
             self._receiver.sign_of_life(now)
         else:
@@ -167,9 +170,9 @@ class MediaSession:
         self._sender.update(plan)
 
     @property
-    def uplink_encoding(self) -> Encoding:
-        """The encoding of the uplink."""
-        return self._receiver.encoding
+    def uplink_format(self) -> AudioFormat:
+        """What the uplink is in."""
+        return self._receiver.form.audio
 
     @property
     def destination(self) -> Address:
@@ -194,16 +197,17 @@ class MediaSession:
     def counters(self) -> Counters:
         """A snapshot of all counters."""
         receiver, sender, reorder, clock = self._receiver, self._sender, self._receiver.reorder, self._receiver.clock
+        per_ms = receiver.form.bytes_per_ms
         return Counters(
             received=receiver.received,
             lost=receiver.lost_before + receiver.stats.total_lost,
             late=reorder.late,
             duplicate=reorder.duplicates,
-            concealed_ms=clock.concealed_samples / _SAMPLES_PER_MS,
-            comfort_ms=clock.comfort_samples / _SAMPLES_PER_MS,
-            trimmed_ms=clock.trimmed_samples / _SAMPLES_PER_MS,
+            concealed_ms=clock.concealed_octets / per_ms,
+            comfort_ms=clock.comfort_octets / per_ms,
+            trimmed_ms=clock.trimmed_octets / per_ms,
             refused=receiver.latch.refused + self._rtcp_refused,
-            malformed=receiver.malformed + self._rtcp_malformed,
+            malformed=receiver.malformed + receiver.undecodable + self._rtcp_malformed,
             unexpected=receiver.unexpected,
             sent=sender.packets,
             skipped_ms=sender.skipped_ms,

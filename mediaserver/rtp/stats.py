@@ -23,13 +23,16 @@ class ReceiverStatistics:
         "_sequences",
         "_timestamps",
         "_transit",
+        "clock_rate",
         "highest",
         "jitter",
         "received",
         "restarts",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, clock_rate: int = CLOCK_RATE) -> None:
+        self.clock_rate = clock_rate
+        """Hz; of the timestamps that come."""
         self._sequences = Unwrapper(16)
         self._timestamps = Unwrapper(32)
         self._transit: float | None = None
@@ -80,14 +83,14 @@ class ReceiverStatistics:
     def timestamp(self, timestamp: int, arrival: float) -> int:
         """Take the jitter of an audio packet that arrived at `arrival` seconds; its unwrapped timestamp."""
         unwrapped = self._timestamps.unwrap(timestamp)
-        transit = arrival * CLOCK_RATE - unwrapped
+        transit = arrival * self.clock_rate - unwrapped
         last = self._transit
         self._transit = transit
         if last is not None:
             change = transit - last
             if change < 0.0:
                 change = -change
-            if change < CLOCK_RATE:  # a second and more is a new time line, not jitter
+            if change < self.clock_rate:  # a second and more is a new time line, not jitter
                 self.jitter += (change - self.jitter) / 16.0
         return unwrapped
 
@@ -118,7 +121,18 @@ class ReceiverStatistics:
     @property
     def jitter_ms(self) -> float:
         """Interarrival jitter in ms."""
-        return self.jitter * 1000.0 / CLOCK_RATE
+        return self.jitter * 1000.0 / self.clock_rate
+
+    @property
+    def jitter_s(self) -> float:
+        """Interarrival jitter in seconds."""
+        return self.jitter / self.clock_rate
+
+    def change_clock(self, clock_rate: int) -> None:
+        """The stream goes on in another codec, by another clock (RFC 7160 4.2): what was told of times is void."""
+        self.jitter *= clock_rate / self.clock_rate
+        self.clock_rate = clock_rate
+        self._transit = None
 
     def fraction_lost(self) -> int:
         """Loss since the last time this was asked, in 1/256 (A.3)."""

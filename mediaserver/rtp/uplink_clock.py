@@ -1,7 +1,8 @@
 """The time of the uplink: one contiguous stream that is as long as the call is old.
 
 A model hears time by the audio it is sent, so audio, concealment and comfort together must keep pace with the wall.
-Positions count samples handed out, `ahead` is how far the position is in front of the wall. The rule:
+Positions and timestamps count octets of the uplink's form; `ahead` is how far the position is in front of the wall. The
+rule:
 
 1. Audio passes as it comes. After it, `ahead` is about zero, less the jitter.
 2. A leg that is silent past its deadline, or announced silence, gets comfort in whole frames up to the wall.
@@ -15,54 +16,43 @@ Positions count samples handed out, `ahead` is how far the position is in front 
 
 from collections import deque
 
-from mediacodecs import g711
-from mediacodecs.g711 import Encoding
 from mediacodecs.signal.plc import Concealment
 from mediaserver.rtp.comfort_noise import ComfortNoise
-from mediaserver.rtp.plan import CLOCK_RATE
+from mediaserver.rtp.form import Form
 
 _HISTORY = 8  # payloads a concealment may look back on
-_LOUD = 300  # of 32768, -41 dB: a sample that is not background
 _BEHIND_PACKETS = 50
-_LONGEST_COMFORT = CLOCK_RATE
-
-
-def _loudness_table(encoding: Encoding) -> bytes:
-    return bytes(abs(int(sample)) > _LOUD for sample in g711.CODECS[encoding].decode(bytes(range(256))))
-
-
-_LOUDNESS: dict[Encoding, bytes] = {"PCMU": _loudness_table("PCMU"), "PCMA": _loudness_table("PCMA")}
 
 
 class UplinkClock:
-    """Hands out the uplink of one call in `encoding`; `frame` is the samples of one frame of comfort.
+    """Hands out the uplink of one call in `form`; `frame` is the octets of one frame of comfort.
 
     What cannot be passed on at once, and all that follows it, is put into `backlog` in order.
     """
 
     __slots__ = (
         "_behind",
-        "_codec",
+        "_form",
         "_history",
-        "_loudness",
         "_max_ahead",
         "_origin",
         "_patience",
         "_position",
+        "_rate",
         "_timestamp",
         "backlog",
         "comfort",
-        "comfort_samples",
-        "concealed_samples",
+        "comfort_octets",
+        "concealed_octets",
         "deadline",
         "frame",
         "silent",
-        "trimmed_samples",
+        "trimmed_octets",
     )
 
-    def __init__(self, encoding: Encoding, *, frame: int, now: float, patience: float, max_ahead: int) -> None:
-        self._codec = g711.CODECS[encoding]
-        self._loudness = _LOUDNESS[encoding]
+    def __init__(self, form: Form, *, frame: int, now: float, patience: float, max_ahead: int) -> None:
+        self._form = form
+        self._rate = form.octets_per_s
         self._history: deque[bytes] = deque(maxlen=_HISTORY)
         self._origin = now
         self._position = 0
@@ -71,15 +61,15 @@ class UplinkClock:
         self._max_ahead = max_ahead
         self._behind = 0
         self.frame = frame
-        self.comfort = ComfortNoise(encoding)
+        self.comfort = ComfortNoise(form)
         self.backlog: list[bytes] = []
         self.silent = False
         """Comfort stands in for the caller."""
         self.deadline = now
         """When `overdue` has something to do, unless audio comes before."""
-        self.comfort_samples = 0
-        self.concealed_samples = 0
-        self.trimmed_samples = 0
+        self.comfort_octets = 0
+        self.concealed_octets = 0
+        self.trimmed_octets = 0
 
     def begin(self, now: float) -> None:
         """Time begins now, unless audio has begun it already: a session may have been made long before the answer."""
@@ -88,8 +78,8 @@ class UplinkClock:
             self.deadline = now + self._patience
 
     def ahead(self, now: float) -> float:
-        """Samples by which the stream is in front of the wall."""
-        return self._position - (now - self._origin) * CLOCK_RATE
+        """Octets by which the stream is in front of the wall."""
+        return self._position - (now - self._origin) * self._rate
 
     def audio(self, timestamp: int, payload: bytes, now: float) -> bytes | None:
         """Take the next payload, in order, with its unwrapped timestamp. The payload, or None: see `backlog`."""
@@ -98,7 +88,7 @@ class UplinkClock:
         if (
             timestamp == self._timestamp
             and not self.silent
-            and -size <= position - (now - self._origin) * CLOCK_RATE <= size
+            and -size <= position - (now - self._origin) * self._rate <= size
         ):
             self._position = position
             self._timestamp = timestamp + size
@@ -112,6 +102,18 @@ class UplinkClock:
     def audio_after_loss(self, timestamp: int, payload: bytes, now: float) -> None:
         """The same for a payload in front of which packets were given up; all goes into `backlog`."""
         self._reconcile(timestamp, payload, now, lost=True)
+
+    def missing(self, timestamp: int, size: int, now: float) -> int:
+        """How many octets of what was lost in front of `timestamp`, where `size` octets follow, are to be filled."""
+        ahead = self.ahead(now) + size
+        return self._room(timestamp, size, ahead, lost=True) if self._position else 0
+
+    def fill(self, octets: bytes) -> None:
+        """Put what a codec made of lost packets where they would have been; the next payload follows it."""
+        if self._timestamp is not None:
+            self._timestamp += len(octets)
+        self.concealed_octets += len(octets)
+        self._emit(octets)
 
     def restart(self) -> None:
         """The next payload has timestamps of its own (another SSRC)."""
@@ -128,56 +130,59 @@ class UplinkClock:
         """Stand in up to the wall if the leg is silent past its deadline; a little longer where the jitter is large."""
         if not self.silent:
             longest = len(self._history[-1]) if self._history else self.frame
-            needed = min(2 * longest / CLOCK_RATE + 3.0 * jitter_s, 0.2) - self._patience
+            needed = min(2 * longest / self._rate + 3.0 * jitter_s, 0.2) - self._patience
             if now < self.deadline + needed:
                 return
             self.silent = True
         frames = int(0.5 - self.ahead(now)) // self.frame
         if frames > 0:
-            self._stand_in(min(frames * self.frame, _LONGEST_COMFORT))
-        self.deadline = self._origin + (self._position + self.frame) / CLOCK_RATE
+            self._stand_in(min(frames * self.frame, self._rate - self._rate % self.frame))
+        self.deadline = self._origin + (self._position + self.frame) / self._rate
 
     def _reconcile(self, timestamp: int, payload: bytes, now: float, *, lost: bool) -> None:
         size = len(payload)
         if self._position == 0:
-            self._origin = now - size / CLOCK_RATE
+            self._origin = now - size / self._rate
         ahead = self.ahead(now) + size
-        if self._timestamp is not None and timestamp > self._timestamp:
-            room = size - ahead if lost and not self.silent else -ahead
-            missing = int(min(timestamp - self._timestamp, room))
-            if missing > 0:
-                ahead += missing
-                if lost:
-                    payload = self._conceal(missing, payload)
-                else:
-                    self._stand_in(missing)
+        missing = self._room(timestamp, size, ahead, lost=lost)
+        if missing > 0:
+            ahead += missing
+            if lost:
+                payload = self._conceal(missing, payload)
+            else:
+                self._stand_in(missing)
         self._timestamp = timestamp + size
         self.silent = False
         self.deadline = now + self._patience
-        if ahead > size and (ahead > self._max_ahead or self._is_quiet(payload)):
-            self.trimmed_samples += size
+        if ahead > size and (ahead > self._max_ahead or self._form.is_quiet(payload)):
+            self.trimmed_octets += size
             return
         self._behind = self._behind + 1 if ahead < -size else 0
-        if self._behind > _BEHIND_PACKETS and self._is_quiet(payload):
+        if self._behind > _BEHIND_PACKETS and self._form.is_quiet(payload):
             self._stand_in(size)
         self._emit(payload)
 
-    def _is_quiet(self, payload: bytes) -> bool:
-        return payload.translate(self._loudness).count(1) * 20 <= len(payload)
+    def _room(self, timestamp: int, size: int, ahead: float, *, lost: bool) -> int:
+        """How much of a jump to `timestamp` is to be filled, in whole samples; `ahead` counts the payload as taken."""
+        if self._timestamp is None or timestamp <= self._timestamp:
+            return 0
+        room = size - ahead if lost and not self.silent else -ahead
+        missing = int(min(timestamp - self._timestamp, room))
+        return missing - missing % len(self._form.silence)
 
-    def _conceal(self, samples: int, payload: bytes) -> bytes:
+    def _conceal(self, octets: int, payload: bytes) -> bytes:
         # Payloads are kept undecoded and a concealment is made for each hole: holes are rare, packets are not.
-        codec = self._codec
-        concealment = Concealment(CLOCK_RATE)
+        form = self._form
+        concealment = Concealment(form.audio.rate)
         for heard in self._history:
-            concealment.good(codec.decode(heard))
-        self.concealed_samples += samples
-        self._emit(codec.encode(concealment.conceal(samples)))
-        return codec.encode(concealment.recover(codec.decode(payload)))
+            concealment.good(form.decode(heard))
+        self.concealed_octets += octets
+        self._emit(form.encode(concealment.conceal(octets // len(form.silence))))
+        return form.encode(concealment.recover(form.decode(payload)))
 
-    def _stand_in(self, samples: int) -> None:
-        self.comfort_samples += samples
-        self._emit(self.comfort.take(samples))
+    def _stand_in(self, octets: int) -> None:
+        self.comfort_octets += octets
+        self._emit(self.comfort.take(octets))
 
     def _emit(self, payload: bytes) -> None:
         self._position += len(payload)

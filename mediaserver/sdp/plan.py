@@ -1,6 +1,7 @@
 """The outcome of offer and answer: all the media plane needs to know of a session description."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 
 
@@ -55,3 +56,7 @@ class MediaPlan:
     comfort_noise_send: int | None = None
     comfort_noise_receive: int | None = None
     rtcp_mux: bool = False
+    event_clock_rate: int = 8000
+    """Hz; of the events we send, which may differ from that of the audio beside them."""
+    events_receive: Mapping[int, int] = field(default_factory=dict)
+    """Clock rates of all the types of events we must accept; empty: `event_receive` alone."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from mediacodecs.signal.vad import DetectorPool, SileroBatch, SpeechDetector
-from mediaproviders.contract import PCMA, PCMU, AudioFormat, Brief, Provider
+from mediaproviders.contract import Brief, Provider
 from mediaserver.net.rtp_port import PortRange
 from mediaserver.net.wheel import Spoke, Wheel
 from mediaserver.rtp.events import Digit, MediaLost
@@ -23,6 +23,7 @@ from mediaserver.rtp.playout import Playout
 from mediaserver.rtp.session import MediaSession
 from mediaserver.talk import fault_audio
 from mediaserver.talk.conversation import Talk, TalkSettings
+from mediaserver.talk.formats import nearest
 from mediaserver.talk.leg import Leg, stream_plan
 from mediaserver.talk.orders import (
     Agent,
@@ -168,8 +169,8 @@ class Engine:
         return Brief(
             model=agent.model,
             instructions=agent.prompt,
-            input_format=_nearest(seat.encoding, traits.input_formats),
-            output_format=_nearest(seat.encoding, traits.output_formats),
+            input_format=nearest(seat.encoding, traits.input_formats),
+            output_format=nearest(seat.encoding, traits.output_formats),
             voice=agent.voice,
             greeting=agent.greeting or None,
             tools=seat.talk.toolbox.specs,
@@ -192,8 +193,9 @@ class Engine:
             playout=playout,
             settings=self._settings.media,
             spread=self._random.random,
+            wanted_rate=brief.input_format.rate,
         )
-        uplink = Uplink(session.uplink_encoding, brief.input_format, self._provider(seat.talk.agent).traits.uplink_ms)
+        uplink = Uplink(session.uplink_format, brief.input_format, self._provider(seat.talk.agent).traits.uplink_ms)
         if seat.talk.agent.interruption == "local":
             self._listen_in(seat, uplink)
         seat.leg.begin(session, uplink, plan, seat.talk.played)
@@ -283,9 +285,3 @@ class Engine:
                     self._report(Silent(call, seconds))
                 case _:
                     self._log.debug("media", call=call, what=type(event).__name__)
-
-
-def _nearest(encoding: str, formats: tuple[AudioFormat, ...]) -> AudioFormat:
-    """The leg's own law if the provider takes it, else what the provider wants most."""
-    own = PCMA if encoding == "PCMA" else PCMU
-    return own if own in formats else formats[0]

@@ -5,31 +5,36 @@ This is the whole path of a packet in our hands: socket → session → uplink, 
 
 import time
 from collections.abc import Callable
-from typing import Literal
 
+from mediacodecs import registry
+from mediaserver.errors import LocalProtocolError
 from mediaserver.net.rtp_port import Address, PortRange, RtpPort
 from mediaserver.net.wheel import Spoke, Wheel
 from mediaserver.rtp.plan import StreamPlan
 from mediaserver.rtp.playout import ItemEnded, ItemStarted
 from mediaserver.rtp.session import MediaSession
-from mediaserver.sdp.plan import MediaPlan
+from mediaserver.sdp.plan import MediaPlan, PayloadFormat
 from mediaserver.talk.uplink import Uplink
 
 type Played = Callable[[list[ItemStarted | ItemEnded], float], None]
 """Told what playout began and ended, with the time."""
 
 
-def law(encoding: str) -> Literal["PCMU", "PCMA"]:
-    """The G.711 law by its SDP name."""
-    return "PCMA" if encoding == "PCMA" else "PCMU"
+def codec_of(form: PayloadFormat) -> str:
+    """The codec of a payload format, by its name in the registry. Only what we speak is ever agreed to."""
+    name = registry.name_of(form.encoding, form.clock_rate, form.channels)
+    if name is None:
+        raise LocalProtocolError(f"agreed to a codec that we do not have: {form}")
+    return name
 
 
 def stream_plan(plan: MediaPlan) -> StreamPlan:
     """What an RTP session needs of a media plan."""
     return StreamPlan(
         send_payload_type=plan.send.payload_type,
-        send_encoding=law(plan.send.encoding),
-        receive={form.payload_type: law(form.encoding) for form in plan.receive},
+        send_encoding=codec_of(plan.send),
+        send_fmtp=plan.send.fmtp,
+        receive={form.payload_type: codec_of(form) for form in plan.receive},
         ptime_ms=plan.ptime_ms,
         sends=plan.direction.sends,
         receives=plan.direction.receives,
@@ -37,6 +42,8 @@ def stream_plan(plan: MediaPlan) -> StreamPlan:
         remote_rtcp=plan.remote_rtcp,
         event_send=plan.event_send,
         event_receive=plan.event_receive,
+        event_clock_rate=plan.event_clock_rate,
+        events_receive=plan.events_receive,
         comfort_noise_send=plan.comfort_noise_send,
         comfort_noise_receive=plan.comfort_noise_receive,
         rtcp_mux=plan.rtcp_mux,

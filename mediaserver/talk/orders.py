@@ -62,10 +62,10 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Connect:
-    """Open the model's session. `encoding` is the G.711 law expected on the leg."""
+    """Open the model's session. `encoding` is the codec expected on the leg, by its SDP name ("PCMU", "OPUS")."""
 
     call: str
-    encoding: Literal["PCMU", "PCMA"] = "PCMU"
+    encoding: str = "PCMU"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,22 @@
-"""From the caller's ear-side to the model: payloads pass through, a detector listens in when we decide interruptions.
+"""From the caller's ear-side to the model: what it takes as it is passes through, a detector listens in when we decide
+interruptions.
 
-Each payload is decoded once; level, gate and detector share that view.
+Each payload of G.711 is decoded once; level, gate and detector share that view. Other codecs come decoded.
 """
 
 import audioop
 from collections.abc import Callable
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 
-from mediacodecs.g711 import ALAW_TO_ULAW, ULAW_TO_ALAW
+from mediacodecs.g711 import ALAW_TO_ULAW, CODECS, ULAW_TO_ALAW
 from mediacodecs.pcm import Pcm, from_bytes, to_bytes
 from mediacodecs.signal.resample import Resampler
 from mediaproviders.contract import AudioFormat
 
 LEG_RATE = 8000
+"""Hz; of G.711, and of what detectors hear whatever the codec."""
 _TEN_MS = 160
 """Octets of PCM: detectors hear whole multiples of this."""
 LOUD_RMS = 330
@@ -30,27 +32,31 @@ class Detector(Protocol):
         """Take int16 samples at 8 kHz, a multiple of 10 ms; whether the gate thinks they may be speech."""
 
 
-def converter(
-    encoding: Literal["PCMU", "PCMA"], wanted: AudioFormat, chunk_ms: int = 20
-) -> Callable[[bytes, bytes], bytes] | None:
-    """From the leg's payload (and its PCM at 8 kHz) to what the provider wants; None: the payload passes untouched.
+def converter(source: AudioFormat, wanted: AudioFormat, chunk_ms: int = 20) -> Callable[[bytes, bytes], bytes] | None:
+    """From the leg's payload (and its PCM at `source.rate`) to what is wanted; None: the payload passes untouched.
 
     The provider takes `chunk_ms` at a time. To change the rate of that much costs no more than of one packet, so it is
     collected here; nothing comes meanwhile.
     """
-    if wanted.encoding == encoding.lower():
+    if wanted == source:
         return None
-    if wanted.encoding != "pcm16":
-        table = ULAW_TO_ALAW if encoding == "PCMU" else ALAW_TO_ULAW
+    if wanted.encoding != "pcm16" and source.encoding != "pcm16":
+        table = ULAW_TO_ALAW if source.encoding == "pcmu" else ALAW_TO_ULAW
         return lambda payload, pcm: payload.translate(table)
-    if wanted.rate == LEG_RATE:
-        return lambda payload, pcm: pcm
-    return _resampling(wanted.rate, chunk_ms)
+    resampled = _plain if wanted.rate == source.rate else _resampling(source.rate, wanted.rate, chunk_ms)
+    if wanted.encoding == "pcm16":
+        return resampled
+    encode = CODECS["PCMU" if wanted.encoding == "pcmu" else "PCMA"].encode
+    return lambda payload, pcm: encode(from_bytes(resampled(payload, pcm)))
 
 
-def _resampling(rate: int, chunk_ms: int) -> Callable[[bytes, bytes], bytes]:
-    resampler = Resampler(LEG_RATE, rate)
-    size = chunk_ms * LEG_RATE // 1000 * 2
+def _plain(payload: bytes, pcm: bytes) -> bytes:
+    return pcm
+
+
+def _resampling(rate_in: int, rate_out: int, chunk_ms: int) -> Callable[[bytes, bytes], bytes]:
+    resampler = Resampler(rate_in, rate_out)
+    size = chunk_ms * rate_in // 1000 * 2
     collected = bytearray()
 
     def convert(payload: bytes, pcm: bytes) -> bytes:
@@ -64,8 +70,12 @@ def _resampling(rate: int, chunk_ms: int) -> Callable[[bytes, bytes], bytes]:
     return convert
 
 
+def _as_it_is(payload: bytes, width: int) -> bytes:
+    return payload
+
+
 class Uplink:
-    """One leg's audio on its way to the model."""
+    """One leg's audio, which comes in `source`, on its way to the model, which takes it in `wanted`."""
 
     __slots__ = (
         "_convert",
@@ -74,16 +84,23 @@ class Uplink:
         "_hint",
         "_hinted",
         "_judging",
+        "_narrowed",
+        "_octets_per_s",
         "_rest",
+        "_source",
         "last_voice",
         "loud_s",
         "sink",
         "voice_began",
     )
 
-    def __init__(self, encoding: Literal["PCMU", "PCMA"], wanted: AudioFormat, chunk_ms: int = 20) -> None:
-        self._decode = audioop.ulaw2lin if encoding == "PCMU" else audioop.alaw2lin
-        self._convert = converter(encoding, wanted, chunk_ms)
+    def __init__(self, source: AudioFormat, wanted: AudioFormat, chunk_ms: int = 20) -> None:
+        self._source = source
+        self._octets_per_s = source.bytes_per_ms * 1000
+        self._decode: Callable[[bytes, int], bytes] = {"pcmu": audioop.ulaw2lin, "pcma": audioop.alaw2lin}.get(
+            source.encoding, _as_it_is
+        )
+        self._convert = converter(source, wanted, chunk_ms)
         self.sink: Callable[[bytes], None] | None = None
         """Takes the payload; None until the model listens."""
         self._detector: Detector | None = None
@@ -91,6 +108,7 @@ class Uplink:
         self._hinted = 0
         self._judging = False
         self._rest = b""  # what the detector has yet to hear: less than 10 ms
+        self._narrowed: Resampler | None = None
         self.voice_began = 0.0
         """When the current or last stretch of loud caller audio began (monotonic seconds)."""
         self.last_voice = 0.0
@@ -107,6 +125,8 @@ class Uplink:
         if self._detector is not None and wanted is not self._judging:
             self._judging = wanted
             self._hinted, self._rest = 0, b""
+            if wanted and self._source.rate != LEG_RATE:
+                self._narrowed = Resampler(self._source.rate, LEG_RATE)
 
     def take(self, payload: bytes, now: float) -> None:
         """One payload of the leg, in order. Hot: once per packet."""
@@ -125,13 +145,15 @@ class Uplink:
                 self.voice_began = now
                 self.loud_s = 0.0
             self.last_voice = now
-            self.loud_s += len(payload) / LEG_RATE
+            self.loud_s += len(payload) / self._octets_per_s
         if self._judging:
             self._judge(pcm, loud, now)
 
     def _judge(self, pcm: bytes, loud: bool, now: float) -> None:
         detector, hint = self._detector, self._hint
         assert detector is not None and hint is not None
+        if self._narrowed is not None:
+            pcm = to_bytes(self._narrowed.process(from_bytes(pcm)))
         # A peer's packets, and what stands in for lost ones, may be of any length.
         if self._rest or len(pcm) % _TEN_MS:
             pcm = self._rest + pcm

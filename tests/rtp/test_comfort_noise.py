@@ -3,6 +3,7 @@ import pytest
 
 from mediacodecs.g711 import CODECS, SILENCE, Encoding
 from mediaserver.rtp.comfort_noise import ComfortNoise, build, parse_level
+from mediaserver.rtp.form import form_before
 
 
 def test_payload() -> None:
@@ -14,7 +15,7 @@ def test_payload() -> None:
 
 @pytest.mark.parametrize("encoding", ["PCMU", "PCMA"])
 def test_silence_until_a_level_is_told(encoding: Encoding) -> None:
-    noise = ComfortNoise(encoding)
+    noise = ComfortNoise(form_before(encoding))
     assert noise.take(7) == bytes([SILENCE[encoding]]) * 7
     noise.told(50)
     samples = CODECS[encoding].decode(b"".join(noise.take(160) for _ in range(120))).astype(float)
@@ -25,7 +26,7 @@ def test_silence_until_a_level_is_told(encoding: Encoding) -> None:
 
 
 def test_a_peer_cannot_make_us_shout() -> None:
-    noise = ComfortNoise("PCMU")
+    noise = ComfortNoise(form_before("PCMU"))
     noise.told(0)
     samples = CODECS["PCMU"].decode(noise.take(20_000)).astype(float)
     assert len(samples) == 20_000

@@ -3,6 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mediaproviders.contract import PCMU
 from mediaserver.rtp import packet, rtcp
 from mediaserver.rtp.events import Digit, MediaLost, MediaResumed, SourceChanged, SsrcChanged
 from mediaserver.rtp.plan import MediaSettings
@@ -140,7 +141,7 @@ def test_another_law_after_a_new_description_leaves_the_uplink_as_it_was() -> No
     uplink.receive(peer.audio(b"\xff" * FRAME), 0.0)
     uplink.session.update(plan(receive={8: "PCMA"}, send_payload_type=8, send_encoding="PCMA"), 0.02)
     (payload,) = uplink.receive(peer.audio(b"\x2a" * FRAME, kind=8), 0.02)
-    assert uplink.session.uplink_encoding == "PCMU"
+    assert uplink.session.uplink_format == PCMU
     assert payload == b"\x00" * FRAME  # the largest negative value in both laws
     assert uplink.receive(peer.audio(b"\xff" * FRAME, kind=0), 0.04) == []
 

@@ -54,7 +54,7 @@ class Stage:
         assert isinstance(loop, VirtualLoop)
         self.loop = loop
         self.brief = Brief("model", "prompt", PCMU, source, greeting="Hello", interruption=interruption)
-        self.uplink = Uplink("PCMU", PCMU)
+        self.uplink = Uplink(PCMU, PCMU)
         self.leg = SimpleNamespace(uplink=self.uplink, session=None, speak_now=lambda now: None)
         agent = Agent(
             "a",

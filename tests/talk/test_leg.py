@@ -90,7 +90,7 @@ class Bench:
         self.ports, self.port, self.wheel = Ports(), Port(), Clockwork()
         self.leg = Leg(cast(PortRange, self.ports), cast(RtpPort, self.port), cast(Wheel, self.wheel))
         self.session = session(plan(**changes))
-        uplink = Uplink("PCMU", wanted)
+        uplink = Uplink(contract.PCMU, wanted)
         self.heard: list[bytes] = []
         uplink.sink = self.heard.append
         self.played: list[ItemStarted | ItemEnded] = []
@@ -274,7 +274,7 @@ async def test_over_real_sockets_there_and_back() -> None:
     heard: asyncio.Queue[bytes] = asyncio.Queue()
     theirs.listen(lambda packet, source, now: got.put_nowait(packet), lambda packet, source, now: None)
     stream = plan(remote_rtp=("127.0.0.1", theirs.number), remote_rtcp=("127.0.0.1", theirs.number + 1))
-    uplink = Uplink("PCMU", contract.PCMU)
+    uplink = Uplink(contract.PCMU, contract.PCMU)
     uplink.sink = heard.put_nowait
     media = session(stream, now=loop.time())
     media.playout.push("item", b"\x10" * 160)

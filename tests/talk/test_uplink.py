@@ -28,7 +28,7 @@ class Gate:
 
 
 def through(encoding: str, wanted: contract.AudioFormat, *payloads: bytes) -> list[bytes]:
-    uplink = Uplink(encoding, wanted)  # type: ignore[arg-type]
+    uplink = Uplink(contract.PCMA if encoding == "PCMA" else contract.PCMU, wanted)
     out: list[bytes] = []
     uplink.sink = out.append
     for place, payload in enumerate(payloads):
@@ -66,7 +66,7 @@ def test_pcm_at_another_rate_is_the_same_tone_and_as_long(wanted: contract.Audio
 
 def test_what_is_resampled_is_collected_first_and_all_of_it_comes() -> None:
     payloads = [PCMU.encode(TONE[at : at + 160]) for at in range(0, 4000, 160)]
-    uplink, out = Uplink("PCMU", contract.PCM16_16K, chunk_ms=40), []
+    uplink, out = Uplink(contract.PCMU, contract.PCM16_16K, chunk_ms=40), []
     uplink.sink = out.append
     for payload in payloads:
         uplink.take(payload, 10.0)
@@ -78,7 +78,7 @@ def test_what_is_resampled_is_collected_first_and_all_of_it_comes() -> None:
 
 
 def test_nothing_is_heard_before_the_model_listens() -> None:
-    uplink = Uplink("PCMU", contract.PCMU)
+    uplink = Uplink(contract.PCMU, contract.PCMU)
     gate = Gate(True, True)
     uplink.listen_in(gate, lambda now: pytest.fail("no hint"))
     uplink.take(LOUD, 10.0)
@@ -86,7 +86,7 @@ def test_nothing_is_heard_before_the_model_listens() -> None:
 
 
 def test_nothing_is_judged_while_there_is_nobody_to_interrupt() -> None:
-    uplink, told = Uplink("PCMU", contract.PCMU), []
+    uplink, told = Uplink(contract.PCMU, contract.PCMU), []
     uplink.sink = lambda payload: None
     gate = Gate(True, True, True, True, True)
     uplink.listen_in(gate, told.append)
@@ -102,7 +102,7 @@ def test_nothing_is_judged_while_there_is_nobody_to_interrupt() -> None:
 
 
 def test_when_the_caller_was_loud_and_since_when() -> None:
-    uplink = Uplink("PCMU", contract.PCMU)
+    uplink = Uplink(contract.PCMU, contract.PCMU)
     uplink.sink = lambda payload: None
 
     def say(payload: bytes, first: float, packets: int) -> None:
@@ -132,7 +132,7 @@ def test_when_the_caller_was_loud_and_since_when() -> None:
     ],
 )
 def test_an_onset_is_two_packets_in_a_row(gate: tuple[bool, ...], loud: tuple[bool, ...], hints: list[float]) -> None:
-    uplink, told = Uplink("PCMU", contract.PCMU), []
+    uplink, told = Uplink(contract.PCMU, contract.PCMU), []
     uplink.sink = lambda payload: None
     detector = Gate(*gate)
     uplink.listen_in(detector, told.append)
@@ -166,7 +166,7 @@ def test_packets_of_any_length_are_heard_whole_and_in_order(sizes: list[int], da
             heard.append(pcm)
             return detector.push(pcm, now)
 
-    uplink = Uplink("PCMU", contract.PCMU)
+    uplink = Uplink(contract.PCMU, contract.PCMU)
     uplink.sink = lambda payload: None
     uplink.listen_in(Overheard(), lambda now: None)
     uplink.judge(True)
