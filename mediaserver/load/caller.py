@@ -105,7 +105,7 @@ class _Call:
         performance: Performance | None = None
         await self._shell.start(self._endpoint, udp=(self._host, 0), tcp=None, on_event=self._event)
         try:
-            leg = self._invite(target, await self._shell.resolve(target))
+            leg = self._invite(target, (await self._shell.resolve(target))[0])
             if await self._answered(leg):
                 assert self._plan is not None
                 performance = Performance(steps, self._line.ear, self._plan.ptime_ms, ends=True, said=self._said)

@@ -1,51 +1,104 @@
 """The shell of the SIP endpoint: sockets, the clock, name lookups; all decisions are the endpoint's."""
 
 import asyncio
-import socket
+import random
+import secrets
 import time
-from collections.abc import Callable
-from ipaddress import ip_address
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import structlog
 
-from mediaserver.errors import LocalProtocolError
-from mediaserver.net.sip_tcp import TcpConnections, TcpLimits
-from mediaserver.net.sip_udp import Address, LocalAddress, SipDatagrams
+from mediaserver.errors import ConfigurationError
+from mediaserver.net import stun
+from mediaserver.net.avoided import Avoided
+from mediaserver.net.connections import Connections
+from mediaserver.net.dns import Dns, DnsSettings
+from mediaserver.net.keepalive import Failed, KeepAlives
+from mediaserver.net.limits import ConnectionLimits
+from mediaserver.net.listener import Bound, Listener
+from mediaserver.net.local_address import Address, LocalAddresses
+from mediaserver.net.locating import Target, UnreachableError, is_address
+from mediaserver.net.locator import Locator
+from mediaserver.net.ports import ListeningPorts
+from mediaserver.net.profiles import Profiles
+from mediaserver.net.sip_udp import SipDatagrams
+from mediaserver.net.sockets import SocketSettings
+from mediaserver.net.tls import TlsSettings
 from mediaserver.sip.endpoint import SipEndpoint
-from mediaserver.sip.events import Effect, Event, Flow, Send
+from mediaserver.sip.events import Effect, Event, Flow, Send, Transport
 from mediaserver.sip.uri import SipUri
 
-_SIP_PORT = 5060
+_BY_CONNECTION: tuple[Transport, ...] = ("tcp", "tls", "ws", "wss")
+
+
+@dataclass(frozen=True, slots=True)
+class ShellSettings:
+    """How the network is used. `profiles` is the TLS of the connections we open, "" the usual one.
+
+    `versions` are the IP versions in which names are called, the preferred one first.
+    """
+
+    limits: ConnectionLimits = field(default_factory=ConnectionLimits)
+    sockets: SocketSettings = field(default_factory=SocketSettings)
+    dns: DnsSettings = field(default_factory=DnsSettings)
+    profiles: Mapping[str, TlsSettings] = field(default_factory=dict)
+    versions: tuple[int, ...] = (4, 6)
 
 
 class SipShell:
-    """Runs one `SipEndpoint` on a UDP socket, a TCP port, or both.
+    """Runs one `SipEndpoint` on any number of listeners.
 
     After any command given to the endpoint call `pump`. Events go to `on_event`, which may itself give commands;
     the times given with commands are `SipShell.now()`.
     """
 
-    def __init__(self, limits: TcpLimits | None = None) -> None:
-        self._limits = limits or TcpLimits()
+    def __init__(self, settings: ShellSettings | None = None) -> None:
+        """Raises ConfigurationError for a certificate of a profile that cannot be used."""
+        settings = settings or ShellSettings()
         self._endpoint: SipEndpoint | None = None
         self._on_event: Callable[[Event], None] = lambda event: None
-        self._udp: SipDatagrams | None = None
-        self._udp_local: LocalAddress | None = None
-        self._tcp: TcpConnections | None = None
-        self._server: asyncio.Server | None = None
+        self._on_flow_closed: Callable[[Flow, str | None], None] = lambda flow, error: None
+        self._profiles = Profiles(settings.profiles)
+        self._addresses = LocalAddresses()
+        self._ports = ListeningPorts(self._addresses, settings.sockets)
+        self._connections = Connections(self, settings.limits, self._addresses, self._profiles, settings.sockets)
+        self._locator = Locator(Dns(settings.dns), lambda most: random.randint(0, most), settings.versions)
+        self._avoided = Avoided()
+        self._kept = KeepAlives(random.random, lambda: secrets.token_bytes(12))
         self._pumping = False
         self._timer: asyncio.TimerHandle | None = None
         self._armed_for = 0.0
         self._log = structlog.get_logger()
-        self.udp_address: Address | None = None
-        """Where the UDP socket is bound; None without one."""
-        self.tcp_address: Address | None = None
-        """Where TCP connections are accepted; None when they are not."""
 
     @staticmethod
     def now() -> float:
         """The endpoint's clock in seconds: not the loop's, which uvloop rounds to milliseconds."""
         return time.monotonic()
+
+    @property
+    def bound(self) -> Sequence[Bound]:
+        """Where we listen, in the order of the listeners."""
+        return self._ports.bound
+
+    @property
+    def udp_address(self) -> Address | None:
+        """Where the first UDP socket is bound; None without one."""
+        return self.address_of("udp")
+
+    @property
+    def tcp_address(self) -> Address | None:
+        """Where TCP connections are accepted; None when they are not."""
+        return self.address_of("tcp")
+
+    def address_of(self, transport: Transport) -> Address | None:
+        """Where the first listener of a transport is bound."""
+        return next((each.address for each in self._ports.bound if each.transport == transport), None)
+
+    @property
+    def connections(self) -> int:
+        """How many connections there are."""
+        return len(self._connections)
 
     async def start(
         self,
@@ -53,45 +106,43 @@ class SipShell:
         *,
         udp: Address | None = None,
         tcp: Address | None = None,
+        listeners: Sequence[Listener] = (),
         on_event: Callable[[Event], None],
+        on_flow_closed: Callable[[Flow, str | None], None] = lambda flow, error: None,
     ) -> None:
-        """Bind the sockets and run; port 0 lets the system choose. OSError if an address cannot be had."""
+        """Open the listeners and run; port 0 lets the system choose. `udp` and `tcp` are short for two of them.
+
+        `on_flow_closed` is told of every connection that is gone and of every flow that is not alive any more, after
+        the endpoint. Raises OSError if an address cannot be had, ConfigurationError for a certificate.
+        """
         self._endpoint = endpoint
-        self._on_event = on_event
-        loop = asyncio.get_running_loop()
-        if udp is not None:
-            transport, self._udp = await loop.create_datagram_endpoint(
-                lambda: SipDatagrams(self._datagram), local_addr=udp
-            )
-            self.udp_address = _address(transport.get_extra_info("sockname"))
-            self._udp_local = LocalAddress(self.udp_address)
-        # Without a port of our own, connections we open still carry our other address as Contact.
-        local = LocalAddress(self.udp_address or ("0.0.0.0", _SIP_PORT))
+        self._on_event, self._on_flow_closed = on_event, on_flow_closed
+        short = [Listener("udp", udp)] if udp is not None else []
+        short += [Listener("tcp", tcp)] if tcp is not None else []
         try:
-            if tcp is not None:
-                # The port is known only once bound, and connections are told it: none is accepted in between.
-                self._server = await loop.create_server(self._accept, *tcp, start_serving=False)
-                self.tcp_address = _address(self._server.sockets[0].getsockname())
-                local = LocalAddress(self.tcp_address)
-            self._tcp = TcpConnections(self, self._limits, local)
-            if self._server is not None:
-                await self._server.start_serving()
-        except OSError:
-            await self.close()
+            await self._ports.open([*short, *listeners], self._datagram, self._connections)
+        except BaseException:
+            self._endpoint = None
             raise
 
     async def close(self) -> None:
-        """Close all sockets, which takes as long as `TcpLimits.linger_s` at most; calls that stand are not told."""
+        """Close all sockets, which takes as long as the limit `linger_s` at most; calls that stand are not told."""
         self._endpoint = None
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._server is not None:
-            self._server.close()
-        if self._tcp is not None:
-            await self._tcp.close()
-        if self._udp is not None:
-            self._udp.close()
+        await self._connections.close()
+        self._ports.close()
+
+    def reload(self) -> list[str]:
+        """Read every certificate anew, for connections to come. What cannot be read stays as it was and is told."""
+        faults: list[str] = []
+        for each in (*self._ports.identities(), *self._profiles):
+            try:
+                each.reload()
+            except ConfigurationError as error:
+                faults += error.faults
+        return faults
 
     def pump(self) -> None:
         """Send what is to be sent, tell what is to be told, and set the timer anew."""
@@ -106,29 +157,42 @@ class SipShell:
         finally:
             self._pumping = False
             if self._endpoint is not None:
-                self._arm(endpoint.next_deadline())
+                self._arm(_earlier(endpoint.next_deadline(), self._kept.next()))
 
-    async def resolve(self, target: SipUri) -> Flow:
-        """The flow to call `target` by: its transport parameter, its address, port 5060 by default.
+    async def resolve(self, target: SipUri, *, profile: str = "") -> list[Flow]:
+        """The flows to call `target` by, in the order to try, never none (RFC 3263). OSError with the sentence if so.
 
-        OSError if the name has no address of our family; LocalProtocolError if we do not speak the transport.
+        `profile` is the trunk whose TLS is to be used. What failed before and is avoided comes last.
         """
-        transport = (target.parameters.get("transport") or "udp").lower()
-        if target.scheme != "sip" or transport not in ("udp", "tcp"):
-            raise LocalProtocolError(f"cannot call {target}: only sip over udp and tcp")
-        if transport == "udp":
-            if self._udp_local is None:
-                raise LocalProtocolError("no UDP socket to call from")
-            remote = await self._lookup(target.host, target.port or _SIP_PORT)
-            return Flow("udp", remote, self._udp_local.towards(remote[0]))
-        remote = await self._lookup(target.host, target.port or _SIP_PORT)
-        assert self._tcp is not None
-        return self._tcp.flow_to(remote)
+        able: tuple[Transport, ...] = ("udp", *_BY_CONNECTION) if self._ports.has_udp else _BY_CONNECTION
+        targets = await self._locator.locate(target, able)
+        name = "" if is_address(target.host) else target.host.lower()
+        flows = [flow for each in targets if (flow := self._flow(each, name, profile)) is not None]
+        if not flows:
+            raise UnreachableError(f"cannot call {target}: no UDP socket of the family of {targets[0].host}")
+        return self._avoided.last(flows, self.now())
+
+    def avoid(self, flow: Flow, seconds: float) -> None:
+        """Have `resolve` name this target last for a while: it failed, or asked for patience (Retry-After)."""
+        self._avoided.avoid(flow, seconds, self.now())
+
+    def keep_alive(self, flow: Flow, every_s: float, *, answered: bool = False) -> None:
+        """Ping a flow from now on, until it fails or `let_go`: a registration depends on it (RFC 5626 4.4).
+
+        `answered`: the peer has promised to answer (its Via has `keep`, or it requires outbound); one that has once
+        answered is taken to promise it too. A flow that fails is told as a closed one.
+        """
+        self._kept.keep(flow, every_s, self.now(), answered=answered)
+        self.pump()
+
+    def let_go(self, flow: Flow) -> None:
+        """Ping a flow no more."""
+        self._kept.stop(flow)
 
     # What the connections tell (FlowUser)
 
     def received(self, data: bytes, flow: Flow) -> None:
-        """A message came by a connection."""
+        """A message came."""
         if self._endpoint is not None:
             try:
                 self._endpoint.receive(data, flow, self.now())
@@ -137,10 +201,12 @@ class SipShell:
             self.pump()
 
     def closed(self, flow: Flow, error: str | None) -> None:
-        """A connection is gone or could not be opened."""
+        """A connection is gone or could not be opened, or a flow is dead."""
         if self._endpoint is not None:
+            self._kept.stop(flow)
             try:
                 self._endpoint.flow_closed(flow, error, self.now())
+                self._on_flow_closed(flow, error)
             except Exception as fault:
                 self._report("closed", fault)
             self.pump()
@@ -149,27 +215,41 @@ class SipShell:
         """Whether a call counts on the connection."""
         return self._endpoint is not None and self._endpoint.needs(flow)
 
+    def pong(self, flow: Flow) -> None:
+        """The peer has answered a ping."""
+        self._kept.pong(flow)
+
     # Within
 
-    def _accept(self) -> asyncio.Protocol:
-        assert self._tcp is not None
-        return self._tcp.accept()
+    def _datagram(self, data: bytes, source: Address, by: SipDatagrams) -> None:
+        if stun.is_stun(data):
+            self._stun(data, source, by)
+        else:
+            self.received(data, Flow("udp", source, by.local.towards(source[0])))
 
-    def _datagram(self, data: bytes, source: Address) -> None:
-        assert self._udp_local is not None
-        self.received(data, Flow("udp", source, self._udp_local.towards(source[0])))
+    def _stun(self, data: bytes, source: Address, by: SipDatagrams) -> None:
+        if (response := stun.answer(data, source)) is not None:
+            by.send(response, source)
+        elif (bound := stun.mapped(data)) is not None and (failed := self._kept.bound(source, *bound)) is not None:
+            self.closed(failed.flow, failed.why)
 
-    def _send(self, send: Send) -> None:
-        if send.flow.transport == "udp":
-            if self._udp is not None:
-                self._udp.send(send.data, send.flow.remote)
-        elif self._tcp is not None:
-            self._tcp.send(send.flow, send.data)
+    def _flow(self, target: Target, name: str, profile: str) -> Flow | None:
+        remote = target.host, target.port
+        if target.transport != "udp":
+            return self._connections.flow_to(target.transport, remote, name, profile)
+        local = self._addresses.best("udp", target.host)
+        return None if local is None else Flow("udp", remote, local.towards(target.host))
+
+    def _send(self, flow: Flow, data: bytes) -> None:
+        if flow.reliable:
+            self._connections.send(flow, data)
+        elif (by := self._ports.datagrams_for(flow)) is not None:
+            by.send(data, flow.remote)
 
     def _carry_out(self, effect: Effect) -> None:
         try:
             if isinstance(effect, Send):
-                self._send(effect)
+                self._send(effect.flow, effect.data)
             else:
                 self._on_event(effect)
         except Exception as fault:  # the other effects are other calls' as well
@@ -194,23 +274,27 @@ class SipShell:
         if self._endpoint is not None:
             try:
                 self._endpoint.handle_timer(self.now())
+                self._ping()
             except Exception as fault:
                 self._report("timer", fault)
             self.pump()
 
+    def _ping(self) -> None:
+        for act in self._kept.due(self.now()):
+            if isinstance(act, Failed):
+                self._connections.abort(act.flow, act.why)
+                if not act.flow.reliable:
+                    self.closed(act.flow, act.why)
+            elif not act.flow.reliable:
+                self._send(act.flow, act.data)
+            elif not self._connections.ping(act.flow):
+                self.closed(act.flow, "the connection is gone")
+
     def _report(self, at: str, fault: Exception) -> None:
         self._log.error("sip.failed", at=at, exc_info=fault)
 
-    async def _lookup(self, host: str, port: int) -> Address:
-        try:
-            return str(ip_address(host)), port
-        except ValueError:
-            pass
-        bound = self.udp_address or self.tcp_address or ("0.0.0.0", 0)
-        family = socket.AF_INET6 if ":" in bound[0] else socket.AF_INET
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, family=family, type=socket.SOCK_DGRAM)
-        return str(found[0][4][0]), port
 
-
-def _address(sockname: tuple[str | int, ...]) -> Address:
-    return str(sockname[0]), int(sockname[1])
+def _earlier(one: float | None, other: float | None) -> float | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return min(one, other)

@@ -1,128 +1,229 @@
-"""SIP over TCP: connections in and out, each a stream of messages (RFC 3261 18, RFC 5626 3.5.1)."""
+"""One connection of SIP: TCP, on it TLS or not, on that a stream of messages or a WebSocket (RFC 3261 18, RFC 7118)."""
 
 import asyncio
-import contextlib
 from dataclasses import dataclass
 from typing import Protocol, cast
 
-from mediaserver.errors import RemoteProtocolError
-from mediaserver.net.sip_udp import Address, LocalAddress
-from mediaserver.sip.events import Flow
-from mediaserver.sip.stream import StreamParser
-
-_PONG = b"\r\n"
-
-
-@dataclass(frozen=True, slots=True)
-class TcpLimits:
-    """What connections may cost; times in seconds, `buffered` in bytes not read by the peer."""
-
-    connections: int = 2000
-    idle_s: float = 300.0
-    connect_s: float = 8.0
-    buffered: int = 1 << 20
-    waiting: int = 64
-    """Messages that wait for one connection to be opened."""
-    linger_s: float = 2.0
-    """What a peer may take to read the rest on a connection we close."""
+from mediaserver.net.framing import Framing
+from mediaserver.net.limits import ConnectionLimits
+from mediaserver.net.local_address import SCOPES, Address, LocalAddress
+from mediaserver.net.tls_layer import TlsError, TlsLayer
+from mediaserver.sip.events import Flow, Transport
 
 
-class FlowUser(Protocol):
-    """Who takes what comes by a connection."""
+@dataclass(slots=True)
+class Stack:
+    """What a connection is made of, from the bottom up; `local` is the listener's that accepted it."""
 
-    def received(self, data: bytes, flow: Flow) -> None:
+    transport: Transport
+    framing: Framing
+    tls: TlsLayer | None = None
+    local: LocalAddress | None = None
+
+
+class ConnectionOwner(Protocol):
+    """Who keeps the connections."""
+
+    @property
+    def limits(self) -> ConnectionLimits:
+        """What a connection may cost."""
+
+    def admit(self, connection: "SipConnection") -> bool:
+        """Whether one more may begin."""
+
+    def opened(self, connection: "SipConnection") -> None:
+        """Messages may pass now."""
+
+    def received(self, connection: "SipConnection", message: bytes) -> None:
         """Take one message."""
 
-    def closed(self, flow: Flow, error: str | None) -> None:
-        """Take note that the connection is gone."""
+    def pong(self, connection: "SipConnection") -> None:
+        """The peer has answered a ping."""
 
-    def needs(self, flow: Flow) -> bool:
+    def needs(self, connection: "SipConnection") -> bool:
         """Whether a call still counts on the connection, however silent it is."""
+
+    def forget(self, connection: "SipConnection", error: str | None) -> None:
+        """The connection is gone."""
 
 
 class SipConnection(asyncio.Protocol):
-    """One connection. `flows` are the names it goes by; a connection we opened has key 0."""
+    """One connection. `flows` are the names it goes by; one we open has its flow, with key 0, from the beginning."""
 
-    def __init__(self, table: "TcpConnections", flow: Flow | None = None) -> None:
-        self._table = table
-        self._parser = StreamParser()
+    def __init__(self, owner: ConnectionOwner, stack: Stack, flow: Flow | None = None) -> None:
+        self._owner = owner
+        self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._idle: asyncio.TimerHandle | None = None
         self._linger: asyncio.TimerHandle | None = None
-        self._heard_at = asyncio.get_running_loop().time()
+        self._deadline: asyncio.TimerHandle | None = None
+        self._pinger: asyncio.TimerHandle | None = None
+        self._why: str | None = None
+        self._heard_at = self._loop.time()
+        self.stack = stack
+        self.open = False
+        """Every handshake is over."""
+        self.peer: Address = ("", 0)
         self.flows: list[Flow] = [] if flow is None else [flow]
+
+    # What the event loop tells
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the transport, or end it at once when there are too many or the peer has gone already."""
         # Not an isinstance check: uvloop has transport classes of its own.
         self._transport = cast(asyncio.Transport, transport)
         peer = _peer(transport)
-        if peer is None or not self._table.register(self, peer):
+        if peer is None:
             self._transport.abort()
             return
-        self._watch(self._table.limits.idle_s)
+        self.peer = peer
+        if not self._owner.admit(self):
+            self._transport.abort()
+            return
+        self._watch(self._owner.limits.idle_s)
+        self._expect(self._owner.limits.handshake_s, "the handshake took too long")
+        try:
+            if self.stack.tls is not None:
+                self.stack.tls.begin()
+        except TlsError as error:
+            self._fail(str(error))
+        self._go_on()
 
     def data_received(self, data: bytes) -> None:
-        """Cut the stream into messages, answer pings, close what cannot be followed."""
-        flow = self.flows[0]
+        """Cut the bytes into messages, answer pings, close what cannot be followed."""
+        tls, framing = self.stack.tls, self.stack.framing
+        if self._linger is not None:
+            return  # what comes after our goodbye is nobody's
         try:
-            messages = self._parser.feed(data)
-        except RemoteProtocolError:
-            self.close()
+            plain = data if tls is None else tls.receive(data)
+        except TlsError as error:
+            self._fail(str(error))
             return
-        if messages or self._parser.pings:
+        heard, pongs = framing.heard, framing.pongs
+        messages = framing.receive(plain) if plain else []
+        self._go_on()
+        if framing.heard != heard:
             # Bytes that complete nothing keep no connection alive.
-            self._heard_at = asyncio.get_running_loop().time()
+            self._heard_at = self._loop.time()
         for message in messages:
-            self._table.user.received(message, flow)
-        if self._parser.pings:
-            self.send(_PONG * self._parser.pings)
-            self._parser.pings = 0
-        if self._parser.fault is not None:
-            self.close()
+            self._owner.received(self, message)
+        if framing.pongs != pongs:
+            self._owner.pong(self)
+        if self.open:
+            self._mind_the_rest(bool(messages))
+        if framing.ended or (tls is not None and tls.ended):
+            self._fail(framing.fault)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell whoever used the connection."""
-        for timer in (self._idle, self._linger):
+        for timer in (self._idle, self._linger, self._deadline, self._pinger):
             if timer is not None:
                 timer.cancel()
-        self._table.forget(self, None if exc is None else str(exc))
+        self._owner.forget(self, self._why or (None if exc is None else str(exc) or type(exc).__name__))
 
-    def send(self, data: bytes) -> None:
-        """Write a message; a peer that does not read loses the connection."""
-        if self._transport is None or self._transport.is_closing():
-            return
-        self._transport.write(data)
-        if self._transport.get_write_buffer_size() > self._table.limits.buffered:
-            self._transport.abort()
+    # What the owner wants
+
+    def send(self, message: bytes) -> None:
+        """Send a message; a peer that does not read loses the connection."""
+        if self.open:
+            self.stack.framing.send(message)
+            self._flush()
+
+    def ping(self) -> None:
+        """Ask the peer for a sign of life."""
+        if self.open:
+            self.stack.framing.ping()
+            self._flush()
 
     def close(self) -> None:
         """Close after what was written; a peer that does not read it in time loses it."""
         if self._transport is None or self._linger is not None:
             return
-        if self._idle is not None:
-            self._idle.cancel()
+        for timer in (self._idle, self._deadline, self._pinger):
+            if timer is not None:
+                timer.cancel()
+        if self.open:
+            self.stack.framing.end()
+            self._flush()
+            if self.stack.tls is not None:
+                self.stack.tls.end()
+        self._flush()
         # Not at once even when idle: on uvloop what was written this very moment is still in the buffer.
-        self._linger = asyncio.get_running_loop().call_later(self._table.limits.linger_s, self._transport.abort)
+        self._linger = self._loop.call_later(self._owner.limits.linger_s, self._transport.abort)
         self._transport.close()
 
-    def abort(self) -> None:
+    def abort(self, why: str | None = None) -> None:
         """Close now; what was written and not read is lost."""
+        self._why = self._why or why
         if self._transport is not None:
             self._transport.abort()
 
+    # Within
+
+    def _go_on(self) -> None:
+        """Send what the layers have to say, and open the connection once the last of them is ready."""
+        tls, framing = self.stack.tls, self.stack.framing
+        self._flush()
+        if not self.open and framing.ready and (tls is None or tls.established) and self._linger is None:
+            self.open = True
+            self._expect(None)
+            if self.stack.transport in ("ws", "wss"):
+                self._pinger = self._loop.call_later(self._owner.limits.ping_s, self._ping_again)
+            self._owner.opened(self)
+
+    def _flush(self) -> None:
+        transport, tls = self._transport, self.stack.tls
+        if transport is None or transport.is_closing():
+            return
+        data = b""
+        if tls is None or tls.established:
+            data = self.stack.framing.outgoing()
+        if tls is not None:
+            if data:
+                tls.send(data)
+            data = tls.outgoing()
+        if data:
+            transport.write(data)
+            if transport.get_write_buffer_size() > self._owner.limits.buffered:
+                self.abort("the peer does not read")
+
+    def _fail(self, why: str | None) -> None:
+        self._why = self._why or why
+        self.close()
+
+    def _mind_the_rest(self, progressed: bool) -> None:
+        """What has begun has to be complete in time, or a sender of single octets would hold us for ever."""
+        if not self.stack.framing.partial:
+            if self._deadline is not None:
+                self._expect(None)
+        elif progressed or self._deadline is None:
+            self._expect(self._owner.limits.message_s, "a message was not completed in time")
+
+    def _expect(self, within: float | None, why: str = "") -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._deadline = None if within is None else self._loop.call_later(within, self.abort, why)
+
     def _watch(self, delay: float) -> None:
-        self._idle = asyncio.get_running_loop().call_later(delay, self._check_idle)
+        self._idle = self._loop.call_later(delay, self._check_idle)
 
     def _check_idle(self) -> None:
-        limit = self._table.limits.idle_s
-        silent = asyncio.get_running_loop().time() - self._heard_at
+        limit = self._owner.limits.idle_s
+        silent = self._loop.time() - self._heard_at
         if silent < limit:
             self._watch(limit - silent)
-        elif any(self._table.user.needs(flow) for flow in self.flows):
+        elif self._owner.needs(self):
             self._watch(limit)
         else:
             self.close()
+
+    def _ping_again(self) -> None:
+        every = self._owner.limits.ping_s
+        if self._loop.time() - self._heard_at > 2.5 * every:
+            self.abort("no answer to pings")
+            return
+        self.ping()
+        self._pinger = self._loop.call_later(every, self._ping_again)
 
 
 def _peer(transport: asyncio.BaseTransport) -> Address | None:
@@ -131,122 +232,9 @@ def _peer(transport: asyncio.BaseTransport) -> Address | None:
         name = transport.get_extra_info("peername")
     except OSError:
         return None
-    return (str(name[0]), int(name[1])) if name else None
-
-
-class TcpConnections:
-    """Every connection by its flow; opens one when something is to be sent and there is none."""
-
-    def __init__(self, user: FlowUser, limits: TcpLimits, local: LocalAddress) -> None:
-        self.user = user
-        self.limits = limits
-        self._local = local
-        self._by_flow: dict[Flow, SipConnection] = {}
-        self._by_remote: dict[Address, SipConnection] = {}
-        self._connections: set[SipConnection] = set()
-        self._waiting: dict[Flow, list[bytes]] = {}
-        self._opening: set[asyncio.Task[None]] = set()
-        self._last_key = 0
-        self._closed = False
-        self._empty = asyncio.Event()
-
-    def __len__(self) -> int:
-        return len(self._connections)
-
-    def accept(self) -> SipConnection:
-        """A protocol for a connection that was opened to us."""
-        return SipConnection(self)
-
-    def register(self, connection: SipConnection, peer: Address) -> bool:
-        """Enter an open connection; false when there are too many, or we are closing."""
-        if self._closed or len(self._connections) >= self.limits.connections:
-            return False
-        self._connections.add(connection)
-        if not connection.flows:
-            self._last_key += 1
-            connection.flows.append(Flow("tcp", peer, self._local.towards(peer[0]), self._last_key))
-        self._by_flow[connection.flows[0]] = connection
-        self._by_remote[connection.flows[0].remote] = connection
-        return True
-
-    def forget(self, connection: SipConnection, error: str | None) -> None:
-        """The connection is gone: tell the user of every flow it served."""
-        if connection not in self._connections:
-            return
-        self._connections.discard(connection)
-        if not self._connections:
-            self._empty.set()
-        if self._by_remote.get(connection.flows[0].remote) is connection:
-            del self._by_remote[connection.flows[0].remote]
-        for flow in connection.flows:
-            self._by_flow.pop(flow, None)
-            self.user.closed(flow, error)
-
-    def send(self, flow: Flow, data: bytes) -> None:
-        """Send by the connection of `flow`, opening one if the flow only names a peer (key 0)."""
-        connection = self._by_flow.get(flow)
-        if connection is None and flow.key == 0:
-            connection = self._by_remote.get(flow.remote)
-            if connection is not None:
-                connection.flows.append(flow)
-                self._by_flow[flow] = connection
-        if connection is not None:
-            connection.send(data)
-        elif flow.key:
-            self._soon_closed(flow, "the connection is gone")
-        else:
-            self._open(flow, data)
-
-    async def close(self) -> None:
-        """Close every connection and stop opening any; peers that do not read are waited for `linger_s`."""
-        self._closed = True
-        opening = list(self._opening)
-        for task in opening:
-            task.cancel()
-        await asyncio.gather(*opening, return_exceptions=True)
-        self._empty.clear()
-        for connection in tuple(self._connections):
-            connection.close()
-        if self._connections:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._empty.wait(), self.limits.linger_s)
-        for connection in tuple(self._connections):
-            connection.abort()
-
-    def _open(self, flow: Flow, data: bytes) -> None:
-        waiting = self._waiting.get(flow)
-        if waiting is not None:
-            if len(waiting) < self.limits.waiting:
-                waiting.append(data)
-            return
-        if self._closed or len(self._connections) + len(self._opening) >= self.limits.connections:
-            self._soon_closed(flow, "closing" if self._closed else "too many connections")
-            return
-        self._waiting[flow] = [data]
-        task = asyncio.get_running_loop().create_task(self._connect(flow))
-        self._opening.add(task)
-        task.add_done_callback(self._opening.discard)
-
-    async def _connect(self, flow: Flow) -> None:
-        loop = asyncio.get_running_loop()
-        connection = SipConnection(self, flow)
-        try:
-            async with asyncio.timeout(self.limits.connect_s):
-                await loop.create_connection(lambda: connection, *flow.remote)
-        except (OSError, ValueError) as error:  # TimeoutError is an OSError; ValueError: an address uvloop cannot use
-            del self._waiting[flow]
-            self.user.closed(flow, str(error) or "timeout")
-            return
-        waiting = self._waiting.pop(flow)
-        if flow not in self._by_flow:
-            self.user.closed(flow, "refused, or lost at once")
-        for data in waiting:
-            connection.send(data)
-
-    def _soon_closed(self, flow: Flow, error: str) -> None:
-        # Not at once: we are in the midst of what the endpoint wants sent.
-        asyncio.get_running_loop().call_soon(self.user.closed, flow, error)
-
-    def flow_to(self, remote: Address) -> Flow:
-        """A flow that stands for a connection to `remote`, opened when first used."""
-        return Flow("tcp", remote, self._local.towards(remote[0]))
+    if not name:
+        return None
+    host = str(name[0]).partition("%")[0]
+    if len(name) > 3:
+        SCOPES.learn(host, int(name[3]))
+    return host, int(name[1])

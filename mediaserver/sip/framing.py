@@ -10,6 +10,10 @@ from mediaserver.sip.headers import Headers
 
 MAX_MESSAGE = 65535
 """Bytes of a whole message."""
+MAX_HEAD = 16384
+"""Bytes of the start line and the header fields."""
+MAX_BODY = MAX_MESSAGE - MAX_HEAD
+"""Bytes of the body."""
 MAX_FIELDS = 200
 """Header fields of a message, each element of a Via, Contact or Route list counted."""
 MAX_FIELD = 8192
@@ -47,6 +51,8 @@ def split_message(data: bytes) -> Head:
         head, body = data, b""
     else:
         head, body = data[: end.start()], data[end.end() :]
+    if len(head) > MAX_HEAD:
+        fault = fault or RemoteProtocolError(f"header fields of {len(head)} bytes", status=513)
     text = FOLD.sub(b" ", head).decode("utf-8", "surrogateescape")
     start_line, *lines = _LINE.split(text)
     if len(start_line) > MAX_FIELD:
@@ -78,12 +84,12 @@ def _read_fields(lines: Sequence[str]) -> tuple[Headers, RemoteProtocolError | N
 def content_length(values: Sequence[str]) -> int | None:
     """The one length that the Content-Length fields agree on, in bytes; None without any.
 
-    Raises RemoteProtocolError(400) if one is no length or they disagree (RFC 4475 3.3.9), (513) above MAX_MESSAGE.
+    Raises RemoteProtocolError(400) if one is no length or they disagree (RFC 4475 3.3.9), (513) above MAX_BODY.
     """
     lengths = {number(value, "Content-Length", 2**31 - 1) for value in values}
     if len(lengths) > 1:
         raise RemoteProtocolError("the Content-Length fields disagree")
     length = lengths.pop() if lengths else None
-    if length is not None and length > MAX_MESSAGE:
+    if length is not None and length > MAX_BODY:
         raise RemoteProtocolError(f"a body of {length} bytes", status=513)
     return length

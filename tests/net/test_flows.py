@@ -8,10 +8,10 @@ import pytest
 import uvloop
 from structlog.testing import capture_logs
 
-from mediaserver.errors import LocalProtocolError
-from mediaserver.net.flows import SipShell
-from mediaserver.net.sip_tcp import TcpLimits
-from mediaserver.net.sip_udp import LocalAddress, SipDatagrams
+from mediaserver.net.flows import ShellSettings, SipShell
+from mediaserver.net.limits import ConnectionLimits
+from mediaserver.net.local_address import LocalAddress
+from mediaserver.net.sip_udp import SipDatagrams
 from mediaserver.sip.endpoint import SipEndpoint
 from mediaserver.sip.events import Acknowledged, Answered, Ended, Event, Flow, IncomingCall, Progress, Refused
 from mediaserver.sip.identity import EndpointSettings
@@ -28,9 +28,9 @@ CALLER = NameAddr.parse("<sip:caller@127.0.0.1>")
 class Party:
     """A shell, its endpoint, and the events told so far."""
 
-    def __init__(self, name: str, limits: TcpLimits | None = None, settings: EndpointSettings = FAST) -> None:
+    def __init__(self, name: str, limits: ConnectionLimits | None = None, settings: EndpointSettings = FAST) -> None:
         self.endpoint = SipEndpoint(token=tokens(name), settings=settings)
-        self.shell = SipShell(limits)
+        self.shell = SipShell(ShellSettings(limits=limits or ConnectionLimits()))
         self.events: asyncio.Queue[Event] = asyncio.Queue()
         self.react: Callable[[Event], None] = lambda event: None
 
@@ -55,7 +55,7 @@ class Party:
 
     async def call(self, uri: str) -> int:
         target = SipUri.parse(uri)
-        flow = await self.shell.resolve(target)
+        (flow,) = await self.shell.resolve(target)
         leg = self.endpoint.invite(target=target, flow=flow, from_=CALLER, now=self.shell.now(), sdp=SDP)
         self.shell.pump()
         return leg
@@ -68,7 +68,7 @@ class Party:
 
 
 @contextlib.asynccontextmanager
-async def party(name: str, limits: TcpLimits | None = None, host: str = HOST) -> AsyncIterator[Party]:
+async def party(name: str, limits: ConnectionLimits | None = None, host: str = HOST) -> AsyncIterator[Party]:
     it = Party(name, limits)
     await it.shell.start(it.endpoint, udp=(host, 0), tcp=(host, 0), on_event=it.on_event)
     try:
@@ -97,7 +97,8 @@ async def a_call(transport: str) -> None:
         incoming = await callee.next(IncomingCall)
         assert incoming.flow.transport == transport and incoming.offer == SDP
         await caller.next(Progress)
-        assert await caller.next(Answered) == Answered(leg, SDP)
+        answered = await caller.next(Answered)
+        assert (answered.leg, answered.body) == (leg, SDP)
         await callee.next(Acknowledged)
         callee.endpoint.bye(incoming.leg, callee.shell.now(), reason="Q.850;cause=16")
         callee.shell.pump()
@@ -183,7 +184,7 @@ async def test_tcp_pings_pieces_and_nonsense() -> None:
 
 
 async def test_too_many_and_idle_connections_are_closed() -> None:
-    async with party("b", TcpLimits(connections=1, idle_s=0.15)) as callee:
+    async with party("b", ConnectionLimits(connections=1, idle_s=0.15)) as callee:
         assert callee.shell.tcp_address is not None
         first, first_writer = await asyncio.open_connection(*callee.shell.tcp_address)
         first_writer.write(b"\r\n\r\n")
@@ -198,7 +199,7 @@ async def test_too_many_and_idle_connections_are_closed() -> None:
 
 
 async def test_a_silent_connection_with_a_call_stays_open() -> None:
-    async with party("a") as caller, party("b", TcpLimits(idle_s=0.1)) as callee:
+    async with party("a") as caller, party("b", ConnectionLimits(idle_s=0.1)) as callee:
         callee.answer_all()
         leg = await caller.call(uri_of(callee, "tcp"))
         await caller.next(Progress)
@@ -314,7 +315,7 @@ async def test_an_effect_that_fails_costs_neither_the_others_nor_the_timer(monke
 async def silent_call(caller: Party) -> int:
     """A call not pumped yet."""
     target = SipUri.parse(f"sip:x@{HOST}:5999")
-    flow = await caller.shell.resolve(target)
+    (flow,) = await caller.shell.resolve(target)
     return caller.endpoint.invite(target=target, flow=flow, from_=CALLER, now=caller.shell.now(), sdp=SDP)
 
 
@@ -333,13 +334,15 @@ async def test_a_fault_while_a_connection_closes_is_reported_and_the_rest_sent(m
 
 async def test_resolve() -> None:
     async with party("a", host="0.0.0.0") as caller:
-        flow = await caller.shell.resolve(SipUri.parse("sip:x@127.0.0.1:5099"))
+        (flow,) = await caller.shell.resolve(SipUri.parse("sip:x@127.0.0.1:5099"))
         assert (flow.transport, flow.remote, flow.local[0]) == ("udp", (HOST, 5099), HOST)
-        named = await caller.shell.resolve(SipUri.parse("sip:x@localhost;transport=TCP"))
+        named, *_ = await caller.shell.resolve(SipUri.parse("sip:x@localhost;transport=TCP"))
         assert (named.transport, named.remote, named.key) == ("tcp", (HOST, 5060), 0)
         assert named.local == (HOST, (caller.shell.tcp_address or ("", 0))[1])
-        with pytest.raises(LocalProtocolError):
-            await caller.shell.resolve(SipUri.parse("sips:x@127.0.0.1"))
+        (secure,) = await caller.shell.resolve(SipUri.parse("sips:x@127.0.0.1"), profile="trunk")
+        assert (secure.transport, secure.remote, secure.name, secure.profile) == ("tls", (HOST, 5061), "", "trunk")
+        with pytest.raises(OSError, match="sips needs TLS"):
+            await caller.shell.resolve(SipUri.parse("sips:x@127.0.0.1;transport=udp"))
 
 
 async def test_a_port_that_is_taken() -> None:

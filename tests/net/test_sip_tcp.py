@@ -7,9 +7,12 @@ from collections.abc import Callable
 import pytest
 import uvloop
 
-from mediaserver.net.flows import SipShell
-from mediaserver.net.sip_tcp import SipConnection, TcpConnections, TcpLimits
-from mediaserver.net.sip_udp import LocalAddress
+from mediaserver.net.connections import Connections
+from mediaserver.net.flows import ShellSettings, SipShell
+from mediaserver.net.limits import ConnectionLimits
+from mediaserver.net.local_address import LocalAddress, LocalAddresses
+from mediaserver.net.profiles import Profiles
+from mediaserver.net.sip_tcp import SipConnection
 from mediaserver.sip.endpoint import SipEndpoint
 from mediaserver.sip.events import Flow
 from support.sip_rig import request, tokens
@@ -66,6 +69,7 @@ class User:
     def __init__(self) -> None:
         self.gone: list[Flow] = []
         self.messages = 0
+        self.pongs = 0
 
     def received(self, data: bytes, flow: Flow) -> None:
         self.messages += 1
@@ -76,10 +80,21 @@ class User:
     def needs(self, flow: Flow) -> bool:
         return False
 
+    def pong(self, flow: Flow) -> None:
+        self.pongs += 1
 
-def table(**limits: float) -> tuple[TcpConnections, User]:
+
+class Table(Connections):
+    """Connections, and those accepted on a TCP port."""
+
+    def accepted(self) -> SipConnection:
+        return self.accept("tcp", LocalAddress(LOCAL), None)
+
+
+def table(**limits: float) -> tuple[Table, User]:
     user = User()
-    return TcpConnections(user, TcpLimits(**limits), LocalAddress(LOCAL)), user  # type: ignore[arg-type]
+    given = ConnectionLimits(**limits)  # type: ignore[arg-type]
+    return Table(user, given, LocalAddresses(), Profiles({})), user
 
 
 @pytest.mark.parametrize("peer", [None, ()])
@@ -87,12 +102,12 @@ def test_a_peer_that_is_gone_before_it_is_taken_keeps_no_slot(peer: object) -> N
     async def story() -> None:
         connections, user = table(connections=1)
         transport = Transport(peer)
-        transport.join(connections.accept())
+        transport.join(connections.accepted())
         await asyncio.sleep(0)
         assert transport.how == "aborted"
         assert len(connections) == 0 and not user.gone
         transport = Transport()
-        transport.join(connections.accept())
+        transport.join(connections.accepted())
         assert len(connections) == 1 and not transport.how
 
     tell(story())
@@ -103,9 +118,9 @@ def test_the_one_too_many_is_ended_and_takes_nothing_with_it() -> None:
         connections, user = table(connections=2)
         kept = [Transport((PEER[0], port)) for port in (1, 2)]
         for transport in kept:
-            transport.join(connections.accept())
+            transport.join(connections.accepted())
         extra = Transport((PEER[0], 3))
-        extra.join(connections.accept())
+        extra.join(connections.accepted())
         await asyncio.sleep(0)
         assert extra.how == "aborted" and not user.gone
         assert len(connections) == 2 and [transport.how for transport in kept] == ["", ""]
@@ -119,7 +134,7 @@ def test_a_closed_connection_is_gone_in_time_whether_its_peer_reads_or_not(why: 
     async def story() -> None:
         connections, user = table(idle_s=10.0, linger_s=2.0)
         transport = Transport(reads=reads)
-        connection = transport.join(connections.accept())
+        connection = transport.join(connections.accepted())
         connection.data_received(b"\r\n\r\n")
         assert transport.written == b"\r\n"
         if why == "idle":
@@ -140,7 +155,7 @@ def test_a_peer_that_does_not_read_loses_the_connection_at_the_limit() -> None:
     async def story() -> None:
         connections, _ = table(buffered=1000)
         transport = Transport(reads=False)
-        connection = transport.join(connections.accept())
+        connection = transport.join(connections.accepted())
         connection.send(bytes(1000))
         assert not transport.how
         connection.send(b"x")
@@ -156,7 +171,7 @@ def test_closing_down_waits_for_who_does_not_read_but_not_for_ever(reads: bool, 
     async def story() -> None:
         connections, _ = table(linger_s=2.0)
         transport = Transport(reads=reads)
-        transport.join(connections.accept()).send(b"last words")
+        transport.join(connections.accepted()).send(b"last words")
         loop = asyncio.get_running_loop()
         began = loop.time()
         await connections.close()
@@ -164,7 +179,7 @@ def test_closing_down_waits_for_who_does_not_read_but_not_for_ever(reads: bool, 
         await asyncio.sleep(0)
         assert len(connections) == 0
         late = Transport((PEER[0], 2))
-        late.join(connections.accept())
+        late.join(connections.accepted())
         assert late.how == "aborted" and len(connections) == 0
 
     tell(story())
@@ -179,18 +194,18 @@ def test_a_peer_that_does_not_read_keeps_no_slot_on_real_sockets(
 
 
 async def a_peer_that_does_not_read() -> None:
-    shell = SipShell(TcpLimits(connections=1, linger_s=0.1, buffered=1 << 30))
+    shell = SipShell(ShellSettings(limits=ConnectionLimits(connections=1, linger_s=0.1, buffered=1 << 30)))
     await shell.start(SipEndpoint(token=tokens()), tcp=("127.0.0.1", 0), on_event=lambda event: None)
-    assert shell.tcp_address is not None and shell._tcp is not None
+    assert shell.tcp_address is not None and shell._connections is not None
     # A small limit: the reader stops reading soon.
     reader, writer = await asyncio.open_connection(*shell.tcp_address, limit=1024)
     flood = request("OPTIONS", transport="TCP", extra=[f"Via: SIP/2.0/TCP a;branch={'b' * 900}"]) * 100
     async with asyncio.timeout(10):
-        while not (connections := tuple(shell._tcp._connections)) or not unread(connections[0]):
+        while not (connections := tuple(shell._connections._connections)) or not unread(connections[0]):
             writer.write(flood)
             await asyncio.sleep(0.001)
         writer.write(NONSENSE)
-        while len(shell._tcp):  # noqa: ASYNC110
+        while len(shell._connections):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     await shell.close()
     writer.close()

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mediaserver.errors import RemoteProtocolError
-from mediaserver.sip.framing import MAX_MESSAGE
-from mediaserver.sip.message import parse
+from mediaserver.sip.framing import MAX_BODY, MAX_HEAD
+from mediaserver.sip.message import MalformedRequest, parse
 from mediaserver.sip.stream import StreamParser
 from support.sip_messages import request
 
@@ -63,11 +63,10 @@ def test_pings_between_messages_only() -> None:
         request({"Content-Length": "x"}),
         request({"Content-Length": ""}),
         request({"Content-Length": "9" * 5000}),
-        request({"Content-Length": "65536"}),
-        request({"Content-Length": str(MAX_MESSAGE - 10)}),
         request(extra="l: 1\r\n"),
         b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"x" * (MAX_MESSAGE + 1),
+        b"x" * (MAX_HEAD + 1),
+        request(extra="".join(f"X-{n}: {'y' * 1000}\r\n" for n in range(17))),
     ],
 )
 def test_a_stream_that_cannot_be_cut_must_be_closed(octets: bytes) -> None:
@@ -95,6 +94,41 @@ def test_an_endless_header_is_not_kept() -> None:
 
 
 def test_the_largest_message_passes() -> None:
-    head = request({"Content-Length": "65000"})
-    octets = head + b"x" * 65000
+    head = request({"Content-Length": str(MAX_BODY)})
+    octets = head + b"x" * MAX_BODY
     assert StreamParser().feed(octets) == [octets]
+    parse(octets)
+
+
+@pytest.mark.parametrize("length", [MAX_BODY + 1, 2**31 - 1])
+def test_of_a_body_too_long_the_head_alone_comes_to_be_refused(length: int) -> None:
+    parser = StreamParser()
+    (head,) = parser.feed(request({"Content-Length": str(length)}) + b"x" * 100)
+    with pytest.raises(MalformedRequest) as caught:
+        parse(head)
+    assert caught.value.status == 513
+    assert parser.fault is not None
+    with pytest.raises(RemoteProtocolError):
+        parser.feed(ONE)
+
+
+def test_a_pong_is_told_from_a_ping_by_what_was_asked() -> None:
+    parser = StreamParser()
+    parser.feed(b"\r\n")
+    assert (parser.pings, parser.pongs) == (0, 0), "nobody asked"
+    parser = StreamParser()
+    parser.awaits_pong = True
+    assert parser.feed(b"\r\n" + ONE) == [ONE]
+    assert (parser.pings, parser.pongs, parser.awaits_pong) == (0, 1, False)
+    parser.awaits_pong = True
+    parser.feed(b"\r\n\r\n")
+    assert (parser.pings, parser.pongs, parser.awaits_pong) == (1, 1, True), "the peer pings too"
+    parser.feed(b"\r\n")
+    assert (parser.pings, parser.pongs) == (1, 2)
+
+
+def test_whether_a_message_has_begun() -> None:
+    parser = StreamParser()
+    for octets, partial in ((b"\r\n", False), (ONE[:9], True), (ONE[9:], False), (b"\r\n\r\n", False)):
+        parser.feed(octets)
+        assert parser.partial is partial
