@@ -26,6 +26,41 @@ class Sender:
     the RTP clock cannot leave the wall. Only a talkspurt of the discontinuous mode moves the phase, both together.
     """
 
+    # More attributes than an instance keeps cheaply without them.
+    __slots__ = (
+        "_clock_rate",
+        "_codec",
+        "_coder",
+        "_continuous",
+        "_due",
+        "_earliest",
+        "_event_clock_rate",
+        "_event_samples",
+        "_first_timestamp",
+        "_keys",
+        "_marker",
+        "_noise_due",
+        "_origin",
+        "_payload_type",
+        "_plan",
+        "_playout",
+        "_pop",
+        "_ptime",
+        "_quiet_frames",
+        "_samples",
+        "_samples_due",
+        "_sends",
+        "_sent_until",
+        "_sequence",
+        "_settings",
+        "_silence",
+        "_ssrc",
+        "_talking",
+        "octets",
+        "packets",
+        "skipped_ms",
+    )
+
     def __init__(
         self,
         plan: StreamPlan,
