@@ -39,6 +39,10 @@ class Coder:
         self._frames_to_rest = -(-_REST_MS // ptime_ms)
         self._quiet = 0
 
+    def play(self, pop: Callable[[], bytes | None]) -> None:
+        """Take frames from elsewhere."""
+        self._pop = pop
+
     def pop(self) -> bytes | None:
         """The payload of the playout's next frame; None when there is nothing to say."""
         octets = self._pop()

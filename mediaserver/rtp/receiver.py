@@ -165,7 +165,7 @@ class Receiver:
         timestamp = self.stats.near(rtp.timestamp)
         if kind in self._event_types:
             self._keys.clock_rate = self._event_types[kind]
-            self.events.extend(self._keys.received(timestamp, rtp.payload, now))
+            self.events.extend(self._keys.received(timestamp, rtp.payload, now, rtp.marker))
         else:
             level = parse_level(rtp.payload)
             if level is not None:

@@ -10,6 +10,7 @@ from mediaserver.rtp.dtmf import EventSender
 from mediaserver.rtp.form import form_before
 from mediaserver.rtp.plan import MediaSettings, StreamPlan
 from mediaserver.rtp.playout import Playout
+from mediaserver.rtp.tone_keys import ToneKeys
 
 type Send = Callable[[bytes], object]
 
@@ -54,8 +55,10 @@ class Sender:
         "_sequence",
         "_settings",
         "_silence",
+        "_source",
         "_ssrc",
         "_talking",
+        "_tones",
         "octets",
         "packets",
         "skipped_ms",
@@ -76,6 +79,8 @@ class Sender:
         self._sequence = first_sequence
         self._first_timestamp = first_timestamp
         self._playout = playout
+        self._source = playout.pop
+        self._tones: ToneKeys | None = None
         self._origin: float | None = None
         self._due = -1e9
         self._samples_due = 0  # of the frame at `_due`, counted from the first
@@ -117,14 +122,38 @@ class Sender:
         if codec != self._codec:
             self._codec = codec
             coded = needs_coder(plan.send_encoding)
-            self._coder = Coder(plan, self._settings, self._playout.pop) if coded else None
-            self._pop = self._playout.pop if self._coder is None else self._coder.pop
+            self._coder = Coder(plan, self._settings, self._source) if coded else None
+            self._play(self._source if self._tones is None else self._toned)
             self._change_clock(registry.spec(plan.send_encoding).clock_rate)
         if self._coder is not None:
             self._coder.frame(plan.ptime_ms)
+        if self._tones is not None:
+            self._tones.into(form, plan.ptime_ms)
         if plan.event_clock_rate != self._event_clock_rate and not self._keys.busy:
             self._event_clock_rate = plan.event_clock_rate
             self._keys = EventSender(self._settings.digit_ms, self._settings.digit_gap_ms, plan.event_clock_rate)
+
+    def play(self, source: Callable[[], bytes | None] | None) -> None:
+        """Take frames from `source` and no longer from the playout, in the form before the codec; None: from that."""
+        self._source = self._playout.pop if source is None else source
+        if self._tones is None:
+            self._play(self._source)
+
+    def _play(self, source: Callable[[], bytes | None]) -> None:
+        if self._coder is None:
+            self._pop = source
+        else:
+            self._coder.play(source)
+            self._pop = self._coder.pop
+
+    def _toned(self) -> bytes | None:
+        """The frames of tones, as long as there are any."""
+        tones = self._tones
+        if tones is not None and (frame := tones.pop()) is not None:
+            return frame
+        self._tones = None
+        self._play(self._source)
+        return self._source()
 
     def _change_clock(self, clock_rate: int) -> None:
         """Timestamps go on from where they are, at another pace (RFC 7160 4.1)."""
@@ -151,14 +180,26 @@ class Sender:
         elapsed = 0.0 if self._origin is None else now - self._origin
         return self._first_timestamp + round(elapsed * self._clock_rate)
 
-    def press(self, keys: str) -> None:
-        """Queue keys. Raises LocalProtocolError when events were not agreed or `keys` holds what is no key."""
-        if self._plan.event_send is None:
-            raise LocalProtocolError("telephone-event was not agreed: digits cannot be sent")
+    def press(self, keys: str, duration_ms: float | None = None, *, tones: bool = False) -> None:
+        """Queue keys: as events, if those were agreed and `tones` are not asked for, or as tones.
+
+        Raises LocalProtocolError when `keys` holds what is no key; a tone of flash there is none.
+        """
         try:
-            self._keys.press(keys)
+            if self._plan.event_send is not None and not tones:
+                self._keys.press(keys, duration_ms)
+                return
+            settings, plan = self._settings, self._plan
+            playing = self._tones
+            if playing is None:
+                form = form_before(plan.send_encoding)
+                playing = ToneKeys(form, plan.ptime_ms, settings.digit_ms, settings.digit_gap_ms)
+            playing.press(keys, duration_ms)
         except ValueError as error:
             raise LocalProtocolError(str(error)) from None
+        if self._tones is None:
+            self._tones = playing
+            self._play(self._toned)
 
     def tick(self, now: float, send: Send) -> None:
         """Send what is due. A tick may come up to half a ptime early: the phase is the caller's, the count is ours."""
@@ -207,9 +248,12 @@ class Sender:
         return frames
 
     def _frame(self, send: Send) -> None:
-        if self._keys.busy and self._event(send):
-            return
-        payload = self._pop()
+        if self._keys.busy:
+            if self._event(send):
+                return
+            payload = None if self._keys.goes_on else self._pop()
+        else:
+            payload = self._pop()
         if payload is None:
             if not self._continuous:
                 self._quiet(send)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from mediaproviders.contract import AudioFormat
 from mediaserver.rtp.events import Event
+from mediaserver.rtp.form import form_before
 from mediaserver.rtp.packet import is_rtcp
 from mediaserver.rtp.plan import Address, MediaSettings, StreamPlan
 from mediaserver.rtp.playout import Playout
@@ -146,11 +147,24 @@ class MediaSession:
         """The last RTCP packet of the session."""
         return self._reporter.goodbye(now)
 
-    def send_digits(self, keys: str) -> None:
-        """Play ``0-9 * # A-D`` as events in place of audio. Raises LocalProtocolError if that was not agreed."""
-        self._sender.press(keys)
+    def send_digits(self, keys: str, duration_ms: float | None = None, *, tones: bool = False) -> None:
+        """Play keys in place of audio: ``0-9 * # A-D``, and the pauses ``w`` (0.5 s), ``W`` (1 s) and ``,`` (2 s).
+
+        As events if those were agreed and `tones` are not asked for, else as tones. `duration_ms` is how long each key
+        is down; None: as the settings say. Raises LocalProtocolError for what is no key.
+        """
+        self._sender.press(keys, duration_ms, tones=tones)
+
+    def play(self, source: Callable[[], bytes | None] | None) -> None:
+        """Send the frames of `source`, in `downlink_format`, and not what playout holds; None: that again."""
+        self._sender.play(source)
 
     # --- the rest --------------------------------------------------------------------------------------------------
+
+    @property
+    def eventful(self) -> bool:
+        """`events` has something to tell."""
+        return bool(self._receiver.events)
 
     def events(self) -> list[Event]:
         """What happened since the last time."""
@@ -173,6 +187,11 @@ class MediaSession:
     def uplink_format(self) -> AudioFormat:
         """What the uplink is in."""
         return self._receiver.form.audio
+
+    @property
+    def downlink_format(self) -> AudioFormat:
+        """What frames to be sent are in, before the codec. A new description may change it."""
+        return form_before(self._plan.send_encoding).audio
 
     @property
     def destination(self) -> Address:
