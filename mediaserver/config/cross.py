@@ -27,6 +27,8 @@ def faults(
             yield f"routing.{index}.phone is {rule.phone!r}: {unknown('phone or user', rule.phone, callers)}"
     for name, trunk in trunks.items():
         yield from _trunk(name, trunk, outbound)
+        if trunk.inbound_user in callers:
+            yield f"trunks.{name}.inbound_user is {trunk.inbound_user!r}: a phone or user has that name; choose another"
     yield from _alike(trunks)
 
 

@@ -8,7 +8,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from mediaserver.config.section import Network, OrNone, Section
 from mediaserver.config.values import HeaderName, Host, Line, Pattern, Prefix, Uri
 
-_OURS = frozenset((
+OURS = frozenset((
     "call-id", "contact", "content-length", "content-type", "cseq", "from", "max-forwards", "record-route",
     "route", "to", "via", "authorization", "proxy-authorization", "require", "supported", "allow",
 ))  # fmt: skip
@@ -110,7 +110,7 @@ class TrunkSettings(Section):
     @field_validator("headers")
     @classmethod
     def _not_the_protocols(cls, headers: dict[str, str]) -> dict[str, str]:
-        taken = [name for name in headers if name.lower() in _OURS]
+        taken = [name for name in headers if name.lower() in OURS]
         if taken:
             raise ValueError(f"{', '.join(taken)} cannot be set: leave it out, the server writes it")
         return headers

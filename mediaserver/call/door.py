@@ -1,0 +1,158 @@
+"""Who may speak to this server, and as whom: trunks by address, phones and users by digest, networks, or nobody."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Hashable
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from mediaserver.call.trunk import Trunk
+from mediaserver.call.trunks import Trunks
+from mediaserver.config import network
+from mediaserver.errors import RemoteProtocolError
+from mediaserver.sip.authenticator import DigestAuthenticator
+from mediaserver.sip.authenticator import Verdict as Proof
+from mediaserver.sip.digest_door import GUARDED
+from mediaserver.sip.door import Admission, Verdict
+from mediaserver.sip.events import Flow
+from mediaserver.sip.message import Request
+
+_WELCOME = Admission(Verdict.WELCOME)
+_TURN_AWAY = Admission(Verdict.TURN_AWAY)
+_FORBIDDEN = Admission(Verdict.REFUSE, 403)
+_REMEMBERED = 2048
+_REMEMBERED_S = 32.0
+"""A refused INVITE may come again so long (64 * T1): it is refused again, whatever is free by then."""
+
+
+@dataclass(frozen=True, slots=True)
+class DoorSettings:
+    """Whom the door knows besides the trunks."""
+
+    allow: tuple[str, ...] = ()
+    """Networks that may speak to us; empty: all, unless `known_only`."""
+    known_only: bool = False
+    """There are trunks, phones or users: whoever is none of them does not call."""
+    phones: Collection[str] = ()
+    """Accounts that may register."""
+    retry_after_s: int = 5
+
+
+class FrontDoor:
+    """`sip.door.Door` by configuration.
+
+    `users` judges the digest of phones, of users and of trunks that have to prove themselves; None without any.
+    `at_home` says which account has registered by a flow. `incoming` counts the calls that came by a trunk.
+    """
+
+    def __init__(
+        self,
+        settings: DoorSettings,
+        trunks: Trunks,
+        users: DigestAuthenticator | None = None,
+        at_home: Callable[[Flow], str | None] = lambda flow: None,
+        incoming: Callable[[str], int] = lambda trunk: 0,
+    ) -> None:
+        self._settings = settings
+        self._trunks = trunks
+        self._users = users
+        self._at_home = at_home
+        self._incoming = incoming
+        self._by_user = {trunk.settings.inbound_user: trunk for trunk in trunks.values() if trunk.settings.inbound_user}
+        self._refused: OrderedDict[Hashable, float] = OrderedDict()
+        self.over_limit: dict[str, int] = {}
+        """How many INVITEs were refused because a trunk had as many calls as it may, by trunk."""
+
+    def admit(self, request: Request, flow: Flow, now: float) -> Admission:
+        """Judge by where it comes from first, then by who it can prove to be; never raises.
+
+        A phone may stand behind the address of a trunk: it is known by the very flow it has registered by.
+        """
+        user = self._at_home(flow)
+        if user is not None and flow.reliable and request.method != "REGISTER":
+            return Admission(Verdict.WELCOME, user=user)
+        registers = request.method == "REGISTER" and self._users is not None
+        trunk = None if registers or user is not None else self._trunks.of(request, flow)
+        if trunk is not None:
+            return self._of_trunk(trunk, request, now)
+        if not self._lets_in(flow):
+            return _TURN_AWAY
+        if request.method not in GUARDED:
+            return _WELCOME
+        return self._registering(request, now) if request.method == "REGISTER" else self._stranger(request, now)
+
+    def _lets_in(self, flow: Flow) -> bool:
+        settings = self._settings
+        if settings.allow:
+            return network.width(flow.remote[0], settings.allow) >= 0
+        if not settings.known_only or self._users is not None:
+            return True
+        return _is_here(flow)  # nobody but the trunks has business here; health checks come from this machine
+
+    def _of_trunk(self, trunk: Trunk, request: Request, now: float) -> Admission:
+        if request.method == "REGISTER":
+            return _FORBIDDEN
+        wanted = trunk.settings.inbound_user
+        if wanted is not None and self._users is not None and request.method in GUARDED:
+            proof, user = self._users.judge(request, now)
+            if proof is not Proof.OK or user != wanted:
+                return _challenge(self._users, now, proof)
+        return self._admitted(trunk, request, now)
+
+    def _registering(self, request: Request, now: float) -> Admission:
+        if not self._settings.phones or self._users is None:
+            return _FORBIDDEN
+        proof, user = self._users.judge(request, now)
+        if proof is not Proof.OK:
+            return _challenge(self._users, now, proof)
+        return Admission(Verdict.WELCOME, user=user) if user in self._settings.phones else _FORBIDDEN
+
+    def _stranger(self, request: Request, now: float) -> Admission:
+        """Nobody knows the address: a user, a trunk with a digest user, or whoever the settings let call."""
+        if self._users is None:
+            return _WELCOME if self._settings.allow or not self._settings.known_only else _FORBIDDEN
+        proof, user = self._users.judge(request, now)
+        if proof is not Proof.OK or user is None:
+            return _challenge(self._users, now, proof)
+        trunk = self._by_user.get(user)
+        return Admission(Verdict.WELCOME, user=user) if trunk is None else self._admitted(trunk, request, now)
+
+    def _admitted(self, trunk: Trunk, request: Request, now: float) -> Admission:
+        """Welcome as a trunk's; an INVITE only while the trunk has calls left."""
+        if request.method == "INVITE":
+            key = _key(request)
+            if self._was_refused(key, now) or not self._has_calls_left(trunk, now):
+                self._remember(key, now)
+                self.over_limit[trunk.name] = self.over_limit.get(trunk.name, 0) + 1
+                headers = [("Retry-After", str(self._settings.retry_after_s))]
+                return Admission(Verdict.REFUSE, 503, headers, trunk=trunk.name)
+        return Admission(Verdict.WELCOME, trunk=trunk.name)
+
+    def _has_calls_left(self, trunk: Trunk, now: float) -> bool:
+        return trunk.has_room(self._incoming(trunk.name)) and trunk.admits_call(now)
+
+    def _was_refused(self, key: Hashable, now: float) -> bool:
+        while self._refused and next(iter(self._refused.values())) < now - _REMEMBERED_S:
+            self._refused.popitem(last=False)
+        return key in self._refused
+
+    def _remember(self, key: Hashable, now: float) -> None:
+        self._refused.setdefault(key, now)
+        if len(self._refused) > _REMEMBERED:
+            self._refused.popitem(last=False)
+
+
+def _challenge(users: DigestAuthenticator, now: float, proof: Proof) -> Admission:
+    asked = users.challenge(now, stale=proof is Proof.STALE)
+    return Admission(Verdict.REFUSE, 401, [("WWW-Authenticate", challenge) for challenge in asked])
+
+
+def _key(request: Request) -> Hashable:
+    """Names an INVITE and its repetitions."""
+    try:
+        return request.call_id, request.cseq.number, request.from_.tag
+    except RemoteProtocolError:
+        return None
+
+
+def _is_here(flow: Flow) -> bool:
+    return ip_address(flow.remote[0].partition("%")[0]).is_loopback

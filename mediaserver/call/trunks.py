@@ -1,0 +1,80 @@
+"""All trunks, and which of them a request comes by."""
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from mediaserver.call.trunk import Trunk
+from mediaserver.config import network
+from mediaserver.errors import RemoteProtocolError
+from mediaserver.sip.events import Flow
+from mediaserver.sip.message import Request
+from mediaserver.sip.uri import SipUri
+
+
+class Trunks(Mapping[str, Trunk]):
+    """The trunks by name."""
+
+    def __init__(self, trunks: Iterable[Trunk] = ()) -> None:
+        self._trunks = {trunk.name: trunk for trunk in trunks}
+
+    def __getitem__(self, name: str) -> Trunk:
+        return self._trunks[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._trunks)
+
+    def __len__(self) -> int:
+        return len(self._trunks)
+
+    @property
+    def hosts(self) -> dict[str, str]:
+        """Which trunk stands behind a host or domain."""
+        settings = [(trunk.name, trunk.settings) for trunk in reversed(self._trunks.values())]
+        return {host: name for name, each in settings for host in (each.host, each.domain) if host is not None}
+
+    def of(self, request: Request, flow: Flow) -> Trunk | None:
+        """The trunk a request comes by, by its source address alone; what it says of itself only chooses among several.
+
+        A connection that we opened for a trunk is its own. Among those that know the address, the one whose Contact is
+        called comes first, then the one whose domain is named, then the one that knows the address closest.
+        """
+        if flow.profile in self._trunks:
+            return self._trunks[flow.profile]
+        peer = flow.remote[0]
+        found = [(closeness, trunk) for trunk in self._trunks.values() if (closeness := _closeness(trunk, peer)) >= 0]
+        if len(found) <= 1:
+            return found[0][1] if found else None
+        called, hosts = _called(request), _hosts(request)
+        return max(found, key=lambda each: _fit(each[1], each[0], called, hosts))[1]
+
+    def snapshot(self, incoming: Callable[[str], int]) -> dict[str, Mapping[str, object]]:
+        """How each stands; `incoming` counts the calls that came by one."""
+        return {name: trunk.snapshot(incoming(name)) for name, trunk in self._trunks.items()}
+
+
+def _closeness(trunk: Trunk, peer: str) -> int:
+    """How well the trunk knows the address; -1 not at all."""
+    width = network.width(peer, trunk.settings.networks)
+    if trunk.settings.from_host and peer in trunk.addresses:
+        return max(width, 128)
+    return width
+
+
+def _fit(trunk: Trunk, closeness: int, called: str, hosts: frozenset[str]) -> tuple[bool, bool, int]:
+    settings = trunk.settings
+    domains = {*settings.domains, *filter(None, (settings.domain, settings.host))}
+    return settings.register_ and trunk.contact_user == called, not domains.isdisjoint(hosts), closeness
+
+
+def _called(request: Request) -> str:
+    return request.uri.unescaped_user or ""
+
+
+def _hosts(request: Request) -> frozenset[str]:
+    """The domains a request names: in the Request-URI, To and From."""
+    uris: list[SipUri] = [request.uri]
+    with contextlib.suppress(RemoteProtocolError):
+        uris.append(request.to.uri)
+    with contextlib.suppress(RemoteProtocolError):
+        uris.append(request.from_.uri)
+    return frozenset(uri.host.lower() for uri in uris)
