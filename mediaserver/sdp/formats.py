@@ -5,6 +5,7 @@ from mediaserver.sdp.session import Attributes, MediaDescription
 
 TELEPHONE_EVENT = "TELEPHONE-EVENT"
 COMFORT_NOISE = "CN"
+_LOWER_CASE = ("OPUS", TELEPHONE_EVENT)  # as their RFCs write them: case has no meaning, but not everybody knows
 
 STATIC = {
     form.payload_type: form
@@ -74,7 +75,7 @@ def payload_formats(media: MediaDescription, known: dict[int, PayloadFormat] | N
 
 def format_attributes(form: PayloadFormat) -> Attributes:
     """The rtpmap and, if it has parameters, fmtp of one format."""
-    encoding = form.encoding.lower() if form.encoding == TELEPHONE_EVENT else form.encoding
+    encoding = form.encoding.lower() if form.encoding in _LOWER_CASE else form.encoding
     channels = f"/{form.channels}" if form.channels > 1 else ""
     rtpmap = ("rtpmap", f"{form.payload_type} {encoding}/{form.clock_rate}{channels}")
     if form.fmtp is None:

@@ -4,60 +4,15 @@ from dataclasses import dataclass, replace
 from ipaddress import ip_address
 
 from mediaserver.errors import RemoteProtocolError
-from mediaserver.sdp.formats import (
-    BY_ENCODING,
-    COMFORT_NOISE,
-    TELEPHONE_EVENT,
-    covers_event,
-    format_attributes,
-    payload_formats,
-)
+from mediaserver.sdp.capabilities import Capabilities as Capabilities
+from mediaserver.sdp.capabilities import announced, companion, events_beside, spoken_of
+from mediaserver.sdp.formats import COMFORT_NOISE, format_attributes, payload_formats
 from mediaserver.sdp.plan import Direction, MediaPlan, PayloadFormat
 from mediaserver.sdp.session import Attributes, Connection, MediaDescription, Origin, SessionDescription
 
 _PROFILES = frozenset({"RTP/AVP", "RTP/AVPF"})
 _DIRECTIONS = tuple(direction.value for direction in Direction)
-_EVENT_TYPE_OFFERED = 101
 _NOT_ACCEPTABLE = 488
-
-
-@dataclass(frozen=True, slots=True)
-class Capabilities:
-    """What we can do on an audio stream.
-
-    `codecs` are encoding names in the order we offer them. Comfort noise is accepted when offered if `comfort_noise`,
-    and offered by us only if `offer_comfort_noise` too: agreeing to it allows us to leave silence out. `ptimes` are
-    the packet times in ms we can send; `default_ptime` is used when the peer has no wish.
-    """
-
-    codecs: tuple[str, ...] = ("PCMU", "PCMA")
-    events: bool = True
-    comfort_noise: bool = True
-    offer_comfort_noise: bool = False
-    ptimes: tuple[int, ...] = (10, 20, 30, 40, 50, 60)
-    default_ptime: int = 20
-
-    def __post_init__(self) -> None:
-        unknown = [name for name in self.codecs if name not in BY_ENCODING]
-        if unknown or not self.codecs:
-            raise ValueError(f"unknown or no codecs: {unknown}")
-        if self.default_ptime not in self.ptimes:
-            raise ValueError(f"default ptime {self.default_ptime} is not among {self.ptimes}")
-
-    def speaks(self, form: PayloadFormat) -> bool:
-        """Whether this is one of our codecs, with the clock rate it must have."""
-        if form.encoding not in self.codecs or form.channels != 1:
-            return False
-        return form.clock_rate == BY_ENCODING[form.encoding].clock_rate
-
-    def ptime(self, asked: int | None, largest: int | None) -> int:
-        """The packet time in ms to send: what was asked for if we can and may, else the default or shorter."""
-        allowed = [ms for ms in self.ptimes if largest is None or ms <= largest]
-        if asked in allowed:
-            return asked
-        if not allowed or self.default_ptime in allowed:
-            return self.default_ptime
-        return max(allowed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +31,7 @@ class _Stream:
     remote: tuple[str, int]
     direction: Direction
     audio: tuple[PayloadFormat, ...]
-    event: PayloadFormat | None
+    events: tuple[PayloadFormat, ...]
     noise: PayloadFormat | None
 
 
@@ -97,9 +52,10 @@ def answer(
     offered = SessionDescription.parse(offer)
     chosen, stream = _choose(offered, capabilities, ip_address(local[0]).version)
     agreed = _direction(stream.direction, direction)
-    event = _announced(stream.event)
-    formats = [*stream.audio, *(form for form in (event, stream.noise) if form is not None)]
-    ptime = capabilities.ptime(_milliseconds(stream.media, "ptime"), _milliseconds(stream.media, "maxptime"))
+    formats = [capabilities.answered(form) for form in stream.audio]
+    formats += [announced(event) for event in stream.events]
+    formats += [] if stream.noise is None else [stream.noise]
+    ptime = _ptime(stream, capabilities)
     mux = stream.media.has("rtcp-mux")
     ours = _audio(formats, stream.media.protocol, local[1], ptime, agreed, mux)
     described = replace(
@@ -107,10 +63,11 @@ def answer(
         media=tuple(ours if index == chosen else media.rejected() for index, media in enumerate(offered.media)),
         times=offered.times,
     )
+    event = stream.events[0] if stream.events else None
     event_type = None if event is None else event.payload_type
     noise_type = None if stream.noise is None else stream.noise.payload_type
     plan = MediaPlan(
-        send=stream.audio[0],
+        send=capabilities.heeded(stream.audio[0]),
         receive=stream.audio,
         ptime_ms=ptime,
         direction=agreed,
@@ -118,6 +75,8 @@ def answer(
         remote_rtcp=_rtcp(stream, mux),
         event_send=event_type,
         event_receive=event_type,
+        event_clock_rate=8000 if event is None else event.clock_rate,
+        events_receive={each.payload_type: each.clock_rate for each in stream.events},
         comfort_noise_send=noise_type,
         comfort_noise_receive=noise_type,
         rtcp_mux=mux,
@@ -131,13 +90,13 @@ def offer(
     session_id: int,
     version: int,
     direction: Direction = Direction.SENDRECV,
+    agreed: MediaPlan | None = None,
 ) -> bytes:
-    """Describe all we can do as one audio stream, for an INVITE of ours or the 200 to one without an offer."""
-    formats = [BY_ENCODING[name] for name in capabilities.codecs]
-    if capabilities.events:
-        formats.append(PayloadFormat(_EVENT_TYPE_OFFERED, TELEPHONE_EVENT, 8000, fmtp="0-16"))
-    if capabilities.comfort_noise and capabilities.offer_comfort_noise:
-        formats.append(BY_ENCODING[COMFORT_NOISE])
+    """Describe all we can do as one audio stream, for an INVITE of ours or the 200 to one without an offer.
+
+    In a session that is up, what was `agreed` keeps its payload types and goes first.
+    """
+    formats = capabilities.offered(agreed)
     media = _audio(formats, "RTP/AVP", local[1], capabilities.default_ptime, direction, mux=False)
     return bytes(_description(local[0], session_id, version, (media,)))
 
@@ -156,22 +115,26 @@ def accept(our_offer: bytes, answer: bytes, capabilities: Capabilities) -> Media
     known = {form.payload_type: form for form in offered}
     stream = _understand(theirs, theirs.media[0], capabilities, known, _family(mine))
     # What was answered but never offered counts for nothing.
-    by_encoding = {form.encoding: form for form in offered}
-    audio = [form for form in stream.audio if form.encoding in by_encoding]
+    ours = {_kind(form): form for form in offered}
+    audio = [form for form in stream.audio if _kind(form) in ours]
     if not audio:
         raise _unusable("answer has no codec of the offer")
-    event = None if stream.event is None else by_encoding.get(TELEPHONE_EVENT)
-    noise = None if stream.noise is None else by_encoding.get(COMFORT_NOISE)
+    stream = replace(stream, audio=tuple(audio))
+    events = [form for form in stream.events if _kind(form) in ours]
+    event = events[0] if events else None
+    noise = None if stream.noise is None else ours.get(_kind(stream.noise))
     mux = mine.media[0].has("rtcp-mux") and stream.media.has("rtcp-mux")
     return MediaPlan(
-        send=audio[0],
-        receive=tuple(form for form in offered if any(form.encoding == other.encoding for other in audio)),
-        ptime_ms=capabilities.ptime(_milliseconds(stream.media, "ptime"), _milliseconds(stream.media, "maxptime")),
+        send=capabilities.heeded(audio[0]),
+        receive=tuple(form for form in offered if _kind(form) in map(_kind, audio)),
+        ptime_ms=_ptime(stream, capabilities),
         direction=_direction(stream.direction, _stated_direction(mine, mine.media[0])),
         remote_rtp=stream.remote,
         remote_rtcp=_rtcp(stream, mux),
-        event_send=stream.event.payload_type if stream.event and event else None,
-        event_receive=event.payload_type if event else None,
+        event_send=event.payload_type if event else None,
+        event_receive=ours[_kind(event)].payload_type if event else None,
+        event_clock_rate=event.clock_rate if event else 8000,
+        events_receive={ours[_kind(each)].payload_type: each.clock_rate for each in events},
         comfort_noise_send=stream.noise.payload_type if stream.noise and noise else None,
         comfort_noise_receive=noise.payload_type if noise else None,
         rtcp_mux=mux,
@@ -219,23 +182,25 @@ def _understand(
     formats = payload_formats(media, known)
     audio = tuple(form for form in formats if capabilities.speaks(form))
     if not audio:
-        raise _unusable("no codec in common")
-    clock = audio[0].clock_rate
-    event = _companion(formats, TELEPHONE_EVENT, clock) if capabilities.events else None
-    noise = _companion(formats, COMFORT_NOISE, clock) if capabilities.comfort_noise else None
+        raise _unusable(
+            f"no codec in common: peer offers {spoken_of(formats)}; we have {', '.join(capabilities.codecs)}"
+        )
+    audio = capabilities.ordered(audio)
+    events = events_beside(formats, audio) if capabilities.events else ()
+    noise = companion(formats, COMFORT_NOISE, audio[0].clock_rate) if capabilities.comfort_noise else None
     address, on_hold = _address(connection, family)
     stated = _stated_direction(session, media)
-    return _Stream(media, (address, media.port), _muted(stated) if on_hold else stated, audio, event, noise)
+    return _Stream(media, (address, media.port), _muted(stated) if on_hold else stated, audio, events, noise)
 
 
-def _companion(formats: list[PayloadFormat], encoding: str, clock_rate: int) -> PayloadFormat | None:
-    """Events and noise must run on the clock of the audio they accompany (RFC 4733 2.3, RFC 3389 4)."""
-    return next((form for form in formats if form.encoding == encoding and form.clock_rate == clock_rate), None)
+def _kind(form: PayloadFormat) -> tuple[str, int, int]:
+    """What a format is, whatever number it has."""
+    return form.encoding, form.clock_rate, form.channels
 
 
-def _announced(event: PayloadFormat | None) -> PayloadFormat | None:
-    """The events we take: digits, and the hook flash if the peer spoke of it."""
-    return event and replace(event, fmtp="0-16" if covers_event(event.fmtp, 16) else "0-15")
+def _ptime(stream: _Stream, capabilities: Capabilities) -> int:
+    asked, largest = _milliseconds(stream.media, "ptime"), _milliseconds(stream.media, "maxptime")
+    return capabilities.ptime(asked, largest, stream.audio[0])
 
 
 def _address(connection: Connection, family: int) -> tuple[str, bool]:

@@ -38,7 +38,9 @@ class Negotiation:
     def offer(self, direction: Direction = Direction.SENDRECV) -> bytes:
         """Our offer; `accepted` takes the answer to it."""
         self._version += 1
-        self._our_offer = negotiate.offer(self._capabilities, self._local, self._session_id, self._version, direction)
+        self._our_offer = negotiate.offer(
+            self._capabilities, self._local, self._session_id, self._version, direction, self.plan
+        )
         return self._our_offer
 
     def accepted(self, answer: bytes) -> MediaPlan:

@@ -344,7 +344,7 @@ def test_offering_less_than_both_ways():
 
 
 def test_capabilities_must_make_sense():
-    for wrong in ({"codecs": ()}, {"codecs": ("OPUS",)}, {"default_ptime": 25}):
+    for wrong in ({"codecs": ()}, {"codecs": ("G729",)}, {"default_ptime": 25}):
         with pytest.raises(ValueError, match=r"codecs|ptime"):
             Capabilities(**wrong)
 
