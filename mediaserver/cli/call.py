@@ -29,19 +29,22 @@ def call(
     duration: Annotated[float, typer.Option(min=1, help="Longest call in seconds.")] = 60.0,
     greeting: Annotated[bool, typer.Option(help="Wait for the callee to speak first.")] = True,
     user: Annotated[str | None, typer.Option(help="Digest credentials as user:password.")] = None,
-    codec: Annotated[str, typer.Option(help="PCMU or PCMA.")] = "PCMU",
+    codec: Annotated[str, typer.Option(help="PCMU, PCMA, G722, OPUS or L16.")] = "PCMU",
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Call somebody over SIP and RTP: play recordings or speak text, take turns, record what is heard."""
     import uvloop
 
+    from mediacodecs import registry
     from mediaserver.load.caller import Caller, CallerSettings
     from mediaserver.load.recording import read_wav
     from mediaserver.load.script import Play, Silence, WaitForAnswer
 
     console = Console(highlight=False, soft_wrap=True)
-    if codec not in ("PCMU", "PCMA"):
-        raise typer.BadParameter("must be PCMU or PCMA", param_hint="--codec")
+    if codec.upper() not in ("PCMU", "PCMA", "G722", "OPUS", "L16"):
+        raise typer.BadParameter("must be PCMU, PCMA, G722, OPUS or L16", param_hint="--codec")
+    if (missing := registry.unavailable(codec.upper())) is not None:
+        raise typer.BadParameter(missing, param_hint="--codec")
     name, colon, password = (user or "").partition(":")
     if user is not None and not colon:
         raise typer.BadParameter("write user:password", param_hint="--user")
@@ -54,7 +57,7 @@ def call(
     for turn in turns:
         steps += [turn, WaitForAnswer()]
     steps.append(Silence(0.3 if turns or greeting else duration))
-    settings = CallerSettings(codecs=(codec,), credentials=(name, password) if user else None)
+    settings = CallerSettings(codecs=(codec.upper(),), credentials=(name, password) if user else None)
     caller = Caller(
         settings,
         watch=(lambda what: None) if as_json else (lambda what: console.print(f"  {what}")),

@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mediaserver.errors import RemoteProtocolError
-from mediaserver.load.line import MediaLine, decoders
+from mediaserver.load.line import MediaLine
 from mediaserver.load.recording import play_by_timestamp
 from mediaserver.load.reference import main_source, receive
 from mediaserver.load.report import CallReport
 from mediaserver.load.script import Leave, Performance, Step
+from mediaserver.load.voice import decoders
 from mediaserver.net.flows import SipShell
 from mediaserver.net.rtp_port import PortRange
 from mediaserver.sdp.negotiate import Capabilities, accept, answer, offer

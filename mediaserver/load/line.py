@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mediacodecs.g711 import CODECS
 from mediaserver.load.ear import Ear
 from mediaserver.load.recording import RATE, Arrival, Samples, Track, parse_arrival
 from mediaserver.load.script import Leave, Performance
+from mediaserver.load.voice import ClockFace, decoders, encoder
 from mediaserver.net.rtp_port import Address, RtpPort
 from mediaserver.net.wheel import Spoke, Wheel
 from mediaserver.rtp.dtmf import EventSender
@@ -40,6 +40,7 @@ class MediaLine:
         """Begin to send and to listen as agreed. `leave` is told when the performance wants to go."""
         self._performance, self._leave = performance, leave
         self._length = RATE * plan.ptime_ms // 1000
+        self._events = EventSender(DIGIT_MS, GAP_MS, plan.event_clock_rate)
         self._silence = np.zeros(self._length, dtype=np.int16)
         self.change(plan)
         self._port.listen(self._received, lambda packet, source, now: None)
@@ -48,8 +49,11 @@ class MediaLine:
     def change(self, plan: MediaPlan) -> None:
         """Send as newly agreed, from the next packet on; the ptime stays."""
         self._plan = plan
-        self._encode = CODECS["PCMA" if plan.send.encoding == "PCMA" else "PCMU"].encode
+        self._encode = encoder(plan.send)
         self._decoders = decoders(plan)
+        self._clock = ClockFace(plan)
+        self._step = plan.send.clock_rate * plan.ptime_ms // 1000
+        self._event_step = plan.event_clock_rate * plan.ptime_ms // 1000
 
     def stop(self) -> None:
         """Send no more; safe to call twice."""
@@ -69,6 +73,7 @@ class MediaLine:
         arrival = parse_arrival(now, packet)
         if arrival is None:
             return
+        arrival.timestamp = self._clock.read(arrival.ssrc, arrival.payload_type, arrival.timestamp)
         self.arrivals.append(arrival)
         decode = self._decoders.get(arrival.payload_type)
         if decode is not None:
@@ -95,7 +100,7 @@ class MediaLine:
                 case frame:
                     spoken = frame
                     self._send_audio(frame)
-        self._timestamp += self._length
+        self._timestamp += self._step
         self._spoken.append(spoken)
 
     def _send_audio(self, frame: Samples) -> None:
@@ -104,7 +109,7 @@ class MediaLine:
         self._talking = True
 
     def _send_event_or(self, frame: Samples) -> None:
-        event = self._events.frame(self._timestamp, self._length)
+        event = self._events.frame(self._timestamp, self._event_step)
         if event is None or self._plan.event_send is None:
             self._send_audio(frame)
             return
@@ -115,12 +120,3 @@ class MediaLine:
         packet = build(payload_type, self._sequence, timestamp, self._ssrc, payload, marker=marker)
         self._sequence += 1
         self._port.send_rtp(packet, self._plan.remote_rtp)
-
-
-def decoders(plan: MediaPlan) -> dict[int, Callable[[bytes], Samples]]:
-    """How each audio payload type we may receive is to be heard."""
-    return {
-        form.payload_type: CODECS["PCMA" if form.encoding == "PCMA" else "PCMU"].decode
-        for form in plan.receive
-        if form.encoding in CODECS
-    }
