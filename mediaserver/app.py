@@ -12,6 +12,7 @@ from functools import lru_cache
 
 import structlog
 
+from mediacodecs import registry
 from mediacodecs.signal.vad import DetectorPool, DetectorUnavailableError, SileroBatch
 from mediaproviders.continuity import ContinuitySettings
 from mediaserver.agents import source
@@ -224,17 +225,31 @@ def _detectors() -> DetectorPool:
 
 def _engine_settings(settings: Settings) -> EngineSettings:
     return EngineSettings(
-        media=MediaSettings(media_lost_after_s=settings.rtp.silence_timeout_s),
+        media=MediaSettings(
+            media_lost_after_s=settings.rtp.silence_timeout_s,
+            opus_complexity=settings.rtp.opus_complexity,
+            opus_bitrate=settings.rtp.opus_bitrate,
+        ),
         talk=TalkSettings(
             receiver_buffer_ms=settings.rtp.receiver_buffer_ms,
         ),
     )
 
 
+def _codecs(settings: Settings) -> tuple[str, ...]:
+    """Those of the configuration that this machine can be had to speak. Raises ConfigurationError if it is none."""
+    usable, faults = registry.usable(settings.rtp.codecs)
+    if not usable:
+        raise ConfigurationError([f"rtp.codecs: {fault}" for fault in faults])
+    for fault in faults:
+        structlog.get_logger().warning("codec.unavailable", reason=fault)
+    return usable
+
+
 def _call_settings(settings: Settings) -> CallSettings:
     return CallSettings(
         capabilities=Capabilities(
-            codecs=settings.rtp.codecs,
+            codecs=_codecs(settings),
             comfort_noise=settings.rtp.comfort_noise,
             default_ptime=settings.rtp.ptime_ms,
         ),

@@ -61,6 +61,12 @@ def unavailable(name: str) -> str | None:
     return None
 
 
+def usable(names: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Those that can be used on this machine, in order; and for each that cannot, why."""
+    faults = {name: unavailable(name) for name in names}
+    return tuple(name for name, fault in faults.items() if fault is None), tuple(filter(None, faults.values()))
+
+
 def encoder(name: str, sending: Sending | None = None) -> Encoder:
     """One for one direction of one call. Raises KeyError, CodecUnavailableError."""
     sending = sending or Sending()

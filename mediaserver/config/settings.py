@@ -39,8 +39,14 @@ class Rtp(Section):
     """Range of UDP ports; a call takes two."""
     ptime_ms: Literal[10, 20, 30, 40, 50, 60] = 20
     """Packet length when the caller does not say."""
-    codecs: tuple[Literal["PCMU", "PCMA"], ...] = Field(("PCMU", "PCMA"), min_length=1)
-    """What is accepted, most wanted first."""
+    codecs: tuple[Literal["PCMU", "PCMA", "G722", "OPUS", "L16"], ...] = Field(
+        ("PCMU", "PCMA", "G722", "OPUS", "L16"), min_length=1
+    )
+    """What is accepted, and offered, most wanted first. Who calls us gets the codec they want most of these."""
+    opus_complexity: int = Field(1, ge=0, le=10)
+    """Effort of encoding Opus: 1 takes a third of the time of 5."""
+    opus_bitrate: int = Field(24_000, ge=6000, le=128_000)
+    """Bits per second of the Opus we send, unless the peer wants less."""
     comfort_noise: bool = True
     """Accept comfort noise (RFC 3389) when it is offered: silence is then left out."""
     receiver_buffer_ms: int = Field(40, ge=0, le=500)
