@@ -81,8 +81,8 @@ class TlsLayer:
         return True
 
 
-_STRICT_ONLY = range(76, 96)
-"""The codes of what OpenSSL checks only when it is strict (X509_V_ERR_PATHLEN_INVALID_FOR_NON_CA and after)."""
+_STRICT_ONLY = range(79, 94)
+"""The codes of what OpenSSL checks only when it is strict (X509_V_ERR_INVALID_CA to EC_KEY_EXPLICIT_PARAMS)."""
 _REMEDIES = {
     18: "it is self-signed: give it as the trunk's ca if you trust it",
     19: "its authority is not trusted: give that authority's certificate as ca",

@@ -2,95 +2,51 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 import pytest
 import uvloop
 from structlog.testing import capture_logs
 
-from mediaserver.net.flows import ShellSettings, SipShell
+from mediaserver.net.flows import ShellSettings
 from mediaserver.net.limits import ConnectionLimits
+from mediaserver.net.listener import Listener
 from mediaserver.net.local_address import LocalAddress
 from mediaserver.net.sip_udp import SipDatagrams
 from mediaserver.sip.endpoint import SipEndpoint
-from mediaserver.sip.events import Acknowledged, Answered, Ended, Event, Flow, IncomingCall, Progress, Refused
-from mediaserver.sip.identity import EndpointSettings
+from mediaserver.sip.events import (
+    Acknowledged,
+    Answered,
+    Ended,
+    Event,
+    Flow,
+    IncomingCall,
+    Progress,
+    Refused,
+    Transport,
+)
 from mediaserver.sip.message import parse
-from mediaserver.sip.timers import TimerSettings
-from mediaserver.sip.uri import NameAddr, SipUri
-from support.sip_rig import SDP, request, tokens
-
-HOST = "127.0.0.1"
-FAST = EndpointSettings(timers=TimerSettings(t1=0.02, t2=0.08, t4=0.1))
-CALLER = NameAddr.parse("<sip:caller@127.0.0.1>")
+from mediaserver.sip.uri import SipUri
+from support.sip_party import CALLER, HOST, Party, party
+from support.sip_rig import SDP, request
 
 
-class Party:
-    """A shell, its endpoint, and the events told so far."""
-
-    def __init__(self, name: str, limits: ConnectionLimits | None = None, settings: EndpointSettings = FAST) -> None:
-        self.endpoint = SipEndpoint(token=tokens(name), settings=settings)
-        self.shell = SipShell(ShellSettings(limits=limits or ConnectionLimits()))
-        self.events: asyncio.Queue[Event] = asyncio.Queue()
-        self.react: Callable[[Event], None] = lambda event: None
-
-    def on_event(self, event: Event) -> None:
-        self.events.put_nowait(event)
-        self.react(event)
-        self.shell.pump()
-
-    def answer_all(self) -> None:
-        def react(event: Event) -> None:
-            if isinstance(event, IncomingCall):
-                self.endpoint.provisional(event.leg, 180, self.shell.now())
-                self.endpoint.answer(event.leg, SDP, self.shell.now())
-
-        self.react = react
-
-    async def next[E: Event](self, kind: type[E]) -> E:
-        async with asyncio.timeout(5):
-            event = await self.events.get()
-        assert isinstance(event, kind), event
-        return event
-
-    async def call(self, uri: str) -> int:
-        target = SipUri.parse(uri)
-        (flow,) = await self.shell.resolve(target)
-        leg = self.endpoint.invite(target=target, flow=flow, from_=CALLER, now=self.shell.now(), sdp=SDP)
-        self.shell.pump()
-        return leg
-
-    async def settled(self) -> None:
-        async with asyncio.timeout(10):
-            # Its last timer tells nobody that it was the last.
-            while self.endpoint.transactions or self.endpoint.legs:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+def limited(**limits: float) -> ShellSettings:
+    return ShellSettings(limits=ConnectionLimits(**limits))  # type: ignore[arg-type]
 
 
-@contextlib.asynccontextmanager
-async def party(name: str, limits: ConnectionLimits | None = None, host: str = HOST) -> AsyncIterator[Party]:
-    it = Party(name, limits)
-    await it.shell.start(it.endpoint, udp=(host, 0), tcp=(host, 0), on_event=it.on_event)
-    try:
-        yield it
-    finally:
-        await it.shell.close()
-
-
-def uri_of(it: Party, transport: str) -> str:
-    address = it.shell.udp_address if transport == "udp" else it.shell.tcp_address
-    assert address is not None
-    return f"sip:agent@{HOST}:{address[1]};transport={transport}"
+def uri_of(it: Party, transport: Transport) -> str:
+    return f"sip:agent@{HOST}:{it.port(transport)};transport={transport}"
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 @pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
-def test_a_call_between_two_shells(transport: str, loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+def test_a_call_between_two_shells(transport: Transport, loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
     with asyncio.Runner(loop_factory=loop) as runner:
         runner.run(a_call(transport))
 
 
-async def a_call(transport: str) -> None:
+async def a_call(transport: Transport) -> None:
     async with party("a") as caller, party("b") as callee:
         callee.answer_all()
         leg = await caller.call(uri_of(callee, transport))
@@ -109,7 +65,7 @@ async def a_call(transport: str) -> None:
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
-async def test_many_calls_at_once(transport: str) -> None:
+async def test_many_calls_at_once(transport: Transport) -> None:
     async with party("a") as caller, party("b") as callee:
         callee.answer_all()
 
@@ -184,7 +140,7 @@ async def test_tcp_pings_pieces_and_nonsense() -> None:
 
 
 async def test_too_many_and_idle_connections_are_closed() -> None:
-    async with party("b", ConnectionLimits(connections=1, idle_s=0.15)) as callee:
+    async with party("b", limited(connections=1, idle_s=0.15)) as callee:
         assert callee.shell.tcp_address is not None
         first, first_writer = await asyncio.open_connection(*callee.shell.tcp_address)
         first_writer.write(b"\r\n\r\n")
@@ -199,7 +155,7 @@ async def test_too_many_and_idle_connections_are_closed() -> None:
 
 
 async def test_a_silent_connection_with_a_call_stays_open() -> None:
-    async with party("a") as caller, party("b", ConnectionLimits(idle_s=0.1)) as callee:
+    async with party("a") as caller, party("b", limited(idle_s=0.1)) as callee:
         callee.answer_all()
         leg = await caller.call(uri_of(callee, "tcp"))
         await caller.next(Progress)
@@ -333,7 +289,7 @@ async def test_a_fault_while_a_connection_closes_is_reported_and_the_rest_sent(m
 
 
 async def test_resolve() -> None:
-    async with party("a", host="0.0.0.0") as caller:
+    async with party("a", listeners=[Listener("udp", ("0.0.0.0", 0)), Listener("tcp", ("0.0.0.0", 0))]) as caller:
         (flow,) = await caller.shell.resolve(SipUri.parse("sip:x@127.0.0.1:5099"))
         assert (flow.transport, flow.remote, flow.local[0]) == ("udp", (HOST, 5099), HOST)
         named, *_ = await caller.shell.resolve(SipUri.parse("sip:x@localhost;transport=TCP"))
