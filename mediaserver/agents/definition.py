@@ -10,8 +10,13 @@ from mediaserver.agents.template import NAME
 
 type Service = Literal["openai", "azure", "amazon", "google", "local"]
 
-CALL_VARIABLES = ("caller", "caller_name", "callee", "call_id", "agent", "date", "time")
-"""Always there: who calls (number and name), whom they called, the call's id, the agent's name, when the call began."""
+CALL_VARIABLES = (
+    "caller", "caller_name", "callee", "call_id", "agent", "date", "time",
+    "trunk", "user", "privacy", "diverted_from", "diversion_reason", "identity",
+)  # fmt: skip
+"""Always there: who calls (number and name), whom they called, the call's id, the agent's name, when the call began;
+by which trunk or as which user it came, whether the caller wants to be withheld, whom the call was for at first and why
+it was sent on, and how far the caller's identity is vouched for. {sip_…} are header fields of `sip.agent_headers`."""
 
 
 def _tool(text: str) -> str:

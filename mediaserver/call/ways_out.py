@@ -107,12 +107,12 @@ class WaysOut:
             place.trunk.outgoing -= 1
 
     def failed(self, route: Route, status: int, retry_after: int | None) -> None:
-        """The INVITE by `route` got `status`: its trunk is left alone for `retry_after` seconds if that is given.
+        """The INVITE by `route` got `status`: after a 503 its trunk is left alone for `retry_after` seconds if given.
 
         The call goes on by the next of its routes, whose trunk it is counted on from now on.
         """
         trunk = self._trunks.get(route.trunk or "")
-        if trunk is not None and retry_after and status in (408, 480, 486, 500, 503):
+        if trunk is not None and retry_after and status == 503:
             trunk.shun(self._clock() + min(retry_after, _LONGEST_SHUN_S))
         place = self._places.get(id(route))
         if place is None:

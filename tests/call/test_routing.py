@@ -45,7 +45,13 @@ def test_the_agent_is_told_who_calls_whom() -> None:
     request = invite()
     request.headers.set("From", str(NameAddr("Ada", SipUri("sip", "+4930555", "192.0.2.9"), {"tag": "x"})))
     table.agent("c1", replace(request, uri=SipUri("sip", "shop", "192.0.2.1")))
-    assert asked[0] == {"call_id": "c1", "caller": "+4930555", "caller_name": "Ada", "callee": "shop", "agent": "shop"}
+    assert {name: value for name, value in asked[0].items() if value} == {
+        "call_id": "c1",
+        "caller": "+4930555",
+        "caller_name": "Ada",
+        "callee": "shop",
+        "agent": "shop",
+    }
 
 
 def test_names_are_told_without_the_escapes_of_a_uri() -> None:
