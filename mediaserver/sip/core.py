@@ -11,6 +11,7 @@ from mediaserver.sip.identity import SDP, EndpointSettings, Identity
 from mediaserver.sip.leg import Leg, LegAlarm, LegState
 from mediaserver.sip.message import Request, Response
 from mediaserver.sip.timers import Alarms
+from mediaserver.sip.transaction import Transaction
 
 
 class Core:
@@ -62,11 +63,32 @@ class Core:
     def forget(self, leg: Leg) -> None:
         """The leg is gone: no handle, no dialog, no alarm."""
         leg.state = LegState.ENDED
-        leg.pending = leg.accepted = None
-        self.legs.pop(leg.id, None)
+        leg.pending = leg.asked = leg.accepted = leg.change = leg.early = None
+        leg.changes.clear()
+        if leg.parent is None:
+            self.legs.pop(leg.id, None)
         self.alarms.stop(leg)
         if leg.dialog is not None and self.dialogs.get(leg.dialog.id) is leg:
             del self.dialogs[leg.dialog.id]
+        self.forget_forks(leg)
+
+    def forget_forks(self, leg: Leg) -> None:
+        """The branches of our INVITE that rang are gone."""
+        forks, leg.forks = leg.forks, {}
+        for fork in forks.values():
+            self.forget(fork)
+
+    def heard_allow(self, leg: Leg, message: Request | Response) -> None:
+        """Note what the peer says it takes."""
+        if allowed := message.headers.get_all("Allow"):
+            leg.peer_allows = frozenset(allowed)
+
+    def moved(self, leg: Leg, transaction: Transaction) -> None:
+        """A re-INVITE or UPDATE of the peer is accepted: its Contact is where it is from now on (12.2.2)."""
+        assert leg.dialog is not None
+        request = transaction.request
+        leg.dialog.refresh_target(request)
+        leg.flow = self.dialog_flow(leg.dialog, transaction.flow, (request.via.host, request.via.port or 5060))
 
     def response(
         self,
@@ -83,9 +105,9 @@ class Core:
         if leg is not None and leg.dialog is not None and status > 100:
             to_tag = leg.dialog.local_tag
         response = request.response(status, reason, to_tag=to_tag)
-        if leg is not None and request.method == "INVITE" and 100 < status < 300:
+        if leg is not None and 100 < status < 300 and request.method in ("INVITE", "UPDATE"):
             response.headers.add("Contact", self.identity.contact(leg.flow, leg.user))
-        if 200 <= status < 300 and request.method in ("INVITE", "OPTIONS"):
+        if 100 < status < 300 and request.method in ("INVITE", "OPTIONS", "UPDATE"):
             self.identity.capabilities(response.headers)
         for name, value in headers:
             response.headers.add(name, value)
@@ -128,6 +150,25 @@ class Core:
         if address.is_private and not heard.is_private:
             return flow
         return replace(flow, remote=target)
+
+
+def acknowledgement(core: Core, dialog: Dialog, flow: Flow, invite: Request, sdp: bytes | None) -> bytes:
+    """The ACK to the 2xx that answered `invite`: of the dialog, in a branch of its own, no transaction (13.2.2.4)."""
+    ack = dialog.request("ACK", cseq=invite.cseq.number)
+    ack.headers.prepend("Via", core.identity.via(flow, f"z9hG4bK{core.token()}"))
+    for name in ("Authorization", "Proxy-Authorization"):
+        for value in invite.headers.get_all(name):
+            ack.headers.add(name, value)
+    if sdp is not None:
+        ack.headers.add("Content-Type", SDP)
+        ack.body = sdp
+    return bytes(ack)
+
+
+def retry_after(response: Response) -> int | None:
+    """The seconds of Retry-After (20.33), without comment and parameters."""
+    value = (response.headers.get("Retry-After") or "").replace("(", ";").partition(";")[0].strip()
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else None
 
 
 def _is_address(host: str) -> bool:

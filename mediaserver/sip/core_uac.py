@@ -1,31 +1,41 @@
 """The UAC core (RFC 3261 8.1, 9.1, 13.2): our INVITEs, their CANCELs and ACKs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from mediaserver.errors import RemoteProtocolError
-from mediaserver.sip.challenge import answer_challenge
+from mediaserver.sip.challenge import MOST_ANSWERS, answer_challenge
 from mediaserver.sip.client_tx import cancel_request, client_transaction, first_actions, response_key
-from mediaserver.sip.core import Core, body_of
+from mediaserver.sip.core import Core, acknowledgement, body_of, retry_after
 from mediaserver.sip.dialog import Dialog, routed
 from mediaserver.sip.events import Answered, Flow, Progress, Refused
+from mediaserver.sip.forks import Forks
 from mediaserver.sip.headers import Headers
 from mediaserver.sip.identity import SDP
 from mediaserver.sip.in_dialog import STATUS_OF, DialogRequests
 from mediaserver.sip.leg import Attempt, Credentials, Leg, LegAlarm, LegState
 from mediaserver.sip.message import Request, Response
+from mediaserver.sip.session_timer import SessionTimers
 from mediaserver.sip.transaction import Cause, Engine, Input, Transaction
 from mediaserver.sip.uri import NameAddr, SipUri
 
 _CANCELLED = "Request Terminated"
+_CAPABLE = ("100rel", "timer")
+"""What we can do even if the settings do not have us offer it."""
+
+type Contacts = tuple[str, ...]
 
 
 class Uac:
     """The transaction user of the client transactions."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, timers: SessionTimers) -> None:
         self._core = core
+        self._timers = timers
         self.transactions = Engine(core.settings.timers, core.send, self)
         self.requests = DialogRequests(core, self.transmit)
+        self.forks = Forks(core, self.requests)
+        self.rested: Callable[[Leg, float], None] = lambda leg, now: None
+        """Told when a call is answered and done with: what we want to change may go out."""
 
     def receive(self, response: Response, now: float) -> None:
         """Match a response to its transaction; a stray one, or one with a second Via, is dropped (8.1.3.3)."""
@@ -62,6 +72,9 @@ class Uac:
         headers.add("CSeq", "1 INVITE")
         headers.add("Contact", core.identity.contact(flow, leg.user))
         core.identity.capabilities(headers)
+        if core.settings.reliable == "require":
+            headers.add("Require", "100rel")
+        self._timers.ask(leg, headers)
         headers.add("Accept", SDP)
         headers.add("User-Agent", core.settings.user_agent)
         for name, value in extra:
@@ -86,7 +99,9 @@ class Uac:
         attempt = leg.attempt
         assert attempt is not None and leg.dialog is not None
         attempt.answer_due = False
+        leg.said = sdp
         self._ack(attempt, leg.dialog, leg.flow, sdp)
+        self.rested(leg, now)
 
     # What came back
 
@@ -95,6 +110,9 @@ class Uac:
         assert isinstance(message, Response)
         if transaction.request.method != "INVITE":
             self.requests.passed(transaction, message, now)
+            return
+        if transaction.done is not None:
+            transaction.done(message, now)  # a re-INVITE
             return
         leg = transaction.leg
         if leg is None or leg.attempt is None or leg.attempt.transaction is not transaction:
@@ -111,24 +129,42 @@ class Uac:
         leg = transaction.leg
         if transaction.request.method != "INVITE":
             self.requests.failed(transaction, cause, now)
+        elif transaction.done is not None:
+            transaction.done(cause, now)
         elif leg is not None and leg.state is LegState.CALLING:
             given_up = leg.attempt is not None and leg.attempt.cancelled and leg.attempt.heard
             status, reason = (487, _CANCELLED) if given_up else (STATUS_OF[cause], cause.value)
-            self._core.forget(leg)
-            self._core.emit(Refused(leg.id, status, reason, None))
+            self._give_up(leg, status, reason)
 
-    def alarm(self, leg: Leg, now: float) -> None:
-        """64*T1 after the CANCEL there is still no final response: there will be none (9.1)."""
-        if leg.attempt is not None and leg.state is LegState.CALLING:
-            self.transactions.feed(leg.attempt.transaction, Input.GIVE_UP, now)
+    def alarm(self, leg: Leg, alarm: LegAlarm, now: float) -> None:
+        """Cancel what rings for too long; 64*T1 after a CANCEL without a final response there will be none (9.1)."""
+        attempt = leg.attempt
+        if attempt is None or leg.state is not LegState.CALLING:
+            return
+        if alarm is LegAlarm.NO_FINAL:
+            self.transactions.feed(attempt.transaction, Input.GIVE_UP, now)
+        elif not attempt.cancelled:
+            attempt.rung_out = True
+            leg.bye_reason = 'SIP;cause=408;text="no final response"'
+            self.cancel(leg, now)
+
+    def _give_up(self, leg: Leg, status: int, reason: str, retry: int | None = None, contacts: Contacts = ()) -> None:
+        if leg.attempt is not None and leg.attempt.rung_out and status == 487:
+            status, reason = 408, "no final response"
+        self._core.forget(leg)
+        self._core.emit(Refused(leg.id, status, reason, retry, contacts))
 
     def _provisional(self, leg: Leg, attempt: Attempt, response: Response, now: float) -> None:
         if leg.state is not LegState.CALLING:
             return
         first, attempt.heard = not attempt.heard, True
-        if attempt.cancelled and first:
-            self._send_cancel(leg, attempt, now)
-        elif response.status > 100 and not attempt.cancelled:
+        if attempt.cancelled:
+            if first:
+                self._send_cancel(leg, attempt, now)
+            return
+        if first or response.status > 100:
+            self._core.alarms.start(leg, LegAlarm.RUNG_OUT, now + self._core.settings.timer_c)
+        if response.status > 100 and self.forks.heard(leg, attempt, response, now):
             self._core.emit(Progress(leg.id, response.status, body_of(response), response.to.tag or ""))
 
     def _success(self, leg: Leg, attempt: Attempt, response: Response, now: float) -> None:
@@ -143,46 +179,96 @@ class Uac:
         except RemoteProtocolError as fault:
             self._unusable(leg, str(fault))
             return
+        fork = leg.forks.get(tag)
+        rang = attempt.lost.get(tag) if fork is None else fork.dialog
+        if rang is not None:
+            # The 2xx alone says by what way and where to (13.2.2.4); the sequence numbers go on.
+            rang.route_set, rang.remote_target = dialog.route_set, dialog.remote_target
+            dialog = rang
         flow = self._core.dialog_flow(dialog, attempt.transaction.flow)
         if leg.state is not LegState.CALLING or attempt.cancelled:
             self._unwanted(leg, attempt, dialog, flow, now)
             return
         leg.flow = flow
         leg.state = LegState.CONFIRMED
-        self._core.alarms.stop(leg)
-        self._core.enter_dialog(leg, dialog)
-        if attempt.offered:
-            self._ack(attempt, dialog, flow, None)
+        self._answered(leg, attempt, dialog, fork, response, now)
+
+    def _answered(
+        self, leg: Leg, attempt: Attempt, dialog: Dialog, fork: Leg | None, response: Response, now: float
+    ) -> None:
+        """The first 2xx: its branch is the call from now on, the others are none of ours."""
+        core = self._core
+        core.alarms.stop(leg)
+        if fork is not None:
+            self._adopt(leg, attempt, fork)
+        core.enter_dialog(leg, dialog)
+        core.heard_allow(leg, response)
+        self._timers.agreed(leg, response, now)
+        leg.told = body_of(response) or leg.told
+        if attempt.offered or leg.settled:
+            leg.said = leg.said or attempt.request.body or None
+            self._ack(attempt, dialog, leg.flow, None)
         else:
             attempt.answer_due = True
-        self._core.emit(Answered(leg.id, body_of(response), tag))
+        core.emit(Answered(leg.id, leg.told, response.to.tag or ""))
+        self.rested(leg, now)
+
+    def _adopt(self, leg: Leg, attempt: Attempt, fork: Leg) -> None:
+        """What was said on the branch before it answered holds."""
+        assert fork.dialog is not None
+        del leg.forks[fork.dialog.remote_tag]
+        self._core.alarms.stop(fork)
+        leg.said, leg.told, leg.settled = fork.said, fork.told, fork.settled
+        leg.peer_allows, leg.asked, leg.change = fork.peer_allows, fork.asked, fork.change
+        leg.changes[:0] = fork.changes
+        if leg.asked is not None:
+            leg.asked.leg = leg
+        attempt.lost = {tag: lost.dialog for tag, lost in leg.forks.items() if lost.dialog is not None}
+        self._core.forget_forks(leg)
 
     def _unwanted(self, leg: Leg, attempt: Attempt, dialog: Dialog, flow: Flow, now: float) -> None:
         """A 2xx after our CANCEL, or of a second branch of a fork: ACK it, then BYE (13.2.2.4)."""
         self._ack(attempt, dialog, flow, None)
         self.requests.discard(dialog, flow, now)
         if leg.state is LegState.CALLING:
-            self._core.forget(leg)
-            self._core.emit(Refused(leg.id, 487, _CANCELLED, None))
+            self._give_up(leg, 487, _CANCELLED)
 
     def _unusable(self, leg: Leg, fault: str) -> None:
         if leg.state is LegState.CALLING:
-            self._core.forget(leg)
-            self._core.emit(Refused(leg.id, 502, fault, None))
+            self._give_up(leg, 502, fault)
 
     def _refused(self, leg: Leg, attempt: Attempt, response: Response, now: float) -> None:
-        if not attempt.cancelled and not attempt.challenged:
-            cseq = attempt.request.cseq.number + 1
-            again = answer_challenge(attempt.request, response, leg.credentials, cseq, self._core.token())
+        again = None if attempt.cancelled else self._amended(leg, attempt, response)
+        if again is None:
+            self._give_up(leg, response.status, response.reason, retry_after(response), _contacts(response))
+            return
+        self._core.alarms.stop(leg)
+        self._core.forget_forks(leg)
+        attempt.heard = False
+        attempt.transaction = self.transmit(again, attempt.transaction.flow, leg, now)
+        attempt.request = attempt.transaction.request
+
+    def _amended(self, leg: Leg, attempt: Attempt, response: Response) -> Request | None:
+        """The INVITE again, with what the refusal asks for; None if we have it not, or had it in already (8.1.3.5)."""
+        request, status = attempt.request, response.status
+        cseq = request.cseq.number + 1
+        if attempt.answered < MOST_ANSWERS:
+            again = answer_challenge(request, response, leg.credentials, cseq, self._core.token())
             if again is not None:
-                attempt.challenged = True
-                attempt.heard = False
-                attempt.transaction = self.transmit(again, attempt.transaction.flow, leg, now)
-                attempt.request = attempt.transaction.request
-                return
-        self._core.forget(leg)
-        contacts = tuple(response.headers.get_all("Contact")) if response.status < 400 else ()
-        self._core.emit(Refused(leg.id, response.status, response.reason, _retry_after(response), contacts))
+                attempt.answered += 1
+                return again
+        headers = request.headers.copy()
+        headers.set("CSeq", f"{cseq} INVITE")
+        if status in attempt.amended:
+            return None
+        attempt.amended.add(status)
+        if status == 422 and self._timers.too_small(leg, response):
+            self._timers.ask(leg, headers)
+        elif status == 421 and (wanted := _ours_to_support(request, response)):
+            headers.set("Supported", ", ".join((*request.headers.get_all("Supported"), *wanted)))
+        else:
+            return None
+        return Request("INVITE", request.uri, headers, request.body)
 
     # What goes out
 
@@ -204,21 +290,27 @@ class Uac:
         self._core.alarms.start(leg, LegAlarm.NO_FINAL, now + self._core.settings.timers.timeout)
 
     def _ack(self, attempt: Attempt, dialog: Dialog, flow: Flow, sdp: bytes | None) -> None:
-        """An ACK to a 2xx is of the dialog, with a branch of its own and no transaction (13.2.2.4)."""
-        ack = dialog.request("ACK", cseq=dialog.invite_cseq)
-        ack.headers.prepend("Via", self._core.identity.via(flow, f"z9hG4bK{self._core.token()}"))
-        for name in ("Authorization", "Proxy-Authorization"):
-            for value in attempt.request.headers.get_all(name):
-                ack.headers.add(name, value)
-        if sdp is not None:
-            ack.headers.add("Content-Type", SDP)
-            ack.body = sdp
-        wire = bytes(ack)
+        wire = acknowledgement(self._core, dialog, flow, attempt.request, sdp)
         attempt.acks[dialog.remote_tag] = (flow, wire)
         self._core.send(flow, wire)
 
 
-def _retry_after(response: Response) -> int | None:
-    """The seconds of Retry-After (20.33), without comment and parameters."""
-    value = (response.headers.get("Retry-After") or "").replace("(", ";").partition(";")[0].strip()
-    return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else None
+def _contacts(response: Response) -> Contacts:
+    """Where a 3xx sends us, by their q (8.1.3.4)."""
+    if not 300 <= response.status < 400:
+        return ()
+    return tuple(sorted(response.headers.get_all("Contact"), key=_weight, reverse=True))
+
+
+def _weight(contact: str) -> float:
+    try:
+        return float(NameAddr.parse(contact).parameters.get("q") or 1)
+    except (RemoteProtocolError, ValueError):
+        return 0.0
+
+
+def _ours_to_support(request: Request, response: Response) -> list[str]:
+    """What a 421 wants, if we know all of it and have not said so (RFC 3261 21.4.15)."""
+    said = {tag.lower() for tag in request.headers.get_all("Supported")}
+    wanted = [tag.lower() for tag in response.headers.get_all("Require")]
+    return wanted if all(tag in _CAPABLE and tag not in said for tag in wanted) else []

@@ -12,9 +12,19 @@ from mediaserver.sip.identity import SDP, received_via, reply_flow
 from mediaserver.sip.invitation import Invitations
 from mediaserver.sip.leg import Leg, LegState
 from mediaserver.sip.message import MalformedRequest, Request
-from mediaserver.sip.screening import Refusal, refuse_content, refuse_extension, refuse_method, refuse_target
+from mediaserver.sip.reliable import Provisionals
+from mediaserver.sip.screening import (
+    Refusal,
+    refuse_content,
+    refuse_extension,
+    refuse_method,
+    refuse_target,
+    refuse_unreliable,
+)
 from mediaserver.sip.server_tx import request_key, server_transaction
+from mediaserver.sip.session_timer import SessionTimers
 from mediaserver.sip.transaction import Engine, Input, Transaction
+from mediaserver.sip.updates import Updates
 
 _WELCOME = Admission(Verdict.WELCOME)
 
@@ -33,11 +43,15 @@ class Uas:
         core: Core,
         transactions: Engine,
         invitations: Invitations,
+        updates: Updates,
+        provisionals: Provisionals,
+        timers: SessionTimers,
         door: Door | None,
     ) -> None:
         self._core = core
         self._transactions = transactions
         self._invitations = invitations
+        self._timers = timers
         self._door = door
         self._turned_away: set[Flow] = set()
         self._tag = core.token()
@@ -45,6 +59,8 @@ class Uas:
             "INVITE": invitations.reinvited,
             "BYE": invitations.hung_up,
             "INFO": invitations.informed,
+            "UPDATE": updates.received,
+            "PRACK": provisionals.acknowledged,
         }
         """Who takes the requests of a dialog, by method; any other allowed one is answered with 200."""
         self.refused = 0
@@ -80,9 +96,10 @@ class Uas:
     def flow_closed(self, flow: Flow) -> None:
         """Forget the connection; dialogs that used it open another when they have something to say."""
         self._turned_away.discard(flow)
-        for leg in self._core.legs.values():
-            if leg.flow == flow:
-                self._core.reconnect(leg)
+        for call in self._core.legs.values():
+            for leg in (call, *call.forks.values()):
+                if leg.flow == flow:
+                    self._core.reconnect(leg)
 
     def _within_dialog(self, leg: Leg, request: Request, key: Hashable, flow: Flow, now: float) -> None:
         assert leg.dialog is not None
@@ -152,8 +169,11 @@ class Uas:
         transaction = server_transaction(invite, key, replies, leg=leg)
         transaction.merge_key = _merge_key(invite)
         leg.pending = transaction
+        leg.told = invite.body or None
+        self._core.heard_allow(leg, invite)
         self._transactions.add(transaction, (), now)
         self._invitations.respond(transaction, 100, now)
+        self._invitations.expires(leg, invite, now)
         self._core.emit(
             IncomingCall(leg.id, invite, flow, invite.body or None, trunk=admission.trunk, user=admission.user)
         )
@@ -170,7 +190,9 @@ class Uas:
         if refusal is None and admission.verdict is Verdict.REFUSE:
             return Refusal(admission.status, admission.headers, admission.reason)
         refusal = refusal or refuse_extension(request, settings)
-        return refusal or (refuse_content(request) if request.method == "INVITE" else None)
+        if refusal is None and request.method == "INVITE":
+            refusal = refuse_unreliable(request, settings) or self._timers.refuse(request) or refuse_content(request)
+        return refusal
 
     def _judge(self, request: Request, flow: Flow, now: float) -> Admission:
         return _WELCOME if self._door is None else self._door.admit(request, flow, now)

@@ -1,8 +1,9 @@
 """The SIP endpoint: bytes and time in, bytes and events out; the face of this package (RFC 3261, 6026, 3581)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from mediaserver.errors import LocalProtocolError, RemoteProtocolError
+from mediaserver.sip.changes import Changes
 from mediaserver.sip.core import Core
 from mediaserver.sip.core_uac import Uac
 from mediaserver.sip.core_uas import Uas
@@ -13,9 +14,14 @@ from mediaserver.sip.invitation import Invitations
 from mediaserver.sip.leg import Leg, LegAlarm, LegState
 from mediaserver.sip.message import MalformedRequest, Response, parse
 from mediaserver.sip.outside import OutsideRequests
+from mediaserver.sip.reliable import Provisionals
+from mediaserver.sip.session_timer import SessionTimers
+from mediaserver.sip.updates import Updates
 from mediaserver.sip.uri import NameAddr, SipUri
 
 _BLANK = b" \r\n\0"
+_STANDING = (LegState.CONFIRMED, LegState.ANSWERED, LegState.RINGING, LegState.CALLING)
+"""Where a change of the peer's can have come up, or have been withdrawn since."""
 
 
 class SipEndpoint:
@@ -33,11 +39,25 @@ class SipEndpoint:
         door: Door | None = None,
     ) -> None:
         self._core = Core(token, settings or EndpointSettings())
-        self._uac = Uac(self._core)
+        timers = SessionTimers(self._core)
+        self._uac = Uac(self._core, timers)
         self._requests = self._uac.requests
         self._outside = OutsideRequests(self._core, self._uac.transmit)
-        self._invitations = Invitations(self._core, self._requests)
-        self._uas = Uas(self._core, self._invitations.transactions, self._invitations, door)
+        self._invitations = Invitations(self._core, self._requests, timers)
+        self._updates = Updates(self._core, self._invitations, timers)
+        self._provisionals = Provisionals(self._core, self._invitations, self._updates)
+        self._changes = Changes(self._core, self._uac.transmit, self._uac.transactions, self._requests, timers)
+        self._invitations.rested = self._uac.rested = self._changes.go_on
+        self._uas = Uas(
+            self._core,
+            self._invitations.transactions,
+            self._invitations,
+            self._updates,
+            self._provisionals,
+            timers,
+            door,
+        )
+        self._wakes = self._alarms()
         self._malformed = 0
 
     @property
@@ -93,10 +113,7 @@ class SipEndpoint:
         self._invitations.transactions.handle_timer(now)
         while (due := self._core.alarms.due(now)) is not None:
             leg, alarm = due
-            if alarm is LegAlarm.NO_FINAL:
-                self._uac.alarm(leg, now)
-            else:
-                self._invitations.alarm(leg, alarm, now)
+            self._wakes[alarm](leg, alarm, now)
 
     def next_deadline(self) -> float | None:
         """When `handle_timer` wants to be called, in seconds; None: nothing is waited for."""
@@ -115,16 +132,26 @@ class SipEndpoint:
     # As the one who is called
 
     def provisional(self, leg: int, status: int, now: float, body: bytes | None = None) -> None:
-        """Send a provisional response (101-199), with early media's SDP if given."""
+        """Send a provisional response (101-199), with early media's SDP if given.
+
+        The caller acknowledges it if it insists on that, or can do it and there is SDP (RFC 3262): then `EarlyAnswer`
+        follows if our SDP was an offer, and `answer` has nothing to add to the session.
+        """
         if not 100 < status < 200:
             raise LocalProtocolError(f"{status} is not provisional")
         if (called := self._core.leg(leg, LegState.RINGING)) is not None:
-            self._invitations.provisional(called, status, body, now)
+            self._provisionals.send(called, status, body, now)
 
     def answer(self, leg: int, sdp: bytes, now: float) -> None:
         """Send the 200 with our answer, or with our offer when `IncomingCall.offer` was None."""
         if (called := self._core.leg(leg, LegState.RINGING)) is not None:
-            self._invitations.accept(called, sdp, now)
+            self._provisionals.answer(called, sdp, now)
+
+    def redirect(self, leg: int, contacts: Sequence[str], now: float) -> None:
+        """Send the caller elsewhere with a 302; `contacts` are Contact values, such as `<sip:a@example.com>;q=0.5`."""
+        if not contacts:
+            raise LocalProtocolError("nowhere to redirect to: name a contact")
+        self.reject(leg, 302, now, headers=[("Contact", contact) for contact in contacts])
 
     def reject(
         self,
@@ -143,15 +170,34 @@ class SipEndpoint:
 
     def answer_reinvite(self, leg: int, sdp: bytes, now: float) -> None:
         """Accept a change of the session; nothing happens if the peer has withdrawn it."""
-        if (party := self._core.leg(leg, LegState.CONFIRMED)) is not None and party.pending is not None:
+        if (party := self._asked(leg)) is not None:
+            self._updates.answer(party, sdp, now)
+            self._go_on(party, now)
+        elif (party := self._core.leg(leg, *_STANDING)) is not None and self._is_reinvited(party):
             self._invitations.accept(party, sdp, now)
 
     def reject_reinvite(self, leg: int, status: int, now: float) -> None:
         """Refuse a change of the session (488, 500): the session stays as it was (14.2)."""
         if not 300 <= status < 700:
             raise LocalProtocolError(f"{status} does not refuse")
-        if (party := self._core.leg(leg, LegState.CONFIRMED)) is not None:
+        if (party := self._asked(leg)) is not None:
+            self._updates.refuse(party, status, now)
+            self._go_on(party, now)
+        elif (party := self._core.leg(leg, *_STANDING)) is not None and self._is_reinvited(party):
             self._invitations.refuse(party, status, now)
+
+    def reinvite(self, leg: int, sdp: bytes | None, now: float) -> None:
+        """Change the session: offer `sdp`, or ask the peer for its offer; `SessionChanged` or `ChangeRefused` follows.
+
+        It waits for what is under way, and is tried again when it meets a change of the peer's (14.1). Before the call
+        is answered it goes out by UPDATE as soon as RFC 3311 allows that. After an offer of the peer's `acknowledge`
+        is due.
+        """
+        party = self._core.leg(leg)
+        if party is None or party.state is LegState.ENDING:
+            return
+        early = next((fork for fork in party.forks.values() if fork.settled), None)
+        self._changes.want(early or party, sdp, now)
 
     # As the one who calls
 
@@ -180,19 +226,32 @@ class SipEndpoint:
         caller = self._core.leg(leg)
         return caller is None or caller.attempt is None or caller.attempt.heard
 
-    def cancel(self, leg: int, now: float) -> None:
-        """Give up a call that is not answered; `Refused` (487, or what the peer says) follows."""
+    def cancel(self, leg: int, now: float, *, reason: str | None = None) -> None:
+        """Give up a call that is not answered; `Refused` (487, or what the peer says) follows.
+
+        `reason` is a Reason value (RFC 3326) for the CANCEL, such as `SIP;cause=200;text="Call completed elsewhere"`.
+        """
         if (caller := self._core.leg(leg)) is not None and caller.state is LegState.CALLING:
+            caller.bye_reason = reason
             self._uac.cancel(caller, now)
 
     def acknowledge(self, leg: int, sdp: bytes, now: float) -> None:
-        """Answer the offer that `Answered` brought after an INVITE without one; other 2xx are ACKed without asking."""
-        caller = self._core.leg(leg, LegState.CONFIRMED)
+        """Answer the offer that came with `Answered`, `SessionChanged` or `Progress`, for we had made none.
+
+        What answers an offer of ours is acknowledged without asking.
+        """
+        caller = self._core.leg(leg, LegState.CONFIRMED, LegState.CALLING)
         if caller is None:
             return
-        if caller.attempt is None or not caller.attempt.answer_due:
+        fork = next((fork for fork in caller.forks.values() if fork.prack_due is not None), None)
+        if fork is not None:
+            self._uac.forks.acknowledge(fork, sdp, now)
+        elif caller.attempt is not None and caller.attempt.answer_due:
+            self._uac.acknowledge(caller, sdp, now)
+        elif caller.change is not None and caller.change.answer_due:
+            self._changes.acknowledge(caller, sdp, now)
+        else:
             raise LocalProtocolError(f"no offer to answer on leg {leg}")
-        self._uac.acknowledge(caller, sdp, now)
 
     # Outside of calls
 
@@ -249,12 +308,13 @@ class SipEndpoint:
         party = self._core.leg(leg)
         if party is None or party.state is LegState.ENDING:
             return
-        if party.state is LegState.RINGING:
+        answered = party.early is not None and party.early.final is not None
+        if party.state is LegState.RINGING and not answered:
             raise LocalProtocolError(f"leg {leg} is not answered yet: reject it")
         party.bye_reason = reason
         if party.state is LegState.CALLING:
             self._uac.cancel(party, now)
-        elif party.state is LegState.ANSWERED:
+        elif party.state in (LegState.ANSWERED, LegState.RINGING):
             party.bye_wanted = True
         else:
             self._hang_up(party, now)
@@ -265,8 +325,52 @@ class SipEndpoint:
             self._requests.send(party, "INFO", now, content_type=content_type, body=body)
 
     def _hang_up(self, party: Leg, now: float) -> None:
+        party.changes.clear()
         if party.attempt is not None and party.attempt.answer_due:
             self._uac.acknowledge(party, None, now)
+        if party.change is not None and party.change.answer_due:
+            self._changes.acknowledge(party, None, now)
+        if party.asked is not None:
+            self._updates.refuse(party, 487, now)
         if party.pending is not None:
             self._invitations.refuse(party, 487, now)
         self._requests.bye(party, now)
+
+    def _asked(self, handle: int) -> Leg | None:
+        """Who waits for our answer to an UPDATE or PRACK: the call itself, or a branch of it that rings."""
+        call = self._core.leg(handle)
+        if call is None:
+            return None
+        return next((leg for leg in (call, *call.forks.values()) if leg.asked is not None), None)
+
+    @staticmethod
+    def _is_reinvited(party: Leg) -> bool:
+        return party.pending is not None and party.state is not LegState.RINGING
+
+    def _go_on(self, party: Leg, now: float) -> None:
+        self._provisionals.go_on(party, now)
+        self._changes.go_on(party, now)
+
+    def _unanswered(self, party: Leg, now: float) -> None:
+        self._updates.refuse(party, 500, now)
+        self._go_on(party, now)
+
+    def _alarms(self) -> Mapping[LegAlarm, Callable[[Leg, LegAlarm, float], None]]:
+        """Who is woken by what."""
+        invitations, provisionals = self._invitations.alarm, self._provisionals.alarm
+        caller, changes, terminate = self._uac.alarm, self._changes.alarm, self._requests.terminate
+        return {
+            LegAlarm.REPEAT_2XX: invitations,
+            LegAlarm.NO_ACK: invitations,
+            LegAlarm.EXPIRED: invitations,
+            LegAlarm.REPEAT_RINGING: provisionals,
+            LegAlarm.REPEAT_1XX: provisionals,
+            LegAlarm.NO_PRACK: provisionals,
+            LegAlarm.UNANSWERED: lambda leg, _, now: self._unanswered(leg, now),
+            LegAlarm.NO_FINAL: caller,
+            LegAlarm.RUNG_OUT: caller,
+            LegAlarm.CHANGE_AGAIN: changes,
+            LegAlarm.CHANGE_STUCK: changes,
+            LegAlarm.REFRESH: lambda leg, _, now: self._changes.refresh(leg, now),
+            LegAlarm.SESSION_ENDS: lambda leg, _, now: terminate(leg, 408, "session timer", now),
+        }

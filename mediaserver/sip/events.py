@@ -76,10 +76,18 @@ class Acknowledged:
 
 
 @dataclass(frozen=True, slots=True)
-class Reinvited:
-    """The peer wants to change the session, by re-INVITE or UPDATE: `answer_reinvite` or `reject_reinvite`.
+class EarlyAnswer:
+    """The peer's PRACK answered the offer of our reliable provisional response (RFC 3262 5)."""
 
-    `offer` None: ours is wanted.
+    leg: int
+    answer: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Reinvited:
+    """The peer wants to change the session, by re-INVITE, UPDATE or PRACK: `answer_reinvite` or `reject_reinvite`.
+
+    `offer` None: ours is wanted. By UPDATE or PRACK it may come before the call is answered.
     """
 
     leg: int
@@ -102,7 +110,10 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A provisional response other than 100 to our INVITE; `fork` is its To tag: each branch rings for itself."""
+    """A provisional response other than 100 to our INVITE; `fork` is its To tag: each branch rings for itself.
+
+    199 says that this branch has ended (RFC 6228). If our INVITE had no offer, `body` is one: `acknowledge` answers it.
+    """
 
     leg: int
     status: int
@@ -114,7 +125,8 @@ class Progress:
 class Answered:
     """Our INVITE got its 2xx; `body` is the answer, or the offer when we sent none (then `acknowledge` is due).
 
-    `fork` is its To tag: the branch that `Progress.fork` spoke of.
+    `fork` is its To tag: the branch that `Progress.fork` spoke of. A 2xx without a body confirms what this branch
+    has answered before: then `body` is that.
     """
 
     leg: int
@@ -126,7 +138,8 @@ class Answered:
 class Refused:
     """Our INVITE failed and the leg is gone: 408 for no answer, 503 for a broken transport, 487 after our CANCEL.
 
-    `retry_after` in seconds, None when the peer named none. `contacts` are where a 3xx sends us.
+    `retry_after` in seconds, None when the peer named none. `contacts` are where a 3xx sends us,
+    Contact values with the one to try first in front.
     """
 
     leg: int
@@ -147,7 +160,10 @@ class InfoReceived:
 
 @dataclass(frozen=True, slots=True)
 class SessionChanged:
-    """The peer has agreed to a change of ours (`reinvite`); `body` is its answer, or its offer if ours had none."""
+    """The peer has agreed to a change of ours (`reinvite`); `body` is its answer, or its offer if ours had none.
+
+    Comes unasked when the peer answered our refresh of the session with another SDP than before.
+    """
 
     leg: int
     body: bytes | None
@@ -199,6 +215,7 @@ Event = (
     IncomingCall
     | Cancelled
     | Acknowledged
+    | EarlyAnswer
     | Reinvited
     | Ended
     | Progress

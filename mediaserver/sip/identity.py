@@ -1,6 +1,7 @@
 """What the endpoint says of itself: Contact, Via, Allow, User-Agent; and the settings that decide it."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from mediaserver.sip.events import Flow
 from mediaserver.sip.headers import Headers, Via
@@ -19,9 +20,22 @@ class EndpointSettings:
     advertised_host: str | None = None
     """Written into Via and Contact instead of the flow's local address: the public side of a NAT."""
     advertised_port: int | None = None
-    allow: tuple[str, ...] = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO")
-    supported: tuple[str, ...] = ()
-    """Option tags (RFC 3261 19.2); a request that requires any other is refused with 420."""
+    allow: tuple[str, ...] = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "PRACK", "UPDATE")
+    supported: tuple[str, ...] = ("199",)
+    """Option tags (RFC 3261 19.2) besides those the settings below imply; see `extensions`."""
+    reliable: Literal["off", "supported", "require"] = "supported"
+    """Reliable provisional responses (RFC 3262): `supported` sends those with SDP so if the caller can, and all of them
+    if it insists; `require` refuses callers that cannot (421) and calls nobody else."""
+    session_timer: Literal["off", "accept", "request"] = "accept"
+    """Session timers (RFC 4028): `accept` takes part when the peer wants one, `request` wants one itself."""
+    session_expires: int = 1800
+    """The session interval we ask for."""
+    min_se: int = 90
+    """The shortest session interval we accept, at least 90; below it the peer hears 422."""
+    timer_c: float = 185.0
+    """How long an INVITE of ours may ring without any news before it is cancelled (RFC 3261 16.6)."""
+    unanswered: float = 10.0
+    """How long our user may ponder over the offer of an UPDATE or PRACK before it is refused with 500."""
     timers: TimerSettings = field(default_factory=TimerSettings)
     max_transactions: int = 20000
     """Server transactions alive at once; above it new requests get a stateless 503."""
@@ -30,12 +44,22 @@ class EndpointSettings:
     ring_refresh: float = 60.0
     """How often the last provisional response is repeated, lest a proxy gives the call up (RFC 3261 13.3.1.1)."""
 
+    @property
+    def extensions(self) -> tuple[str, ...]:
+        """Every option tag we understand; a request that requires any other is refused with 420."""
+        reliable = () if self.reliable == "off" else ("100rel",)
+        timer = () if self.session_timer == "off" else ("timer",)
+        return (*reliable, *timer, *self.supported)
+
 
 class Identity:
     """Composes the header fields that speak of us."""
 
     def __init__(self, settings: EndpointSettings) -> None:
         self._settings = settings
+        self._allow = ", ".join(settings.allow)
+        self._supported = ", ".join(settings.extensions)
+        self._unreliable = ", ".join(tag for tag in settings.extensions if tag != "100rel")
 
     def address(self, flow: Flow) -> tuple[str, int]:
         """Host and port a peer of `flow` reaches us at."""
@@ -53,10 +77,13 @@ class Identity:
         host, port = self.address(flow)
         return str(Via("SIP/2.0", flow.transport.upper(), host, port, {"rport": None, "branch": branch}))
 
-    def capabilities(self, headers: Headers) -> None:
-        """Add Allow and Supported (8.2.1, 20.37; an empty Supported means: no extensions)."""
-        headers.add("Allow", ", ".join(self._settings.allow))
-        headers.add("Supported", ", ".join(self._settings.supported))
+    def capabilities(self, headers: Headers, *, reliable: bool = True) -> None:
+        """Add Allow and Supported (8.2.1, 20.37; an empty Supported means: no extensions).
+
+        Not `reliable`: provisional responses to this request need not be acknowledged.
+        """
+        headers.add("Allow", self._allow)
+        headers.add("Supported", self._supported if reliable else self._unreliable)
 
 
 def received_via(request: Request, flow: Flow) -> Via:

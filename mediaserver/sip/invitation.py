@@ -1,6 +1,6 @@
 """INVITEs we are to answer, from 100 to ACK, and the peer's requests within their dialogs (RFC 3261 13.3, 14.2, 15)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from zlib import crc32
 
 from mediaserver.sip.core import Core, body_of
@@ -8,17 +8,30 @@ from mediaserver.sip.events import Acknowledged, Cancelled, Ended, InfoReceived,
 from mediaserver.sip.in_dialog import DialogRequests
 from mediaserver.sip.leg import Accepted, Leg, LegAlarm, LegState
 from mediaserver.sip.message import Request, Response
+from mediaserver.sip.offers import ours_is_open, theirs_is_open
 from mediaserver.sip.screening import Refusal, refuse_content
+from mediaserver.sip.session_timer import SessionTimers
 from mediaserver.sip.transaction import Cause, Engine, Input, Transaction
+
+_RINGING = (
+    LegAlarm.REPEAT_RINGING,
+    LegAlarm.REPEAT_1XX,
+    LegAlarm.NO_PRACK,
+    LegAlarm.EXPIRED,
+)
+"""What ends with the final response."""
 
 
 class Invitations:
     """The transaction user of the server transactions."""
 
-    def __init__(self, core: Core, requests: DialogRequests) -> None:
+    def __init__(self, core: Core, requests: DialogRequests, timers: SessionTimers) -> None:
         self._core = core
         self._requests = requests
+        self._timers = timers
         self.transactions = Engine(core.settings.timers, core.send, self)
+        self.rested: Callable[[Leg, float], None] = lambda leg, now: None
+        """Told when nothing of the peer's is under way on a leg any more: what we want to change may go out."""
 
     def respond(
         self,
@@ -42,31 +55,27 @@ class Invitations:
 
     # The user's commands
 
-    def provisional(self, leg: Leg, status: int, body: bytes | None, now: float) -> None:
-        """Send 101 to 199; it is repeated every minute until the final response."""
-        assert leg.pending is not None
-        self.respond(leg.pending, status, now, leg=leg, body=body)
-        self._core.alarms.start(leg, LegAlarm.REPEAT_RINGING, now + self._core.settings.ring_refresh)
-
     def accept(self, leg: Leg, sdp: bytes, now: float) -> None:
         """Send the 200 to an INVITE or re-INVITE and see to it that it is ACKed."""
         transaction = leg.pending
         assert transaction is not None and leg.dialog is not None
+        request, body = transaction.request, sdp or None
         leg.pending = None
-        if leg.state is LegState.RINGING:
-            leg.state = LegState.ANSWERED
-        else:
-            request = transaction.request
-            leg.dialog.refresh_target(request)
-            seen_as = (request.via.host, request.via.port or 5060)
-            leg.flow = self._core.dialog_flow(leg.dialog, transaction.flow, seen_as)
-        self.respond(transaction, 200, now, leg=leg, body=sdp)
-        timers = self._core.settings.timers
-        offered = not transaction.request.body
-        leg.accepted = Accepted(transaction.request.cseq.number, transaction.wire, transaction.flow, timers.t1, offered)
-        self._core.alarms.stop(leg)
-        self._core.alarms.start(leg, LegAlarm.REPEAT_2XX, now + timers.t1)
-        self._core.alarms.start(leg, LegAlarm.NO_ACK, now + timers.timeout)
+        if leg.state is not LegState.RINGING:
+            self._core.moved(leg, transaction)
+        elif leg.settled:
+            body = None  # what was said and answered before holds (RFC 6337 3.1)
+        leg.state = LegState.ANSWERED if leg.state is LegState.RINGING else leg.state
+        if body is not None:
+            leg.said, leg.told = body, request.body or leg.told
+        fields = self._timers.answer(leg, request, now)
+        self.respond(transaction, 200, now, leg=leg, headers=fields, body=body)
+        timers, alarms = self._core.settings.timers, self._core.alarms
+        offered = body is not None and not request.body
+        leg.accepted = Accepted(request.cseq.number, transaction.wire, transaction.flow, timers.t1, offered)
+        alarms.stop(leg, *_RINGING)
+        alarms.start(leg, LegAlarm.REPEAT_2XX, now + timers.t1)
+        alarms.start(leg, LegAlarm.NO_ACK, now + timers.timeout)
 
     def refuse(
         self, leg: Leg, status: int, now: float, reason: str | None = None, headers: Sequence[tuple[str, str]] = ()
@@ -76,9 +85,19 @@ class Invitations:
         if transaction is not None:
             self.respond(transaction, status, now, leg=leg, reason=reason, headers=headers)
         if leg.state is LegState.RINGING:
+            if leg.asked is not None:
+                self.respond(leg.asked, 487, now, leg=leg)
             self._core.forget(leg)
+        else:
+            self.rested(leg, now)
 
     # What the peer sends
+
+    def expires(self, leg: Leg, invite: Request, now: float) -> None:
+        """Give a new INVITE the time its Expires allows (13.3.1)."""
+        value = (invite.headers.get("Expires") or "").strip()
+        if value.isascii() and value.isdigit() and len(value) < 10:
+            self._core.alarms.start(leg, LegAlarm.EXPIRED, now + int(value))
 
     def cancelled(self, leg: Leg, invite: Transaction, now: float, why: str = "") -> None:
         """The peer's CANCEL: 487, and the end of the call unless it was a re-INVITE."""
@@ -93,31 +112,35 @@ class Invitations:
         if accepted is None or ack.cseq.number != accepted.cseq:
             return
         leg.accepted = None
-        self._core.alarms.stop(leg)
+        self._core.alarms.stop(leg, LegAlarm.REPEAT_2XX, LegAlarm.NO_ACK)
         if leg.state is LegState.ANSWERED:
             leg.state = LegState.CONFIRMED
         if accepted.offered and not ack.body:
             self._requests.terminate(leg, 488, "no answer in the ACK", now)
             return
+        if accepted.offered:
+            leg.told = ack.body
         self._core.emit(Acknowledged(leg.id, body_of(ack) if accepted.offered else None))
         if leg.bye_wanted:
             self._requests.bye(leg, now)
+        else:
+            self.rested(leg, now)
 
     def reinvited(self, leg: Leg, transaction: Transaction, now: float) -> None:
         """A re-INVITE; refused while another INVITE of this dialog is not done with (14.2)."""
         request = transaction.request
-        attempt = leg.attempt
         refusal: Refusal | None = None
         if leg.state is LegState.ENDING or leg.bye_wanted:
             refusal = Refusal(481)
-        elif leg.pending is not None:
+        elif leg.pending is not None or leg.asked is not None:
             refusal = self.try_later()
-        elif leg.accepted is not None or (attempt is not None and attempt.answer_due):
+        elif leg.accepted is not None or leg.state is LegState.EARLY or ours_is_open(leg) or theirs_is_open(leg):
             refusal = Refusal(491)
-        refusal = refusal or refuse_content(request)
+        refusal = refusal or self._timers.refuse(request) or refuse_content(request)
         if refusal is not None:
             self.respond(transaction, refusal.status, now, leg=leg, headers=refusal.headers)
             return
+        self._core.heard_allow(leg, request)
         leg.pending = transaction
         self.respond(transaction, 100, now)
         self._core.emit(Reinvited(leg.id, body_of(request)))
@@ -127,12 +150,15 @@ class Invitations:
         self.respond(transaction, 200, now, leg=leg)
         if leg.state is LegState.ENDING:
             return  # both hung up at once: the response to our BYE ends the leg
-        reason = transaction.request.headers.get("Reason") or ""
-        if leg.pending is not None:
-            pending, leg.pending = leg.pending, None
-            self.respond(pending, 487, now, leg=leg)
+        reason = ", ".join(transaction.request.headers.get_all("Reason"))
+        for waiting in (leg.pending, leg.asked):
+            if waiting is not None:
+                self.respond(waiting, 487, now, leg=leg)
         self._core.forget(leg)
-        self._core.emit(Ended(leg.id, by_peer=True, status=None, reason=reason))
+        if leg.parent is None:
+            self._core.emit(Ended(leg.id, by_peer=True, status=None, reason=reason))
+        else:
+            leg.parent.forks.pop(leg.dialog.remote_tag if leg.dialog is not None else "", None)
 
     def informed(self, leg: Leg, transaction: Transaction, now: float) -> None:
         """The peer's INFO: 200."""
@@ -152,6 +178,8 @@ class Invitations:
     def failed(self, transaction: Transaction, cause: Cause, now: float) -> None:
         """The connection of an INVITE we have not answered is gone; a refusal nobody ACKed concerns nobody."""
         leg = transaction.leg
+        if leg is not None and leg.asked is transaction:
+            leg.asked = None
         if leg is None or leg.pending is not transaction:
             return
         leg.pending = None
@@ -160,10 +188,10 @@ class Invitations:
             self._core.emit(Ended(leg.id, by_peer=True, status=None, reason="connection lost"))
 
     def alarm(self, leg: Leg, alarm: LegAlarm, now: float) -> None:
-        """Repeat what is to be repeated, and give up a 2xx that is never ACKed (13.3.1.4)."""
-        if alarm is LegAlarm.REPEAT_RINGING and leg.pending is not None:
-            self.transactions.feed(leg.pending, Input.PROVISIONAL, now)
-            self._core.alarms.start(leg, alarm, now + self._core.settings.ring_refresh)
+        """Repeat the 2xx and give it up when it is never ACKed (13.3.1.4); give up an INVITE that has expired."""
+        if alarm is LegAlarm.EXPIRED and leg.state is LegState.RINGING:
+            self.refuse(leg, 487, now)
+            self._core.emit(Cancelled(leg.id, 'SIP;cause=487;text="the INVITE has expired"'))
         elif alarm is LegAlarm.REPEAT_2XX and leg.accepted is not None:
             accepted = leg.accepted
             self._core.send(accepted.flow, accepted.wire)

@@ -82,6 +82,7 @@ _SINGLE = (
 _UNLIKE_TITLES = {
     "call-id": "Call-ID",
     "cseq": "CSeq",
+    "min-se": "Min-SE",
     "mime-version": "MIME-Version",
     "p-asserted-identity": "P-Asserted-Identity",
     "rack": "RAck",

@@ -34,8 +34,16 @@ def refuse_target(request: Request) -> Refusal | None:
 
 def refuse_extension(request: Request, settings: EndpointSettings) -> Refusal | None:
     """420 that names the extensions required and not supported (8.2.2.3); ACK and CANCEL are never asked."""
-    unknown = [tag for tag in request.headers.get_all("Require") if tag.lower() not in settings.supported]
+    unknown = [tag for tag in request.headers.get_all("Require") if tag.lower() not in settings.extensions]
     return Refusal(420, [("Unsupported", ", ".join(unknown))]) if unknown else None
+
+
+def refuse_unreliable(request: Request, settings: EndpointSettings) -> Refusal | None:
+    """421 to a caller that cannot acknowledge provisional responses, if our settings insist on it (RFC 3262 3)."""
+    if settings.reliable != "require":
+        return None
+    tags = (*request.headers.get_all("Supported"), *request.headers.get_all("Require"))
+    return None if any(tag.lower() == "100rel" for tag in tags) else Refusal(421, [("Require", "100rel")])
 
 
 def refuse_content(request: Request) -> Refusal | None:

@@ -26,11 +26,11 @@ def only_response(rig: Rig) -> Response:
 @pytest.mark.parametrize(
     ("how", "status", "header", "value"),
     [
-        ({"method": "SUBSCRIBE"}, 405, "Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO"),
-        ({"method": "REGISTER"}, 405, "Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO"),
-        ({"method": "NEWMETHOD"}, 405, "Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO"),
-        ({"extra": ["Require: 100rel, timer"]}, 420, "Unsupported", "100rel, timer"),
-        ({"method": "OPTIONS", "extra": ["Require: 100rel"]}, 420, "Unsupported", "100rel"),
+        ({"method": "SUBSCRIBE"}, 405, "Allow", ", ".join(EndpointSettings().allow)),
+        ({"method": "REGISTER"}, 405, "Allow", ", ".join(EndpointSettings().allow)),
+        ({"method": "NEWMETHOD"}, 405, "Allow", ", ".join(EndpointSettings().allow)),
+        ({"extra": ["Require: 100rel, precondition"]}, 420, "Unsupported", "precondition"),
+        ({"method": "OPTIONS", "extra": ["Require: sec-agree"]}, 420, "Unsupported", "sec-agree"),
         ({"max_forwards": 0}, 483, None, None),
         ({"extra": ["Content-Type: text/plain"]}, 415, "Accept", "application/sdp"),
         ({"extra": ["Content-Encoding: gzip"]}, 415, "Accept-Encoding", "identity"),
