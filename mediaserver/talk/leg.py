@@ -5,6 +5,7 @@ This is the whole path of a packet in our hands: socket → session → uplink, 
 
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 from mediacodecs import registry
 from mediaserver.errors import LocalProtocolError
@@ -18,6 +19,13 @@ from mediaserver.talk.uplink import Uplink
 
 type Played = Callable[[list[ItemStarted | ItemEnded], float], None]
 """Told what playout began and ended, with the time."""
+
+
+class Ear(Protocol):
+    """Who hears a leg."""
+
+    def take(self, payload: bytes, now: float) -> None:
+        """The next octets of the uplink."""
 
 
 def codec_of(form: PayloadFormat) -> str:
@@ -37,7 +45,8 @@ def stream_plan(plan: MediaPlan) -> StreamPlan:
         receive={form.payload_type: codec_of(form) for form in plan.receive},
         ptime_ms=plan.ptime_ms,
         sends=plan.direction.sends,
-        receives=plan.direction.receives,
+        # Who sends without listening has us on hold: what comes is music, and nobody is to answer it.
+        receives=plan.direction.receives and plan.direction.sends,
         remote_rtp=plan.remote_rtp,
         remote_rtcp=plan.remote_rtcp,
         event_send=plan.event_send,
@@ -63,6 +72,9 @@ class Leg:
         self._played: Played | None = None
         self.session: MediaSession | None = None
         self.uplink: Uplink | None = None
+        self._ear: Ear | None = None
+        self.happened: Callable[[], None] | None = None
+        """Called soon after the session has something to tell."""
 
     @property
     def port(self) -> int:
@@ -74,9 +86,15 @@ class Leg:
         """Packets the socket did not take."""
         return self._port.unsent
 
+    @property
+    def ptime_ms(self) -> int:
+        """Of what we send; 0 before it begins."""
+        return self._period_ms
+
     def begin(self, session: MediaSession, uplink: Uplink, plan: StreamPlan, played: Played) -> None:
         """Open the stream in both directions."""
         self.session, self.uplink, self._played = session, uplink, played
+        self._ear = uplink
         self._port.listen(self._rtp_arrived, self._rtcp_arrived)
         self._follow(plan)
 
@@ -85,6 +103,10 @@ class Leg:
         if self.session is not None:
             self.session.update(plan, now)
             self._follow(plan)
+
+    def hand_to(self, ear: Ear | None) -> None:
+        """Have what comes heard by `ear` and no longer by the uplink; None: by that again."""
+        self._ear = self.uplink if ear is None else ear
 
     def _follow(self, plan: StreamPlan) -> None:
         self._rtcp_mux = plan.rtcp_mux
@@ -127,27 +149,29 @@ class Leg:
     # --- hot: once per packet each way ----------------------------------------------------------------------------
 
     def _rtp_arrived(self, packet: bytes, source: Address, now: float) -> None:
-        session, uplink = self.session, self.uplink
-        if session is None or uplink is None:
+        session, ear = self.session, self._ear
+        if session is None or ear is None:
             return
         payload = session.rtp_received(packet, source, now)
         if payload is not None:
-            uplink.take(payload, now)
+            ear.take(payload, now)
         if session.backlog:
             for late in session.take_backlog():
-                uplink.take(late, now)
+                ear.take(late, now)
 
     def _turn(self, now: float) -> None:
-        session, uplink = self.session, self.uplink
-        if session is None or uplink is None:
+        session, ear = self.session, self._ear
+        if session is None or ear is None:
             return
         session.tick(now, self._send)
         silence = session.overdue(now)
         if silence is not None:
-            uplink.take(silence, now)
+            ear.take(silence, now)
         if session.backlog:
             for late in session.take_backlog():
-                uplink.take(late, now)
+                ear.take(late, now)
+        if session.eventful and self.happened is not None:
+            self.happened()
         playout = session.playout
         playout.work()
         if (events := playout.events()) and self._played is not None:

@@ -14,6 +14,7 @@ from mediacodecs.g711 import ALAW_TO_ULAW, CODECS, ULAW_TO_ALAW
 from mediacodecs.pcm import Pcm, from_bytes, to_bytes
 from mediacodecs.signal.resample import Resampler
 from mediaproviders.contract import AudioFormat
+from mediaserver.talk.tone_ear import ToneEar
 
 LEG_RATE = 8000
 """Hz; of G.711, and of what detectors hear whatever the codec."""
@@ -91,6 +92,7 @@ class Uplink:
         "last_voice",
         "loud_s",
         "sink",
+        "tone_ear",
         "voice_began",
     )
 
@@ -103,6 +105,8 @@ class Uplink:
         self._convert = converter(source, wanted, chunk_ms)
         self.sink: Callable[[bytes], None] | None = None
         """Takes the payload; None until the model listens."""
+        self.tone_ear: ToneEar | None = None
+        """Hears keys in the audio; None: nobody listens for them."""
         self._detector: Detector | None = None
         self._hint: Callable[[float], None] | None = None
         self._hinted = 0
@@ -148,6 +152,8 @@ class Uplink:
             self.loud_s += len(payload) / self._octets_per_s
         if self._judging:
             self._judge(pcm, loud, now)
+        if self.tone_ear is not None:
+            self.tone_ear.push(pcm, now)
 
     def _judge(self, pcm: bytes, loud: bool, now: float) -> None:
         detector, hint = self._detector, self._hint

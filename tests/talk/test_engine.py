@@ -19,6 +19,7 @@ from mediaserver.rtp.plan import MediaSettings
 from mediaserver.rtp.playout import ItemStarted
 from mediaserver.sdp.plan import Direction, MediaPlan, PayloadFormat
 from mediaserver.talk import engine as engine_module
+from mediaserver.talk import listening
 from mediaserver.talk.conversation import TalkSettings
 from mediaserver.talk.engine import Engine, EngineSettings
 from mediaserver.talk.orders import Agent, Close, Closed, Connect, Describe, Greet, Lost, Open, Ready, Report, Silent
@@ -342,8 +343,8 @@ class Pool:
 @pytest.fixture
 def pool(monkeypatch: pytest.MonkeyPatch) -> Pool:
     made = Pool(None)
-    monkeypatch.setattr(engine_module, "SileroBatch", lambda: None)
-    monkeypatch.setattr(engine_module, "DetectorPool", lambda batch: made)
+    monkeypatch.setattr(listening, "SileroBatch", lambda: None)
+    monkeypatch.setattr(listening, "DetectorPool", lambda batch: made)
     return made
 
 
@@ -361,19 +362,19 @@ async def test_the_gate_ducks_and_the_detector_interrupts(pool: Pool) -> None:
         assert talk.turn.floor is Floor.CONTESTED
         stranger = Detector()
         pool.verdicts = [(detector, 0.2), (stranger, 0.9)] * 10  # type: ignore[list-item]
-        made.engine._detect(10.04)
+        made.engine._listening.turn(10.04)
         assert talk.turn.floor is Floor.CONTESTED
         pool.verdicts = [(detector, 0.9)] * 8
-        made.engine._detect(10.3)
+        made.engine._listening.turn(10.3)
         assert talk.turn.floor is Floor.CALLER
         assert made.provider.session.told == [("cancel",), ("truncate", "item", 0)]
         made.engine.order(Close("c1"))
         assert detector.closed == 1
-        assert made.engine._detecting is None and not made.engine._listening
+        assert not made.engine._listening.busy
 
 
 async def test_detectors_made_beforehand_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_module, "SileroBatch", lambda: pytest.fail("it was loaded in the middle of a call"))
+    monkeypatch.setattr(listening, "SileroBatch", lambda: pytest.fail("it was loaded in the middle of a call"))
     ready = Pool(None)
     async with house(detectors=ready) as made:
         await made.connected(interruption="local")
