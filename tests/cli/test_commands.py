@@ -56,7 +56,7 @@ def test_an_emulator_on_a_taken_port_says_so() -> None:
     ("arguments", "words"),
     [
         (["--user", "alice"], "write user:password"),
-        (["--codec", "G729"], "must be PCMU or PCMA"),
+        (["--codec", "G729"], "must be PCMU, PCMA, G722, OPUS or L16"),
         (["--play", "none.wav"], "none.wav"),
     ],
 )
