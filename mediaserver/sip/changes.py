@@ -199,9 +199,8 @@ class Changes:
             return
         if change.refresh:
             # Until the session's time is over: then the BYE follows (RFC 4028 10).
-            self._core.alarms.start(
-                leg, LegAlarm.REFRESH, now + max(_BUSY_S, (leg.timer.interval if leg.timer else 0) / 8)
-            )
+            interval = 0 if leg.timer is None else leg.timer.interval
+            self._core.alarms.start(leg, LegAlarm.REFRESH, now + max(_BUSY_S, interval / 8))
         else:
             self._core.emit(ChangeRefused(leg.id, status, reason))
         self._over(leg, change, now)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from mediaserver.errors import RemoteProtocolError
-from mediaserver.sip.challenge import MOST_ANSWERS, answer_challenge
+from mediaserver.sip.amendment import Contacts, amended, contacts_of
 from mediaserver.sip.client_tx import cancel_request, client_transaction, first_actions, response_key
 from mediaserver.sip.core import Core, acknowledgement, body_of, retry_after
 from mediaserver.sip.dialog import Dialog, routed
@@ -19,10 +19,6 @@ from mediaserver.sip.transaction import Cause, Engine, Input, Transaction
 from mediaserver.sip.uri import NameAddr, SipUri
 
 _CANCELLED = "Request Terminated"
-_CAPABLE = ("100rel", "timer")
-"""What we can do even if the settings do not have us offer it."""
-
-type Contacts = tuple[str, ...]
 
 
 class Uac:
@@ -238,37 +234,15 @@ class Uac:
             self._give_up(leg, 502, fault)
 
     def _refused(self, leg: Leg, attempt: Attempt, response: Response, now: float) -> None:
-        again = None if attempt.cancelled else self._amended(leg, attempt, response)
+        again = None if attempt.cancelled else amended(self._core, self._timers, leg, attempt, response)
         if again is None:
-            self._give_up(leg, response.status, response.reason, retry_after(response), _contacts(response))
+            self._give_up(leg, response.status, response.reason, retry_after(response), contacts_of(response))
             return
         self._core.alarms.stop(leg)
         self._core.forget_forks(leg)
         attempt.heard = False
         attempt.transaction = self.transmit(again, attempt.transaction.flow, leg, now)
         attempt.request = attempt.transaction.request
-
-    def _amended(self, leg: Leg, attempt: Attempt, response: Response) -> Request | None:
-        """The INVITE again, with what the refusal asks for; None if we have it not, or had it in already (8.1.3.5)."""
-        request, status = attempt.request, response.status
-        cseq = request.cseq.number + 1
-        if attempt.answered < MOST_ANSWERS:
-            again = answer_challenge(request, response, leg.credentials, cseq, self._core.token())
-            if again is not None:
-                attempt.answered += 1
-                return again
-        headers = request.headers.copy()
-        headers.set("CSeq", f"{cseq} INVITE")
-        if status in attempt.amended:
-            return None
-        attempt.amended.add(status)
-        if status == 422 and self._timers.too_small(leg, response):
-            self._timers.ask(leg, headers)
-        elif status == 421 and (wanted := _ours_to_support(request, response)):
-            headers.set("Supported", ", ".join((*request.headers.get_all("Supported"), *wanted)))
-        else:
-            return None
-        return Request("INVITE", request.uri, headers, request.body)
 
     # What goes out
 
@@ -293,24 +267,3 @@ class Uac:
         wire = acknowledgement(self._core, dialog, flow, attempt.request, sdp)
         attempt.acks[dialog.remote_tag] = (flow, wire)
         self._core.send(flow, wire)
-
-
-def _contacts(response: Response) -> Contacts:
-    """Where a 3xx sends us, by their q (8.1.3.4)."""
-    if not 300 <= response.status < 400:
-        return ()
-    return tuple(sorted(response.headers.get_all("Contact"), key=_weight, reverse=True))
-
-
-def _weight(contact: str) -> float:
-    try:
-        return float(NameAddr.parse(contact).parameters.get("q") or 1)
-    except (RemoteProtocolError, ValueError):
-        return 0.0
-
-
-def _ours_to_support(request: Request, response: Response) -> list[str]:
-    """What a 421 wants, if we know all of it and have not said so (RFC 3261 21.4.15)."""
-    said = {tag.lower() for tag in request.headers.get_all("Supported")}
-    wanted = [tag.lower() for tag in response.headers.get_all("Require")]
-    return wanted if all(tag in _CAPABLE and tag not in said for tag in wanted) else []

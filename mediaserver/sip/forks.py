@@ -1,4 +1,4 @@
-"""The branches of an INVITE of ours that ring: early dialogs, each with its own PRACKs (RFC 3261 12.1.2, RFC 3262 4)."""
+"""The branches of an INVITE of ours that ring: early dialogs, each with PRACKs of its own (RFC 3261 12.1, 3262 4)."""
 
 from mediaserver.errors import RemoteProtocolError
 from mediaserver.sip.core import Core
