@@ -12,6 +12,7 @@ from mediaserver.sip.identity import SDP, received_via, reply_flow
 from mediaserver.sip.invitation import Invitations
 from mediaserver.sip.leg import Leg, LegState
 from mediaserver.sip.message import MalformedRequest, Request
+from mediaserver.sip.registrar import SUPPORTED, Registrar
 from mediaserver.sip.reliable import Provisionals
 from mediaserver.sip.screening import (
     Refusal,
@@ -47,12 +48,14 @@ class Uas:
         provisionals: Provisionals,
         timers: SessionTimers,
         door: Door | None,
+        registrar: Registrar | None,
     ) -> None:
         self._core = core
         self._transactions = transactions
         self._invitations = invitations
         self._timers = timers
         self._door = door
+        self._registrar = registrar
         self._turned_away: set[Flow] = set()
         self._tag = core.token()
         self.within: dict[str, Within] = {
@@ -153,6 +156,8 @@ class Uas:
             self._respond(request, to, Refusal(200, [("Accept", SDP)]))
         elif len(self._transactions) >= self._core.settings.max_transactions:
             self._overloaded(request, to)
+        elif request.method == "REGISTER":
+            self._register(request, key, flow, admission, now)
         else:
             self._begin(request, key, flow, admission, now)
 
@@ -178,10 +183,23 @@ class Uas:
             IncomingCall(leg.id, invite, flow, invite.body or None, trunk=admission.trunk, user=admission.user)
         )
 
+    def _register(self, request: Request, key: Hashable, flow: Flow, admission: Admission, now: float) -> None:
+        """In a transaction: a REGISTER that comes again hears the same, for it was carried out once."""
+        assert self._registrar is not None
+        transaction = server_transaction(request, key, reply_flow(request, flow))
+        self._transactions.add(transaction, (), now)
+        reply = self._registrar.register(request, admission.user, flow, now)
+        response = self._core.response(
+            request, reply.status, to_tag=self._core.token(), reason=reply.reason, headers=reply.headers
+        )
+        transaction.wire = bytes(response)
+        self._transactions.feed(transaction, Input.of(reply.status), now)
+
     def _screen(self, request: Request, admission: Admission) -> Refusal | None:
         settings = self._core.settings
         refusal = refuse_method(request, settings)
-        if refusal is None and (request.to.tag or request.method not in ("INVITE", "OPTIONS")):
+        registers = request.method == "REGISTER" and self._registrar is not None
+        if refusal is None and (request.to.tag or request.method not in ("INVITE", "OPTIONS")) and not registers:
             return Refusal(481)
         refusal = refusal or refuse_target(request)
         merged = request.method == "INVITE" and self._transactions.find_merged(_merge_key(request)) is not None
@@ -189,7 +207,7 @@ class Uas:
             return Refusal(482)  # the same request by another way (8.2.2.2)
         if refusal is None and admission.verdict is Verdict.REFUSE:
             return Refusal(admission.status, admission.headers, admission.reason)
-        refusal = refusal or refuse_extension(request, settings)
+        refusal = refusal or refuse_extension(request, settings, SUPPORTED if registers else ())
         if refusal is None and request.method == "INVITE":
             refusal = refuse_unreliable(request, settings) or self._timers.refuse(request) or refuse_content(request)
         return refusal

@@ -1,6 +1,7 @@
 """The SIP endpoint: bytes and time in, bytes and events out; the face of this package (RFC 3261, 6026, 3581)."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from mediaserver.errors import LocalProtocolError, RemoteProtocolError
 from mediaserver.sip.changes import Changes
@@ -14,6 +15,7 @@ from mediaserver.sip.invitation import Invitations
 from mediaserver.sip.leg import Leg, LegAlarm, LegState
 from mediaserver.sip.message import MalformedRequest, Response, parse
 from mediaserver.sip.outside import OutsideRequests
+from mediaserver.sip.registrar import Registrar
 from mediaserver.sip.reliable import Provisionals
 from mediaserver.sip.session_timer import SessionTimers
 from mediaserver.sip.updates import Updates
@@ -37,8 +39,13 @@ class SipEndpoint:
         token: Callable[[], str],
         settings: EndpointSettings | None = None,
         door: Door | None = None,
+        registrar: Registrar | None = None,
     ) -> None:
-        self._core = Core(token, settings or EndpointSettings())
+        settings = settings or EndpointSettings()
+        if registrar is not None and "REGISTER" not in settings.allow:
+            settings = replace(settings, allow=(*settings.allow, "REGISTER"))
+        self._core = Core(token, settings)
+        self._registrar = registrar
         timers = SessionTimers(self._core)
         self._uac = Uac(self._core, timers)
         self._requests = self._uac.requests
@@ -56,6 +63,7 @@ class SipEndpoint:
             self._provisionals,
             timers,
             door,
+            registrar,
         )
         self._wakes = self._alarms()
         self._malformed = 0
@@ -96,15 +104,21 @@ class SipEndpoint:
         except RemoteProtocolError:  # no SIP, or nobody to answer: garbage is never answered
             if data.strip(_BLANK):
                 self._malformed += 1
+        self._tell_bindings()
 
     def flow_closed(self, flow: Flow, error: str | None, now: float) -> None:
         """A connection is gone, or could not be opened: what was under way on it fails (18.4)."""
         self._uas.flow_closed(flow)
         self._uac.transactions.flow_closed(flow, now)
         self._invitations.transactions.flow_closed(flow, now)
+        if self._registrar is not None:
+            self._registrar.flow_closed(flow)
+            self._tell_bindings()
 
     def needs(self, flow: Flow) -> bool:
-        """Whether a call is bound to this connection: it should not be closed for being silent."""
+        """Whether a call or a phone is bound to this connection: it should not be closed for being silent."""
+        if self._registrar is not None and self._registrar.uses(flow):
+            return True
         return any(leg.flow == flow for leg in self._core.legs.values())
 
     def handle_timer(self, now: float) -> None:
@@ -114,6 +128,9 @@ class SipEndpoint:
         while (due := self._core.alarms.due(now)) is not None:
             leg, alarm = due
             self._wakes[alarm](leg, alarm, now)
+        if self._registrar is not None:
+            self._registrar.handle_timer(now)
+            self._tell_bindings()
 
     def next_deadline(self) -> float | None:
         """When `handle_timer` wants to be called, in seconds; None: nothing is waited for."""
@@ -121,6 +138,7 @@ class SipEndpoint:
             self._core.alarms.next(),
             self._uac.transactions.next_deadline(),
             self._invitations.transactions.next_deadline(),
+            None if self._registrar is None else self._registrar.next_deadline(),
         )
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
@@ -128,6 +146,11 @@ class SipEndpoint:
         """Take what there is to send and to tell, in order."""
         effects, self._core.outbox = self._core.outbox, []
         return effects
+
+    def _tell_bindings(self) -> None:
+        if self._registrar is not None:
+            for change in self._registrar.changes():
+                self._core.emit(change)
 
     # As the one who is called
 

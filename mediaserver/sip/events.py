@@ -211,6 +211,15 @@ class Replied:
     response: Response | None
 
 
+@dataclass(frozen=True, slots=True)
+class BindingsChanged:
+    """A user of the registrar can be called elsewhere than before: at so many contacts, 0 is nowhere any more."""
+
+    user: str
+    contacts: int
+    why: Literal["registered", "unregistered", "expired", "connection closed"]
+
+
 Event = (
     IncomingCall
     | Cancelled
@@ -227,6 +236,7 @@ Event = (
     | TransferAsked
     | TransferProgress
     | Replied
+    | BindingsChanged
 )
 """Everything the endpoint tells its user."""
 

@@ -1,6 +1,6 @@
 """What is refused by looking at a request alone, before any state is made for it (RFC 3261 8.2, 16.3)."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from mediaserver.sip.identity import SDP, EndpointSettings
@@ -32,9 +32,10 @@ def refuse_target(request: Request) -> Refusal | None:
     return None
 
 
-def refuse_extension(request: Request, settings: EndpointSettings) -> Refusal | None:
+def refuse_extension(request: Request, settings: EndpointSettings, more: Collection[str] = ()) -> Refusal | None:
     """420 that names the extensions required and not supported (8.2.2.3); ACK and CANCEL are never asked."""
-    unknown = [tag for tag in request.headers.get_all("Require") if tag.lower() not in settings.extensions]
+    known = (*settings.extensions, *more)
+    unknown = [tag for tag in request.headers.get_all("Require") if tag.lower() not in known]
     return Refusal(420, [("Unsupported", ", ".join(unknown))]) if unknown else None
 
 
