@@ -12,6 +12,7 @@ from mediaserver.agents import template
 from mediaserver.agents.advanced import check_advanced
 from mediaserver.agents.definition import AgentDefinition, Fallback, Speech, own_access
 from mediaserver.agents.findings import Finding, Findings, of_shape
+from mediaserver.agents.line_checks import check_line
 from mediaserver.agents.secrets import Secrets
 from mediaserver.agents.services import access_keys, service_faults
 
@@ -62,6 +63,7 @@ def check(definition: AgentDefinition, models: Mapping[str, Model] = MODELS) -> 
     _speech(definition, model, found)
     known = [model, *(its for _, _, its in fallbacks if its is not None)]
     check_advanced(definition, known, streams(definition, model), found)
+    check_line(definition, known, found)
     return found
 
 

@@ -7,6 +7,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from mediaserver.agents.template import NAME
+from mediaserver.talk.digits import Inband
+from mediaserver.talk.tools import BUILT_IN
+from mediaserver.talk.transfer import TransferStyle, is_target
 
 type Service = Literal["openai", "azure", "amazon", "google", "local"]
 
@@ -21,8 +24,9 @@ it was sent on, and how far the caller's identity is vouched for. {sip_…} are 
 
 def _tool(text: str) -> str:
     module, colon, function = text.partition(":")
-    if text != "end_call" and (not colon or not module or not function.isidentifier()):
-        raise ValueError('write "package.module:function", or the built-in "end_call"')
+    if text not in BUILT_IN and (not colon or not module or not function.isidentifier()):
+        built_in = " or ".join(f'"{name}"' for name in BUILT_IN)
+        raise ValueError(f'write "package.module:function", or the built-in {built_in}')
     return text
 
 
@@ -30,6 +34,12 @@ def _variable(name: str) -> str:
     if not NAME.fullmatch(name):
         raise ValueError("a variable's name is letters, digits and _, and does not begin with a digit")
     return name
+
+
+def _number(text: str) -> str:
+    if not is_target(text):
+        raise ValueError("write a telephone number, as +4930123456, or a SIP URI")
+    return text
 
 
 def _named(value: object) -> object:
@@ -43,6 +53,8 @@ def _empty_is_none(value: object) -> object:
 
 type Tool = Annotated[str, AfterValidator(_tool)]
 type Variable = Annotated[str, AfterValidator(_variable)]
+type Number = Annotated[str, AfterValidator(_number)]
+type HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9.!%*_+`'~-]{1,64}$")]
 type OptionalText = Annotated[str | None, BeforeValidator(_empty_is_none)]
 
 
@@ -133,6 +145,47 @@ class Limits(Part):
     """Seconds after which a model's session is replaced by the next, unheard. None: shortly before its own limit."""
 
 
+class Dtmf(Part):
+    """What becomes of the keys the caller presses."""
+
+    send: bool = False
+    """The model is told of them, as the caller's message "DTMF-123"; the prompt says what they mean."""
+    collect: bool = False
+    """They are gathered, and told together. Off: each by itself."""
+    inter_digit_timeout_ms: int = Field(2000, ge=100, le=60_000)
+    """Milliseconds without another key after which the entry is complete."""
+    max_digits: int = Field(5, ge=1, le=128)
+    """Keys with which the entry is complete."""
+    submit_digit: Annotated[str | None, BeforeValidator(_empty_is_none), Field(pattern=r"^[0-9*#A-D]$")] = "#"
+    """The key that completes the entry, and is no part of it. Empty: none does."""
+    barge_in: bool = False
+    """A key interrupts the agent."""
+    inband: Inband = "off"
+    """Keys are listened for in the audio: "off"; "auto", where the caller's side has no telephone events; "always"."""
+
+
+class TransferCall(Part):
+    """How "transfer_call" among the tools transfers the caller."""
+
+    default_number: Number | None = None
+    """Where to, always: the model has no choice then. A number, or a SIP URI."""
+    valid_numbers: tuple[Number, ...] = ()
+    """Where the model may transfer to. Empty, and no default: wherever outgoing calls may go."""
+    style: TransferStyle | None = None
+    """"refer" hands the call over, "invite" calls and bridges, "attended" calls first and hands over then.
+
+    None: as the trunk has it.
+    """
+    wait_result: bool = True
+    """The agent stays until the outcome is known, and goes on if the transfer fails. Off: its part is over."""
+    default_message: str | None = Field(None, max_length=1000)
+    """What the caller is told before, if the model has said nothing."""
+    headers: dict[HeaderName, str] = {}
+    """SIP headers of the INVITE or REFER, with {variables}."""
+    ignore_first: bool = False
+    """The first wish is not granted: the model is to try once more by itself."""
+
+
 class Fallback(Part):
     """A model that takes over when the one before it cannot be used."""
 
@@ -190,7 +243,14 @@ class AgentDefinition(Part):
     barge_in: BargeIn = BargeIn()
     """How the server decides."""
     tools: tuple[Tool, ...] = ("end_call",)
-    """What the model may use: async Python functions as "package.module:function", and the built-in "end_call"."""
+    """What the model may use: async Python functions as "package.module:function", and what is built in.
+
+    That is "end_call", "transfer_call" and "press_keys".
+    """
+    transfer_call: TransferCall = TransferCall()
+    """How "transfer_call" transfers."""
+    dtmf: Dtmf = Dtmf()
+    """What becomes of the caller's keys."""
     tool_timeout_s: float = Field(10.0, gt=0, le=300)
     """Seconds a tool may take."""
     stall_timeout_s: float = Field(12.0, ge=1, le=120)

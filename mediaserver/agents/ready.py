@@ -10,9 +10,11 @@ from mediaproviders.contract import Provider
 from mediaproviders.speech.contract import TextToSpeech
 from mediaserver.agents import template
 from mediaserver.agents.advanced import for_model
-from mediaserver.agents.definition import CALL_VARIABLES, AgentDefinition
+from mediaserver.agents.definition import CALL_VARIABLES, AgentDefinition, TransferCall
 from mediaserver.talk.budget import Limits
+from mediaserver.talk.digits import DigitSettings
 from mediaserver.talk.orders import Agent
+from mediaserver.talk.transfer import Transfer
 from mediaserver.talk.turn import TurnSettings
 
 _LONGEST = 200
@@ -67,7 +69,15 @@ def to_agent(ready: ReadyAgent, known: Mapping[str, str], now: datetime | None =
         limits=Limits(max_call_s=limits.max_call_s, max_cost=limits.max_cost),
         price=ready.model.price,
         prices={model.name: model.price for model in (ready.model, *ready.stand_ins)},
+        digits=DigitSettings(**given.dtmf.model_dump()),
+        transfer=_transfer(given.transfer_call, values),
     )
+
+
+def _transfer(given: TransferCall, values: Mapping[str, str]) -> Transfer:
+    headers = {name: template.fill(text, values) for name, text in given.headers.items()}
+    message = template.fill(given.default_message, values) if given.default_message else None
+    return Transfer(**{**given.model_dump(), "headers": headers, "default_message": message})
 
 
 def variables(given: AgentDefinition, known: Mapping[str, str], now: datetime | None = None) -> dict[str, str]:

@@ -297,7 +297,7 @@ class Talk:
         if playout is None:
             return
         if self._transferring.under_way:
-            playout.discard(item)
+            self._leave_unsaid(item, playout)
             return
         self._stopwatch.audio(now)
         self._due.said()
@@ -306,6 +306,15 @@ class Talk:
         self._unfinished[item] = None
         playout.push(item, audio)
         self._leg.speak_now(now)
+
+    def _leave_unsaid(self, item: str, playout: Playout) -> None:
+        """The caller is being put through, and hears somebody else."""
+        if item not in self._unfinished:
+            self._unfinished[item] = None
+            playout.discard(item)
+            self._minutes.cut(item, 0, 0, audible=False)
+            if self._session is not None:
+                self._session.truncate(item, 0)
 
     def _finish(self, *items: str) -> None:
         for item in items:
