@@ -17,6 +17,7 @@ from mediaserver.call.keys import pressed_by_info
 from mediaserver.call.route import Route
 from mediaserver.call.stream import Stream
 from mediaserver.errors import RemoteProtocolError
+from mediaserver.sdp.negotiation import Negotiation
 from mediaserver.sip.events import (
     Acknowledged,
     ChangeRefused,
@@ -177,6 +178,11 @@ class Call(ABC):
         if not event.by_peer:
             self.finish(CallEnd(Result.FAILED, event.reason))
             return
+        if self.handover.carries_on():
+            self.desk.calls.release(event.leg)
+            self.leg = None
+            self.log.info("call.deserted", peer_reason=event.reason)
+            return
         if event.reason:
             self.log.info("call.peer_reason", reason=event.reason)
         reason = "transferred" if self.handover.under_way() else self._peer_hung_up
@@ -216,7 +222,7 @@ class Call(ABC):
 
     def _silent(self, seconds: float) -> None:
         """The peer has vanished; on hold it need not send, and the session timer tells whether it is there."""
-        if not self.stream.held:
+        if not self.stream.held and self.leg is not None:
             self.hang_up(CallEnd(Result.FAILED, "media-timeout", cause=BEARER_LOST), f"no packet for {seconds:.0f} s")
 
     def _closed(self, counters: Mapping[str, float]) -> None:
@@ -243,34 +249,34 @@ class Call(ABC):
     def bridge(self, other: "Call") -> None:
         """Have both peers hear each other: the agent of either is done, and when one call ends, so does the other."""
         self.partner, other.partner = other, self
-        self.related_to(other)
-        other.related_to(self)
+        self.relate(other)
+        self.log.info("call.bridged", **{"with": other.id})
+        other.log.info("call.bridged", **{"with": self.id})
         self.desk.media.order(Bridge(self.id, other.id))
 
-    def related_to(self, other: "Call") -> None:
-        """Have the logs of both say so."""
-        self._related = other.id
-        self.log.info("call.bridged", **{"with": other.id})
+    def relate(self, other: "Call") -> None:
+        """Have the end of either name the other."""
+        self._related, other._related = other.id, self.id
 
-    def move(self, leg: int, stream_of: Stream, route: Route | None) -> int | None:
-        """Go on with another peer: `leg` takes the place of the one so far, which is returned and no more ours."""
-        calls, old = self.desk.calls, self.leg
-        if old is not None:
-            calls.release(old)
-        self.give_back_route()
-        self.leg, self.route = leg, route
-        self.stream.negotiation = stream_of.negotiation
-        self._ack_answers = stream_of.offering
+    def move(self, leg: int, negotiation: Negotiation, trunk: str | None, route: Route | None = None) -> None:
+        """Go on with another peer: `leg` takes the place of the one so far, which is nobody's from now on."""
+        calls = self.desk.calls
+        if self.leg is not None:
+            calls.release(self.leg)
+        self._give_back_route()
+        self.leg, self.trunk, self.route = leg, trunk, route
+        self.stream.negotiation = negotiation
+        self._ack_answers = negotiation.offering
         calls.bind(leg, self)
+        self.log.info("call.moved", trunk=trunk)
         self.stream.tell()
-        return old
 
     def press(self, keys: str) -> None:
         """Press keys for the peer to hear."""
         if self.established:
             self._keypad.press(self.id, keys)
 
-    def give_back_route(self) -> None:
+    def _give_back_route(self) -> None:
         """The place of its way out is free."""
         route, self.route = self.route, None
         if route is not None:
@@ -290,9 +296,9 @@ class Call(ABC):
         if not self.established:
             self._give_up(end, message)
             return
-        assert self.leg is not None
         self.log.info("call.hanging_up", reason=end.reason, message=message)
-        self.desk.signalling.bye(self.leg, end.reason_header)
+        if self.leg is not None:
+            self.desk.signalling.bye(self.leg, end.reason_header)
         self.finish(end)
 
     def finish(self, end: CallEnd) -> None:
@@ -309,7 +315,7 @@ class Call(ABC):
         desk.calls.over(self)
         try:
             self._keypad.release()
-            self.give_back_route()
+            self._give_back_route()
             self.handover.over()
             if partner is not None:
                 self.partner = partner.partner = None

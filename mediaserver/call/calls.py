@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from mediaserver.sip.events import Event, IncomingCall, Replied
+from mediaserver.sip.events import BindingsChanged, Event, IncomingCall, Replied
 from mediaserver.talk.orders import Report
 
 
@@ -74,8 +74,8 @@ class Calls[M: Member]:
 
     def sip(self, event: Event) -> None:
         """An event of a leg."""
-        if isinstance(event, IncomingCall | Replied):
-            return
+        if isinstance(event, IncomingCall | Replied | BindingsChanged):
+            return  # of no leg there is yet
         if (party := self._parties.get(event.leg)) is not None:
             party.sip(event)
 

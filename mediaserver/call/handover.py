@@ -21,5 +21,8 @@ class Handover(Protocol):
     def under_way(self) -> bool:
         """The peer has taken our REFER: when it hangs up now, the transfer is made."""
 
+    def carries_on(self) -> bool:
+        """The peer has hung up while we look for whom it has sent us to: the call waits for what comes of that."""
+
     def over(self) -> None:
         """The call has ended."""

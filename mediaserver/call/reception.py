@@ -9,8 +9,10 @@ import structlog
 from mediaserver.call.call import Call
 from mediaserver.call.calls import Calls
 from mediaserver.call.desk import Desk
+from mediaserver.call.dialler import Dialler
 from mediaserver.call.incoming import Incoming
 from mediaserver.call.no_routes import NoRoutes
+from mediaserver.call.replacement import replace_peer
 from mediaserver.call.route import Routes
 from mediaserver.call.routing import Routing
 from mediaserver.call.settings import CallSettings
@@ -44,6 +46,8 @@ class Reception:
         routes = routes or NoRoutes(settings.capabilities)
         self._desk = Desk(settings, signalling, media, routes, address, self._calls, Transfers)
         self._draining = False
+        self.dialler = Dialler(self._desk, routing.agents, routing.default, self._full)
+        """Places calls."""
         self.refused = 0
         self._log = structlog.get_logger()
 
@@ -70,15 +74,24 @@ class Reception:
         """A report of the media plane."""
         self._calls.media(report)
 
+    def _full(self) -> str | None:
+        """Why no call is taken on."""
+        if self._draining:
+            return "draining"
+        return "max-calls" if len(self) >= self._max_calls else None
+
     def _incoming(self, event: IncomingCall) -> None:
-        if self._draining or len(self) >= self._max_calls:
-            self._refuse(event)
+        if event.replaces is not None:
+            self._replacing(event, event.replaces)
+            return
+        if (why := self._full()) is not None:
+            self._refuse(event, why)
             return
         name = secrets.token_hex(6)
         call = Incoming(
             name,
             event.leg,
-            self._routing.agent(name, event.request, event.trunk, event.user),
+            self._routing.agent(name, event.request),
             event.trunk,
             partial(self._desk.address, event.flow.remote[0]),
             self._desk,
@@ -87,9 +100,16 @@ class Reception:
         self._calls.bind(event.leg, call)
         call.take(self._welcome, call, event)
 
-    def _refuse(self, event: IncomingCall) -> None:
+    def _replacing(self, event: IncomingCall, leg: int) -> None:
+        """It is no new call: one that there is goes on with another peer."""
+        party = self._calls.party(leg)
+        if isinstance(party, Call):
+            party.take(replace_peer, self._desk, party, event)
+        else:
+            replace_peer(self._desk, None, event)
+
+    def _refuse(self, event: IncomingCall, reason: str) -> None:
         self.refused += 1
-        reason = "draining" if self._draining else "max-calls"
         self._log.warning("call.refused", reason=reason, calls=len(self), sip_status=503)
         retry = str(self._desk.settings.retry_after_s)
         self._desk.signalling.reject(event.leg, 503, [("Retry-After", retry)])

@@ -1,5 +1,6 @@
 """SIP as calls see it: every command is followed by a pump, which sends what it produced."""
 
+import asyncio
 from collections.abc import Sequence
 
 from mediaserver.call.route import Route
@@ -42,7 +43,7 @@ class SipFace:
         return await self._shell.resolve(hop, profile=profile)
 
     def invite(self, route: Route, flow: Flow, sdp: bytes | None, headers: Fields = ()) -> int:
-        """Send an INVITE."""
+        """Send an INVITE. It goes out a moment later, so that whoever calls knows the leg before it has any event."""
         leg = self._endpoint.invite(
             target=route.target,
             flow=flow,
@@ -53,7 +54,7 @@ class SipFace:
             headers=[*route.headers, *headers],
             routes=[str(each) for each in route.preloaded],
         )
-        self._shell.pump()
+        asyncio.get_running_loop().call_soon(self._shell.pump)
         return leg
 
     def heard(self, leg: int) -> bool:
