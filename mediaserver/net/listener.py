@@ -1,5 +1,6 @@
 """Where we can be reached by SIP."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from mediaserver.net.local_address import Address, Advertised
@@ -20,6 +21,8 @@ class Listener:
     """For tls and wss, where it has to have a certificate."""
     advertised: Advertised = (None, None)
     """Host and port for Via and Contact of what goes by this listener, in place of its own."""
+    advertised_to: Callable[[str], str | None] | None = None
+    """The same host by the address of the peer, where peers reach us by different ones."""
     origins: tuple[str, ...] | None = None
     """For ws and wss: the pages (`https://phone.example.com`) that may connect; None is any. No browser: always."""
 

@@ -1,7 +1,7 @@
 """Which of our addresses a peer can reach, and which one to send from."""
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 
@@ -46,7 +46,14 @@ SCOPES = Scopes()
 class LocalAddress:
     """Our address as a given peer sees it: the bound one, or the one the route to the peer starts from."""
 
-    def __init__(self, bound: Address, advertised: Advertised = (None, None)) -> None:
+    def __init__(
+        self,
+        bound: Address,
+        advertised: Advertised = (None, None),
+        advertised_to: Callable[[str], str | None] | None = None,
+    ) -> None:
+        """`advertised_to` gives the host to name to a peer, None for what `advertised` says; it must not change."""
+        self._advertised_to = advertised_to
         self.bound = (bound[0].partition("%")[0], bound[1])
         self.wildcard = ip_address(self.bound[0]).is_unspecified
         self._host, self._port = advertised[0], advertised[1] or bound[1]
@@ -54,16 +61,23 @@ class LocalAddress:
 
     def towards(self, remote: str) -> Address:
         """The local address for a peer's IP literal; the bound one when there is no route."""
-        if self._host is not None:
+        if self._advertised_to is None and self._host is not None:
             return self._host, self._port
-        if not self.wildcard:
+        if self._advertised_to is None and not self.wildcard:
             return self.bound[0], self._port
         known = self._known.get(remote)
         if known is None:
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()  # sources can be forged without end
-            known = self._known[remote] = (source_towards(remote) or self.bound[0], self._port)
+            known = self._known[remote] = (self._host_for(remote), self._port)
         return known
+
+    def _host_for(self, remote: str) -> str:
+        host = None if self._advertised_to is None else self._advertised_to(remote)
+        host = host or self._host
+        if host is None and self.wildcard:
+            host = source_towards(remote)
+        return host or self.bound[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,7 @@ class ListeningPorts:
 
     def _note(self, listener: Listener, sockname: tuple[str | int, ...]) -> LocalAddress:
         address = str(sockname[0]).partition("%")[0], int(sockname[1])
-        local = LocalAddress(address, listener.advertised)
+        local = LocalAddress(address, listener.advertised, listener.advertised_to)
         self._addresses.add(listener.transport, local)
         self.bound.append(Bound(listener.transport, address))
         return local
