@@ -13,6 +13,7 @@ from mediaserver.net.limits import ConnectionLimits
 from mediaserver.net.local_address import LocalAddress, LocalAddresses
 from mediaserver.net.profiles import Profiles
 from mediaserver.net.sip_tcp import SipConnection
+from mediaserver.net.sip_ws import WebSocketClientFraming
 from mediaserver.sip.endpoint import SipEndpoint
 from mediaserver.sip.events import Flow
 from support.sip_rig import request, tokens
@@ -68,6 +69,7 @@ class User:
 
     def __init__(self) -> None:
         self.gone: list[Flow] = []
+        self.errors: list[str | None] = []
         self.messages = 0
         self.pongs = 0
 
@@ -76,6 +78,7 @@ class User:
 
     def closed(self, flow: Flow, error: str | None) -> None:
         self.gone.append(flow)
+        self.errors.append(error)
 
     def needs(self, flow: Flow) -> bool:
         return False
@@ -181,6 +184,61 @@ def test_closing_down_waits_for_who_does_not_read_but_not_for_ever(reads: bool, 
         late = Transport((PEER[0], 2))
         late.join(connections.accepted())
         assert late.how == "aborted" and len(connections) == 0
+
+    tell(story())
+
+
+def test_no_source_has_more_than_its_share() -> None:
+    async def story() -> None:
+        connections, _ = table(connections=10, per_source=2)
+        first = [Transport(("192.0.2.1", port)) for port in (1, 2, 3)]
+        for transport in (*first, other := Transport(("192.0.2.2", 1))):
+            transport.join(connections.accepted())
+        assert [transport.how for transport in (*first, other)] == ["", "", "aborted", ""]
+        first[0].close()
+        await asyncio.sleep(0)
+        late = Transport(("192.0.2.1", 4))
+        late.join(connections.accepted())
+        assert not late.how and len(connections) == 3
+
+    tell(story())
+
+
+def test_a_message_that_is_not_completed_in_time_ends_the_connection_however_slowly_it_goes_on() -> None:
+    async def story() -> None:
+        connections, user = table(message_s=20.0, linger_s=0.1)
+        transport = Transport()
+        connection = transport.join(connections.accepted())
+        message = request("OPTIONS", transport="TCP")
+        for octet in message[:100]:
+            connection.data_received(bytes([octet]))
+            await asyncio.sleep(0.15)
+        connection.data_received(message[100:] + message[:1])
+        assert user.messages == 1
+        await asyncio.sleep(19.0)
+        assert not transport.how, "the next one has its own time"
+        connection.data_received(message[1:2])
+        await asyncio.sleep(1.5)
+        assert transport.how == "aborted"
+
+    tell(story())
+
+
+def test_a_websocket_is_pinged_and_stays_as_long_as_it_answers() -> None:
+    async def story() -> None:
+        connections, user = table(ping_s=25.0, idle_s=300.0)
+        transport, client = Transport(), WebSocketClientFraming("x", 80, secure=False)
+        connection = transport.join(connections.accept("ws", LocalAddress(LOCAL), None))
+        connection.data_received(client.outgoing())
+        read = 0
+        for _ in range(100):
+            client.receive(transport.written[read:])
+            read = len(transport.written)
+            connection.data_received(client.outgoing()) if client.ready else None
+            await asyncio.sleep(10.0)
+        assert not transport.how and user.pongs == 39
+        await asyncio.sleep(100.0)
+        assert transport.how == "aborted" and user.errors == ["no answer to pings"]
 
     tell(story())
 
