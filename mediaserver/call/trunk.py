@@ -72,13 +72,22 @@ class Trunk:
         return SipUri("sip", None, settings.host or "", settings.port, transport)
 
     @property
+    def proxy(self) -> NameAddr | None:
+        """The outbound proxy as a Route value."""
+        if self.settings.outbound_proxy is None:
+            return None
+        proxy = SipUri.parse(self.settings.outbound_proxy)
+        return NameAddr(
+            None, SipUri(proxy.scheme, proxy.user, proxy.host, proxy.port, {**proxy.parameters, "lr": None})
+        )
+
+    @property
     def preloaded(self) -> tuple[NameAddr, ...]:
         """Route header fields of a call by it: the outbound proxy, then what the registrar wants."""
-        if self.settings.outbound_proxy is None:
+        proxy = self.proxy
+        if proxy is None:
             return self.service_route
-        proxy = SipUri.parse(self.settings.outbound_proxy)
-        loose = SipUri(proxy.scheme, proxy.user, proxy.host, proxy.port, {**proxy.parameters, "lr": None})
-        return (NameAddr(None, loose), *(route for route in self.service_route if route.uri.host != proxy.host))
+        return (proxy, *(route for route in self.service_route if route.uri.host != proxy.uri.host))
 
     def uri(self, user: str | None) -> SipUri:
         """The address of `user` there."""
