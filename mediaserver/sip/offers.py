@@ -7,7 +7,7 @@ def ours_is_open(leg: Leg) -> bool:
     """Whether an offer of ours, or a request for one, has no answer yet."""
     call = leg if leg.parent is None else leg.parent
     change, early = leg.change, leg.early
-    if call.state is LegState.CALLING and call.attempt is not None and call.attempt.offered and not leg.settled:
+    if call.state is LegState.CALLING and not leg.settled:
         return True
     if leg.accepted is not None and leg.accepted.offered:
         return True

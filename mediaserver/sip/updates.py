@@ -66,6 +66,8 @@ class Updates:
         """491 while our offer is open, 500 while the peer's own is (5.2)."""
         if leg.state is LegState.ENDING or leg.bye_wanted:
             return Refusal(481)
+        if request.body and leg.asked is None and ours_is_open(leg):
+            return Refusal(491)
         if leg.asked is not None or (request.body and theirs_is_open(leg)):
             return self._invitations.try_later()
-        return Refusal(491) if request.body and ours_is_open(leg) else None
+        return None
