@@ -119,16 +119,20 @@ class Dialling:
         self._invite(self._flows.popleft())
 
     async def _look_up(self, route: Route) -> None:
+        found: list[Flow] | Exception
         try:
-            flows = await self._desk.signalling.resolve(route.hop, route.profile)
-        except (OSError, LocalProtocolError) as error:
-            self._take(self._not_found, route, str(error))
-            return
-        self._take(self._found, flows)
+            found = await self._desk.signalling.resolve(route.hop, route.profile)
+        except Exception as error:  # a step of the call takes it: a bug ends that call, as everywhere
+            found = error
+        self._take(self._looked_up, route, found)
 
-    def _found(self, flows: list[Flow]) -> None:
-        if not self._over:
-            self._flows = deque(flows)
+    def _looked_up(self, route: Route, found: list[Flow] | Exception) -> None:
+        if isinstance(found, OSError | LocalProtocolError):
+            self._not_found(route, str(found))
+        elif isinstance(found, Exception):
+            raise found
+        elif not self._over:
+            self._flows = deque(found)
             self._next()
 
     def _not_found(self, route: Route, why: str) -> None:

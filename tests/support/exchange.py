@@ -4,17 +4,31 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mediaserver.call.call import Call
+from mediaserver.call.outgoing import Outgoing
 from mediaserver.call.reception import Reception
-from mediaserver.call.route import Route
+from mediaserver.call.route import KeyStyle, Route, RouteRefusedError, TransferStyle, Wanted
 from mediaserver.call.routing import Routing
 from mediaserver.call.settings import CallSettings
 from mediaserver.errors import LocalProtocolError
-from mediaserver.sip.events import Acknowledged, Cancelled, Ended, Flow, IncomingCall, Reinvited
+from mediaserver.sdp.negotiate import Capabilities
+from mediaserver.sip.events import (
+    Acknowledged,
+    Answered,
+    Cancelled,
+    Ended,
+    Flow,
+    IncomingCall,
+    Progress,
+    Refused,
+    Reinvited,
+)
 from mediaserver.sip.message import Request, parse
-from mediaserver.sip.uri import SipUri
+from mediaserver.sip.uri import NameAddr, SipUri
 from mediaserver.talk.orders import Agent, Close, Closed, Describe, HangUp, Lost, Open, Order, Ready, Report, Silent
 from support.sip_messages import request
+from support.virtual_time import settle
 
+CAN = Capabilities()
 AGENT = Agent("a", "model", "prompt")
 FLOW = Flow("udp", ("198.51.100.7", 5060), ("192.0.2.1", 5060))
 PORT = 20_000
@@ -176,15 +190,60 @@ class MediaPlane:
         return [order for order in self.orders if isinstance(order, Describe)]
 
 
+def way(host: str = "trunk.example", trunk: str | None = "t", number: str = "100") -> Route:
+    """A way out."""
+    hop = SipUri("sip", None, host)
+    return Route(SipUri("sip", number, host), NameAddr(None, SipUri("sip", "desk", "example.net")), hop, CAN, trunk)
+
+
+class Ways:
+    """Routes that lead where the test says, and count who holds a place."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, list[Route] | RouteRefusedError] = {}
+        """By number; any other goes by a trunk of its own."""
+        self.asked: list[Wanted] = []
+        self.held: list[list[Route]] = []
+        self.failures: list[tuple[str | None, int, int | None]] = []
+        self.style: TransferStyle = "refer"
+        self.keys: KeyStyle = "auto"
+        self.can = CAN
+
+    def out(self, wanted: Wanted) -> list[Route]:
+        self.asked.append(wanted)
+        found = self.known.get(wanted.number, [way(number=wanted.number)])
+        if isinstance(found, RouteRefusedError):
+            raise found
+        self.held.append(found)
+        return list(found)
+
+    def over(self, route: Route) -> None:
+        self.held = [ways for ways in self.held if all(each is not route for each in ways)]
+
+    def failed(self, route: Route, status: int, retry_after: int | None) -> None:
+        self.failures.append((route.trunk, status, retry_after))
+
+    def transfer_style(self, trunk: str | None) -> TransferStyle:
+        return self.style
+
+    def key_style(self, trunk: str | None) -> KeyStyle:
+        return self.keys
+
+    def capabilities(self, trunk: str | None) -> Capabilities:
+        return self.can
+
+
 class Exchange:
     """The whole; `call` is the last one that came."""
 
     def __init__(self, max_calls: int = 10, **settings: object) -> None:
+        self.ways = Ways()
         self.network, self.plane = Network(), MediaPlane()
         call_settings = CallSettings(**settings)  # type: ignore[arg-type]
         routing = Routing({"a": lambda known: AGENT}, "a")
+        self.ways.can = call_settings.capabilities
         self.reception = Reception(
-            call_settings, routing, max_calls, self.network, self.plane, lambda peer: self.address(peer)
+            call_settings, routing, max_calls, self.network, self.plane, lambda peer: self.address(peer), self.ways
         )
         self.plane.report = self.reception.media
         self.legs = 0
@@ -245,3 +304,35 @@ class Exchange:
         self.invited(sdp())
         self.ready()
         self.acknowledged()
+
+    # Calls of ours
+
+    def dial(self, number: str = "100", **wanted: object) -> Outgoing:
+        """Have the agent call a number; it does once the model is ready."""
+        return self.reception.dialler.dial(Wanted(number, **wanted))  # type: ignore[arg-type]
+
+    @property
+    def ours(self) -> int:
+        """The last leg of ours."""
+        return OURS + len(self.network.invites)
+
+    def rang(self, status: int = 180, body: bytes | None = None, fork: str = "f") -> None:
+        self.reception.sip(Progress(self.ours, status, body, fork))
+
+    def answered(self, body: bytes | None = b"", fork: str = "f", leg: int | None = None) -> None:
+        leg = leg or self.ours
+        self.network.legs[leg] = "answered"
+        self.reception.sip(Answered(leg, sdp("0") if body == b"" else body, fork))
+
+    def refused(self, status: int, *contacts: str, retry_after: int | None = None) -> None:
+        leg = self.ours
+        self.network.legs[leg] = "gone"
+        self.reception.sip(Refused(leg, status, "because", retry_after, contacts))
+
+    async def dialled(self, number: str = "100", **wanted: object) -> Outgoing:
+        """A call of ours whose INVITE is out."""
+        call = self.dial(number, **wanted)
+        await settle()
+        self.ready()
+        await settle()
+        return call
