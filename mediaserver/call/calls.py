@@ -1,5 +1,6 @@
 """The calls there are: every event and report is brought to the call it belongs to."""
 
+from collections.abc import Iterator
 from typing import Protocol
 
 from mediaserver.sip.events import BindingsChanged, Event, IncomingCall, Replied
@@ -38,6 +39,9 @@ class Calls[M: Member]:
     def __len__(self) -> int:
         """Calls that are not over."""
         return len(self._alive)
+
+    def __iter__(self) -> Iterator[M]:
+        return iter(self._alive.values())
 
     def enter(self, call: M) -> None:
         """A call begins."""

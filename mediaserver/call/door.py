@@ -128,7 +128,7 @@ class FrontDoor:
         return Admission(Verdict.WELCOME, trunk=trunk.name)
 
     def _has_calls_left(self, trunk: Trunk, now: float) -> bool:
-        return trunk.has_room(self._incoming(trunk.name)) and trunk.admits_call(now)
+        return trunk.has_room(self._incoming) and trunk.admits_call(now)
 
     def _was_refused(self, key: Hashable, now: float) -> bool:
         while self._refused and next(iter(self._refused.values())) < now - _REMEMBERED_S:

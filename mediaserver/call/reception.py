@@ -55,6 +55,10 @@ class Reception:
         """Calls that are not over."""
         return len(self._calls)
 
+    def incoming_by(self, trunk: str) -> int:
+        """Calls that came by a trunk and are not over."""
+        return sum(isinstance(call, Incoming) and call.trunk == trunk for call in self._calls)
+
     def drain(self) -> None:
         """Take no new call."""
         self._draining = True

@@ -1,6 +1,6 @@
 """One trunk as it is now: whether it is there, how many calls it carries, and what its calls are like."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -100,9 +100,10 @@ class Trunk:
         """Whether a call may be tried by it."""
         return self.settings.calls_out and self.state is not TrunkState.DOWN and now >= self.shunned_until
 
-    def has_room(self, incoming: int) -> bool:
-        """Whether it may carry one more call, besides the `incoming` ones that came by it and its own."""
-        return self.settings.max_calls is None or incoming + self.outgoing < self.settings.max_calls
+    def has_room(self, incoming: Callable[[str], int]) -> bool:
+        """Whether it may carry one more call; `incoming` counts those that came by a trunk."""
+        most = self.settings.max_calls
+        return most is None or incoming(self.name) + self.outgoing < most
 
     def admits_call(self, now: float) -> bool:
         """Whether one more call may come by it within this second; it is counted if so."""

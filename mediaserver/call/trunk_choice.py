@@ -28,7 +28,7 @@ def choose(
     there = [trunk for trunk in fitting if trunk.available(now)]
     if not there:
         raise RouteRefusedError(f"{_listed(fitting)} cannot be reached now: try again later", code="trunk-down")
-    free = [trunk for trunk in there if trunk.has_room(incoming(trunk.name))]
+    free = [trunk for trunk in there if trunk.has_room(incoming)]
     if not free:
         raise RouteRefusedError(
             f"{_listed(there)} has as many calls as it may: trunks.{there[0].name}.max_calls would allow more",

@@ -34,3 +34,18 @@ class Outbound(Section):
     """Outgoing calls at once, by all trunks together."""
     max_calls_per_minute: int = Field(30, ge=0, le=100_000)
     """Outgoing calls begun within a minute."""
+    ring_timeout_s: float = Field(60.0, ge=1, le=600)
+    """Seconds a call may ring."""
+    response_timeout_s: float = Field(6.0, ge=1, le=32)
+    """Seconds without any response after which the next way out is tried, if there is one."""
+
+
+class Transfer(Section):
+    """How calls are handed over."""
+
+    accept: bool = False
+    """Follow a REFER of the peer, to whom may be called at all."""
+    timeout_s: float = Field(45.0, ge=1, le=600)
+    """Seconds a transfer by REFER may take from the peer's consent to its end."""
+    fallback: bool = True
+    """Where the peer refuses a REFER, make the transfer by a second call."""

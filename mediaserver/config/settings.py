@@ -12,14 +12,14 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from mediaserver.config import cross
 from mediaserver.config.faults import sentences
-from mediaserver.config.outbound import Outbound
+from mediaserver.config.outbound import Outbound, Transfer
 from mediaserver.config.phones import Phones
 from mediaserver.config.providers import Providers
 from mediaserver.config.routing import Rule
 from mediaserver.config.section import Ip, OrNone, PortSpan, Section
 from mediaserver.config.sip import Sip
 from mediaserver.config.trunks import TrunkSettings
-from mediaserver.config.values import Dscp, Name
+from mediaserver.config.values import Codec, Dscp, Name
 from mediaserver.errors import ConfigurationError
 
 DEFAULT_FILE = "mediaserver.toml"
@@ -39,9 +39,7 @@ class Rtp(Section):
     """Range of UDP ports; a call takes two."""
     ptime_ms: Literal[10, 20, 30, 40, 50, 60] = 20
     """Packet length when the caller does not say."""
-    codecs: tuple[Literal["PCMU", "PCMA", "G722", "OPUS", "L16"], ...] = Field(
-        ("PCMU", "PCMA", "G722", "OPUS", "L16"), min_length=1
-    )
+    codecs: tuple[Codec, ...] = Field(("PCMU", "PCMA", "G722", "OPUS", "L16"), min_length=1)
     """What is accepted, and offered, most wanted first. Who calls us gets the codec they want most of these."""
     opus_complexity: int = Field(1, ge=0, le=10)
     """Effort of encoding Opus: 1 takes a third of the time of 5."""
@@ -106,6 +104,7 @@ class Settings(BaseSettings):
     """Carriers, SBCs and PBXs by name."""
     phones: Phones = Phones()
     outbound: Outbound = Outbound()
+    transfer: Transfer = Transfer()
     routing: tuple[Rule, ...] = ()
     """Which agent answers which call; before the trunks' own `numbers`."""
     continuity: Continuity = Continuity()

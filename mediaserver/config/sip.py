@@ -65,6 +65,8 @@ class Sip(Section):
     """The same for WebSocket (RFC 7118), for browsers behind a proxy that ends their TLS."""
     wss: Listening = ()
     """The same for secure WebSocket; needs `certificates`."""
+    ws_origins: tuple[str, ...] = ()
+    """Pages that may connect by WebSocket, as "https://phone.example.com"; empty: any."""
     certificates: Certificates = Certificates()
     advertise: Annotated[dict[Network, Ip], BeforeValidator(_everywhere)] = Field(default_factory=dict)
     """IP address written into Via, Contact and SDP when it is not the socket's own (NAT, containers).
@@ -89,8 +91,10 @@ class Sip(Section):
     """Seconds after which a session that nobody refreshes is over."""
     min_se_s: int = Field(90, ge=90, le=3600)
     """Shortest such time we accept in seconds; a shorter one is answered with 422."""
-    prack: bool = True
-    """Support reliable provisional responses (100rel, RFC 3262)."""
+    prack: Literal["off", "supported", "require"] = "supported"
+    """Reliable provisional responses (100rel, RFC 3262): never, where the peer can, or refuse who cannot (421)."""
+    early_media: bool = False
+    """Let callers hear us before the answer (183 with our description)."""
     keepalive_s: float = Field(25.0, ge=0, le=600)
     """Seconds between keep-alives to registrars and trunks (RFC 5626); 0: none."""
     dscp: Dscp = 24

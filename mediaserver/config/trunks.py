@@ -6,7 +6,7 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from mediaserver.config.section import Network, OrNone, Section
-from mediaserver.config.values import HeaderName, Host, Line, Pattern, Prefix, Uri
+from mediaserver.config.values import Codec, HeaderName, Host, Line, Pattern, Prefix, Uri
 
 OURS = frozenset((
     "call-id", "contact", "content-length", "content-type", "cseq", "from", "max-forwards", "record-route",
@@ -88,7 +88,7 @@ class TrunkSettings(Section):
     """Calls at once, both ways; none: as many as the server takes."""
     max_calls_per_s: float | None = Field(None, gt=0, le=1000)
     """Calls a second that come by it; the next gets 503 with Retry-After."""
-    codecs: tuple[str, ...] = ()
+    codecs: tuple[Codec, ...] = ()
     """Codecs, most wanted first; empty: `rtp.codecs`."""
     ptime_ms: Literal[10, 20, 30, 40, 50, 60] | None = None
     """Packet length; none: `rtp.ptime_ms`."""

@@ -3,7 +3,7 @@
 import ipaddress
 import json
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator
 from pydantic_settings import NoDecode
@@ -105,6 +105,7 @@ def _text_line(text: str) -> str:
 
 type Listening = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listening)]
 """Addresses to listen at: one "address:port" or a list of them; empty to go without."""
+type Codec = Literal["PCMU", "PCMA", "G722", "OPUS", "L16"]
 type Host = Annotated[str, AfterValidator(_host)]
 type Name = Annotated[str, AfterValidator(_name)]
 type Prefix = Annotated[str, AfterValidator(_prefix)]
