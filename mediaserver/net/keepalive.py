@@ -42,6 +42,8 @@ class _Alarm(Enum):
 class _Kept:
     every_s: float
     answered: bool
+    waiting: bool = False
+    """A ping is not answered yet: no other is sent meanwhile."""
     transaction: bytes = b""
     seen_as: Address | None = None
 
@@ -80,14 +82,14 @@ class KeepAlives:
     def pong(self, flow: Flow) -> None:
         """The peer has answered, on a connection."""
         if (kept := self._kept.get(flow)) is not None:
-            kept.answered = True
+            kept.answered, kept.waiting = True, False
             self._alarms.stop(flow, _Alarm.PONG)
 
     def bound(self, remote: Address, transaction: bytes, seen_as: Address) -> Failed | None:
         """A binding response came from `remote`: our address must not change under way (RFC 5626 4.4.2)."""
         for flow, kept in self._kept.items():
             if flow.transport == "udp" and flow.remote == remote and kept.transaction == transaction:
-                kept.answered, kept.transaction = True, b""
+                kept.answered, kept.waiting, kept.transaction = True, False, b""
                 self._alarms.stop(flow, _Alarm.PONG, _Alarm.REPEAT)
                 before, kept.seen_as = kept.seen_as, seen_as
                 if before in (None, seen_as):
@@ -113,13 +115,15 @@ class KeepAlives:
                 self._alarms.start(flow, _Alarm.REPEAT, now + _REPEAT_S)
                 acts.append(Ping(flow, stun.request(kept.transaction)))
             else:
-                acts.append(Ping(flow, self._ping(flow, kept, now)))
+                if not kept.waiting:
+                    acts.append(Ping(flow, self._ping(flow, kept, now)))
                 self._next(flow, kept.every_s, now)
         return acts
 
     def _ping(self, flow: Flow, kept: _Kept, now: float) -> bytes:
         if not kept.answered:
             return _CRLF
+        kept.waiting = True
         self._alarms.start(flow, _Alarm.PONG, now + _PONG_S)
         if flow.reliable:
             return _CRLF

@@ -2,6 +2,8 @@
 
 from itertools import count
 
+import pytest
+
 from mediaserver.net import stun
 from mediaserver.net.keepalive import Failed, KeepAlives, Ping
 from mediaserver.sip.events import Flow
@@ -60,6 +62,15 @@ def test_a_peer_that_has_promised_to_answer_has_to() -> None:
     rig = Rig()
     rig.kept.keep(TCP, 25.0, rig.now, answered=True)
     assert [type(act) for _, act in rig.run(1000.0)] == [Ping, Failed]
+
+
+@pytest.mark.parametrize("every_s", [2.0, 10.0, 30.0])
+@pytest.mark.parametrize("flow", [TCP, UDP])
+def test_an_answer_is_waited_for_ten_seconds_however_often_it_is_asked_for(flow: Flow, every_s: float) -> None:
+    rig = Rig()
+    rig.kept.keep(flow, every_s, rig.now, answered=True)
+    at, last = rig.run(1000.0)[-1]
+    assert at == 100.0 + every_s + 10.0 and isinstance(last, Failed)
 
 
 def test_asked_again_it_goes_on_as_it_was() -> None:
