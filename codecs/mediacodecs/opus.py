@@ -28,6 +28,7 @@ _VOICE = 3001
 _BANDWIDTHS = ((8000, 1101), (12000, 1102), (16000, 1103), (24000, 1104), (48000, 1105))
 _LARGEST_PACKET = 1275
 _LONGEST_MS = 120
+_LEAST_LOSS_PERCENT = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class OpusEncoder:
 
     def __init__(self, wishes: OpusWishes | None = None, *, complexity: int = 1, bitrate: int = 24000) -> None:
         self._library = library = _library()
-        self._wishes = wishes = wishes or OpusWishes()
+        wishes = wishes or OpusWishes()
         self._state = library.opus_encoder_create(SPEC.sample_rate, 1, _VOIP, None)
         if not self._state:
             raise MemoryError("no memory for an Opus encoder")
@@ -115,8 +116,12 @@ class OpusEncoder:
         return ctypes.string_at(self._address, size)
 
     def expect_loss(self, percent: int) -> None:
-        """How many packets get lost on the way: the second copies are made the better the more there are (0: none)."""
-        self._set(_SET_LOSS, min(max(percent, 0), 100))
+        """So many packets get lost on the way (0 at first): if the peer wants second copies, they are made from then on.
+
+        At the bitrates of speech libopus makes none for a loss below a tenth, and gives up the band above 8 kHz for
+        them: so any loss counts as a tenth at least, and none costs nothing.
+        """
+        self._set(_SET_LOSS, min(max(percent, _LEAST_LOSS_PERCENT), 100) if percent > 0 else 0)
 
     def _set(self, what: int, value: int) -> None:
         self._library.opus_encoder_ctl(self._state, what, value)

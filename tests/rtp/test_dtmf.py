@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mediaserver.rtp.dtmf import KEYS, EventReceiver, EventSender
 from mediaserver.rtp.events import Digit
@@ -111,3 +113,102 @@ def test_what_is_no_key_is_refused_whole() -> None:
     with pytest.raises(ValueError, match="1x"):
         sender.press("1x")
     assert not sender.busy
+
+
+# --- senders as they are ---------------------------------------------------------------------------------------------
+def test_the_marker_may_be_missing_and_the_beginning_too() -> None:
+    receiver = EventReceiver()
+    assert receiver.received(1000, body(5, 480), 0.0) == []
+    assert receiver.received(1000, body(5, 800, end=True), 0.02) == [Digit("5", 100.0)]
+
+
+def test_the_same_key_twice_in_quick_succession_is_two() -> None:
+    receiver = EventReceiver()
+    assert press(receiver, 7, 1000) == [Digit("7", 100.0)]
+    assert press(receiver, 7, 1000 + 800 + 320) == [Digit("7", 100.0)]
+    # at once, if the sender says so by the marker
+    assert receiver.received(2920, body(7, 160), 0.0, True) == []
+    assert receiver.received(2920, body(7, 800, end=True), 0.0) == [Digit("7", 100.0)]
+
+
+def test_the_same_key_twice_though_every_end_of_the_first_is_lost() -> None:
+    receiver = EventReceiver()
+    assert press(receiver, 7, 1000, ends=0) == []
+    assert press(receiver, 7, 1000 + 1280) == [Digit("7", 80.0), Digit("7", 100.0)]
+
+
+def test_a_timestamp_that_moves_on_within_an_event_makes_no_second_digit() -> None:
+    receiver, digits = EventReceiver(), []
+    for turn in range(5):
+        digits += receiver.received(1000 + 160 * turn, body(4, 160 * (turn + 1)), 0.02 * turn, turn == 0)
+    for turn in range(5, 8):
+        digits += receiver.received(1000 + 160 * min(turn, 5), body(4, 800, end=True), 0.02 * turn)
+    assert digits == [Digit("4", 100.0)]
+
+
+def test_a_duration_that_starts_anew_under_the_same_timestamp_is_one_key() -> None:
+    receiver = EventReceiver()
+    digits = receiver.received(1000, body(4, 65_440), 8.0)
+    digits += receiver.received(1000, body(4, 64), 8.02)
+    digits += receiver.received(1000, body(4, 800, end=True), 8.1)
+    assert digits == [Digit("4", 8180.0)]
+
+
+def test_a_segment_whose_last_packets_were_lost_still_goes_on() -> None:
+    receiver = EventReceiver()
+    assert receiver.received(1000, body(3, 65_000), 0.0) == []
+    assert receiver.received(1000 + 0xFFFF, body(3, 160), 0.1) == []
+    (digit,) = receiver.received(1000 + 0xFFFF, body(3, 1465, end=True), 0.2)
+    assert digit == Digit("3", 8375.0)
+
+
+def test_three_segments_are_one_key() -> None:
+    receiver = EventReceiver()
+    for segment in range(3):
+        for duration in (0x9000, 0xFFFF):
+            assert receiver.received(segment * 0xFFFF, body(9, duration), 0.0) == []
+    (digit,) = receiver.received(2 * 0xFFFF, body(9, 0xFFFF, end=True), 0.0)
+    assert digit.duration_ms == pytest.approx(3 * 0xFFFF / 8)
+
+
+def test_flash_is_a_key() -> None:
+    assert press(EventReceiver(), 16, 1000) == [Digit("!", 100.0)]
+
+
+def test_pauses_among_keys_and_keys_as_long_as_wished() -> None:
+    sender = EventSender(100, 60)
+    sender.press("1w2", 40)
+    frames = [sender.frame(160 * turn, 160) for turn in range(60)]
+    starts = [turn for turn, frame in enumerate(frames) if frame is not None and frame[2]]
+    assert [(later - first) * 20 for first, later in zip(starts, starts[1:], strict=False)] == [80 + 60 + 500]
+    ends = [int.from_bytes(frame[0][2:]) for frame in frames if frame is not None and frame[0][1] & 0x80]
+    assert ends == [320] * 6
+    assert not sender.busy
+
+
+@settings(deadline=None)
+@given(
+    keys=st.lists(st.tuples(st.sampled_from(KEYS[:16]), st.integers(40, 2000)), min_size=1, max_size=6),
+    lost=st.sets(st.integers(0, 200)),
+    ptime=st.sampled_from([10, 20, 30]),
+)
+def test_whatever_is_lost_no_key_is_heard_twice(keys: list[tuple[str, int]], lost: set[int], ptime: int) -> None:
+    sender, receiver = EventSender(100, 60), EventReceiver()
+    for key, ms in keys:
+        sender.press(key, ms)
+    heard, sent, timestamp, now = [], 0, 0, 0.0
+    arrived: dict[int, int] = {}
+    while sender.busy:
+        frame = sender.frame(timestamp, ptime * 8)
+        if frame is not None:
+            if sent not in lost:
+                arrived[frame[1]] = arrived.get(frame[1], 0) + 1
+                heard += receiver.received(frame[1], frame[0], now, frame[2])
+            sent += 1
+        if receiver.active and (digit := receiver.overdue(now)) is not None:
+            heard.append(digit)
+        timestamp += ptime * 8
+        now += ptime / 1000
+    if (digit := receiver.overdue(now + 1)) is not None:
+        heard.append(digit)
+    assert len(heard) == len(arrived)
