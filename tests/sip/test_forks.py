@@ -1,4 +1,4 @@
-"""The branches of a call of ours: early dialogs, PRACKs in order, the first 2xx wins (RFC 3261 13.2.2.4, RFC 3262 4)."""
+"""The branches of a call of ours: early dialogs, PRACKs in order, the first 2xx wins (RFC 3261 13.2.2.4, 3262 4)."""
 
 import pytest
 
