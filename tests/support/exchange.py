@@ -18,6 +18,7 @@ from mediaserver.sip.events import (
     Ended,
     Flow,
     IncomingCall,
+    InfoReceived,
     Progress,
     Refused,
     Reinvited,
@@ -304,6 +305,12 @@ class Exchange:
         self.invited(sdp())
         self.ready()
         self.acknowledged()
+
+    def informed(self, content_type: str, body: bytes) -> None:
+        self.reception.sip(InfoReceived(self.legs, content_type, body))
+
+    def pressed(self, digit: str) -> None:
+        self.informed("application/dtmf-relay", f"Signal={digit}\r\nDuration=160\r\n".encode())
 
     # Calls of ours
 
