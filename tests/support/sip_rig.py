@@ -1,7 +1,7 @@
 """One SIP endpoint in virtual time, and a wire that joins several."""
 
 import heapq
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from itertools import count
 from random import Random
 
@@ -137,10 +137,26 @@ class Rig:
 
 
 class Wire:
-    """Joins endpoints; of ten datagrams it may lose, repeat or delay some, by a seeded die."""
+    """Joins endpoints; of ten datagrams it may lose, repeat or delay some, by a seeded die.
 
-    def __init__(self, seed: int = 0, *, lose: float = 0.0, repeat: float = 0.0, delay: float = 0.0) -> None:
+    `lost` and `repeated` are those to lose and to carry twice in any case, counted from 0.
+    """
+
+    def __init__(
+        self,
+        seed: int = 0,
+        *,
+        lose: float = 0.0,
+        repeat: float = 0.0,
+        delay: float = 0.0,
+        lost: Container[int] = (),
+        repeated: Container[int] = (),
+    ) -> None:
         self.now = 0.0
+        self._lost = lost
+        self._repeated = repeated
+        self.messages: list[bytes] = []
+        """What was sent, lost or not."""
         self._die = Random(seed)
         self._odds = (lose, repeat, delay)
         self._under_way: list[tuple[float, int, Flow, bytes]] = []
@@ -184,15 +200,17 @@ class Wire:
         return min((time for time in times if time is not None), default=None)
 
     def _carry(self, send: Send) -> None:
+        number = self.carried
         self.carried += 1
+        self.messages.append(send.data)
         flow = Flow(send.flow.transport, remote=send.flow.local, local=send.flow.remote, key=send.flow.key)
         lose, repeat, delay = self._odds
         roll = self._die.random()
-        if roll < lose:
+        if roll < lose or number in self._lost:
             return
         late = self._die.uniform(0.2, 2.0) if roll > 1 - delay else 0.0
         self._put(self.now + 0.01 + late, flow, send.data)
-        if lose <= roll < lose + repeat:
+        if lose <= roll < lose + repeat or number in self._repeated:
             self._put(self.now + 0.03, flow, send.data)
 
     def _put(self, at: float, flow: Flow, data: bytes) -> None:
