@@ -116,7 +116,7 @@ class OpusEncoder:
         return ctypes.string_at(self._address, size)
 
     def expect_loss(self, percent: int) -> None:
-        """So many packets get lost on the way (0 at first): if the peer wants second copies, they are made from then on.
+        """So many packets get lost (0 at first): if the peer wants second copies, they are made from then on.
 
         At the bitrates of speech libopus makes none for a loss below a tenth, and gives up the band above 8 kHz for
         them: so any loss counts as a tenth at least, and none costs nothing.
