@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -180,7 +182,7 @@ def test_pauses_among_keys_and_keys_as_long_as_wished() -> None:
     sender.press("1w2", 40)
     frames = [sender.frame(160 * turn, 160) for turn in range(60)]
     starts = [turn for turn, frame in enumerate(frames) if frame is not None and frame[2]]
-    assert [(later - first) * 20 for first, later in zip(starts, starts[1:], strict=False)] == [80 + 60 + 500]
+    assert [(later - first) * 20 for first, later in pairwise(starts)] == [80 + 60 + 500]
     ends = [int.from_bytes(frame[0][2:]) for frame in frames if frame is not None and frame[0][1] & 0x80]
     assert ends == [320] * 6
     assert not sender.busy

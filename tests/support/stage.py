@@ -10,9 +10,11 @@ from mediaproviders.models import Price
 from mediaserver.rtp.playout import Playout
 from mediaserver.talk.budget import Limits
 from mediaserver.talk.conversation import Talk, TalkSettings
+from mediaserver.talk.digits import DigitSettings
 from mediaserver.talk.leg import Leg
 from mediaserver.talk.orders import Agent, Report
 from mediaserver.talk.tools import Toolbox
+from mediaserver.talk.transfer import Transfer
 from mediaserver.talk.uplink import Uplink
 from support.scripted_model import ScriptedProvider
 from support.virtual_time import VirtualLoop, settle
@@ -43,6 +45,8 @@ class Stage:
         limits: Limits | None = None,
         price: Price | None = None,
         prices: Mapping[str, Price | None] | None = None,
+        digits: DigitSettings | None = None,
+        transfer: Transfer | None = None,
         **settings: float,
     ) -> None:
         self.provider = provider or ScriptedProvider()
@@ -66,12 +70,14 @@ class Stage:
             limits=limits or Limits(),
             price=price,
             prices=prices or {},
+            digits=digits or DigitSettings(),
+            transfer=transfer or Transfer(),
         )
         self.talk = Talk(
             "call-1",
             agent,
             self.provider,
-            Toolbox(tools),
+            Toolbox(tools).on_line(agent.transfer),
             cast(Leg, self.leg),
             self.reports.append,
             SORRY,
