@@ -14,20 +14,25 @@ from mediaserver.sip.leg import Leg, LegState
 from mediaserver.sip.message import MalformedRequest, Request
 from mediaserver.sip.registrar import SUPPORTED, Registrar
 from mediaserver.sip.reliable import Provisionals
+from mediaserver.sip.replaces import replaced_by
 from mediaserver.sip.screening import (
     Refusal,
     refuse_content,
     refuse_extension,
     refuse_method,
+    refuse_package,
     refuse_target,
     refuse_unreliable,
 )
 from mediaserver.sip.server_tx import request_key, server_transaction
 from mediaserver.sip.session_timer import SessionTimers
 from mediaserver.sip.transaction import Engine, Input, Transaction
+from mediaserver.sip.transfers import Transfers
 from mediaserver.sip.updates import Updates
 
 _WELCOME = Admission(Verdict.WELCOME)
+_OUTSIDE = ("INVITE", "OPTIONS", "REFER")
+"""What begins something, or asks for nothing; of the rest, what is in no dialog we know is 481 (12.2.2)."""
 
 type Within = Callable[[Leg, Transaction, float], None]
 """Takes a request within a dialog: whose it is, its transaction, and when it came."""
@@ -47,6 +52,7 @@ class Uas:
         updates: Updates,
         provisionals: Provisionals,
         timers: SessionTimers,
+        transfers: Transfers,
         door: Door | None,
         registrar: Registrar | None,
     ) -> None:
@@ -54,6 +60,7 @@ class Uas:
         self._transactions = transactions
         self._invitations = invitations
         self._timers = timers
+        self._transfers = transfers
         self._door = door
         self._registrar = registrar
         self._turned_away: set[Flow] = set()
@@ -64,6 +71,9 @@ class Uas:
             "INFO": invitations.informed,
             "UPDATE": updates.received,
             "PRACK": provisionals.acknowledged,
+            "REFER": transfers.theirs.asked,
+            "SUBSCRIBE": transfers.theirs.subscribed,
+            "NOTIFY": transfers.ours.notified,
         }
         """Who takes the requests of a dialog, by method; any other allowed one is answered with 200."""
         self.refused = 0
@@ -91,6 +101,10 @@ class Uas:
             self._transactions.feed(transaction, Input.REQUEST, now)
         elif leg is not None:
             self._within_dialog(leg, request, key, flow, now)
+        elif request.method == "NOTIFY" and self._transfers.ours.knows(dialog_id):
+            transaction = server_transaction(request, key, reply_flow(request, flow))
+            self._transactions.add(transaction, (), now)
+            self._transfers.ours.notified_late(dialog_id, transaction, now)
         elif request.method == "CANCEL":
             self._cancel(request, flow, now)
         else:
@@ -116,7 +130,7 @@ class Uas:
             leg.flow = flow  # the connection the peer uses now
         transaction = server_transaction(request, key, reply_flow(request, flow), leg=leg)
         self._transactions.add(transaction, (), now)
-        refusal = refuse_method(request, self._core.settings) or refuse_extension(request, self._core.settings)
+        refusal = self._screen_within(request)
         if not leg.dialog.in_order(request.cseq.number):
             refusal = self._invitations.try_later()
         if refusal is not None:
@@ -125,6 +139,11 @@ class Uas:
             take(leg, transaction, now)
         else:
             self._invitations.respond(transaction, 200, now, leg=leg, headers=[("Accept", SDP)])
+
+    def _screen_within(self, request: Request) -> Refusal | None:
+        settings = self._core.settings
+        unknown = None if request.method in self.within else refuse_method(request, settings)
+        return unknown or refuse_extension(request, settings) or refuse_package(request)
 
     def _cancel(self, request: Request, flow: Flow, now: float) -> None:
         """200 and an end to the INVITE if it has no final response yet; 200 alone if it has; 481 if unknown (9.2)."""
@@ -162,6 +181,10 @@ class Uas:
             self._begin(request, key, flow, admission, now)
 
     def _begin(self, invite: Request, key: Hashable, flow: Flow, admission: Admission, now: float) -> None:
+        replaced = replaced_by(invite, self._core)
+        if isinstance(replaced, Refusal):
+            self._refuse(invite, reply_flow(invite, flow), replaced)
+            return
         try:
             dialog = Dialog.of_callee(invite, self._core.token())
         except RemoteProtocolError as fault:
@@ -180,7 +203,15 @@ class Uas:
         self._invitations.respond(transaction, 100, now)
         self._invitations.expires(leg, invite, now)
         self._core.emit(
-            IncomingCall(leg.id, invite, flow, invite.body or None, trunk=admission.trunk, user=admission.user)
+            IncomingCall(
+                leg.id,
+                invite,
+                flow,
+                invite.body or None,
+                trunk=admission.trunk,
+                user=admission.user,
+                replaces=None if replaced is None else replaced.id,
+            )
         )
 
     def _register(self, request: Request, key: Hashable, flow: Flow, admission: Admission, now: float) -> None:
@@ -199,7 +230,7 @@ class Uas:
         settings = self._core.settings
         refusal = refuse_method(request, settings)
         registers = request.method == "REGISTER" and self._registrar is not None
-        if refusal is None and (request.to.tag or request.method not in ("INVITE", "OPTIONS")) and not registers:
+        if refusal is None and (request.to.tag or request.method not in _OUTSIDE) and not registers:
             return Refusal(481)
         refusal = refusal or refuse_target(request)
         merged = request.method == "INVITE" and self._transactions.find_merged(_merge_key(request)) is not None
@@ -207,6 +238,8 @@ class Uas:
             return Refusal(482)  # the same request by another way (8.2.2.2)
         if refusal is None and admission.verdict is Verdict.REFUSE:
             return Refusal(admission.status, admission.headers, admission.reason)
+        if refusal is None and request.method == "REFER":
+            return Refusal(403, reason="Forbidden (REFER within a call only)")
         refusal = refusal or refuse_extension(request, settings, SUPPORTED if registers else ())
         if refusal is None and request.method == "INVITE":
             refusal = refuse_unreliable(request, settings) or self._timers.refuse(request) or refuse_content(request)

@@ -9,7 +9,7 @@ from mediaserver.sip.core import Core
 from mediaserver.sip.core_uac import Uac
 from mediaserver.sip.core_uas import Uas
 from mediaserver.sip.door import Door
-from mediaserver.sip.events import Effect, Flow
+from mediaserver.sip.events import Effect, Flow, TransferProgress
 from mediaserver.sip.identity import EndpointSettings
 from mediaserver.sip.invitation import Invitations
 from mediaserver.sip.leg import Leg, LegAlarm, LegState
@@ -17,7 +17,9 @@ from mediaserver.sip.message import MalformedRequest, Response, parse
 from mediaserver.sip.outside import OutsideRequests
 from mediaserver.sip.registrar import Registrar
 from mediaserver.sip.reliable import Provisionals
+from mediaserver.sip.replaces import replaces_of
 from mediaserver.sip.session_timer import SessionTimers
+from mediaserver.sip.transfers import Transfers
 from mediaserver.sip.updates import Updates
 from mediaserver.sip.uri import NameAddr, SipUri
 
@@ -55,6 +57,7 @@ class SipEndpoint:
         self._provisionals = Provisionals(self._core, self._invitations, self._updates)
         self._changes = Changes(self._core, self._uac.transmit, self._uac.transactions, self._requests, timers)
         self._invitations.rested = self._uac.rested = self._changes.go_on
+        self._transfers = Transfers(self._core, self._requests, self._invitations)
         self._uas = Uas(
             self._core,
             self._invitations.transactions,
@@ -62,6 +65,7 @@ class SipEndpoint:
             self._updates,
             self._provisionals,
             timers,
+            self._transfers,
             door,
             registrar,
         )
@@ -128,6 +132,7 @@ class SipEndpoint:
         while (due := self._core.alarms.due(now)) is not None:
             leg, alarm = due
             self._wakes[alarm](leg, alarm, now)
+        self._transfers.handle_timer(now)
         if self._registrar is not None:
             self._registrar.handle_timer(now)
             self._tell_bindings()
@@ -138,6 +143,7 @@ class SipEndpoint:
             self._core.alarms.next(),
             self._uac.transactions.next_deadline(),
             self._invitations.transactions.next_deadline(),
+            self._transfers.next_deadline(),
             None if self._registrar is None else self._registrar.next_deadline(),
         )
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
@@ -275,6 +281,53 @@ class SipEndpoint:
             self._changes.acknowledge(caller, sdp, now)
         else:
             raise LocalProtocolError(f"no offer to answer on leg {leg}")
+
+    # Transfers
+
+    def refer(
+        self,
+        leg: int,
+        target: str | SipUri | None,
+        now: float,
+        *,
+        replaces_leg: int | None = None,
+        referred_by: str | None = None,
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        """Ask the peer to call `target`, a URI or name-addr (RFC 3515); `TransferProgress` tells until the end.
+
+        `replaces_leg`: it is to take our place in that call (attended transfer, RFC 3891), whose far end is the target
+        if none is given. A second REFER of a leg gives the first up. The call itself stays until somebody hangs up.
+        """
+        party = self._core.leg(leg, LegState.CONFIRMED)
+        if party is None:
+            return
+        replaced = None if replaces_leg is None else self._core.leg(replaces_leg, LegState.CONFIRMED)
+        if replaces_leg is not None and replaced is None:
+            self._core.emit(TransferProgress(leg, 481, "the call to be replaced has ended", final=True))
+            return
+        self._transfers.refer(party, target, replaced, referred_by, headers, now)
+
+    def accept_transfer(self, leg: int, now: float) -> None:
+        """Take the peer's REFER with 202; `transfer_progress` is due until the end, even when this call is over."""
+        self._transfers.theirs.accept(leg, now)
+
+    def transfer_progress(self, leg: int, status: int, reason: str, now: float) -> None:
+        """Tell the peer how the call it asked for stands (NOTIFY); a final status, 200 or above, ends it."""
+        if not 100 <= status < 700:
+            raise LocalProtocolError(f"{status} is no status")
+        self._transfers.theirs.progress(leg, status, reason, now)
+
+    def reject_transfer(self, leg: int, status: int, now: float) -> None:
+        """Refuse the peer's REFER with 300-699."""
+        if not 300 <= status < 700:
+            raise LocalProtocolError(f"{status} does not refuse")
+        self._transfers.theirs.reject(leg, status, now)
+
+    def replaces_of(self, leg: int) -> str | None:
+        """The value of a Replaces header that names this leg's dialog to its far end; None if the leg has ended."""
+        party = self._core.leg(leg, LegState.CONFIRMED)
+        return None if party is None or party.dialog is None else str(replaces_of(party.dialog))
 
     # Outside of calls
 

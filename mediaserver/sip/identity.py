@@ -20,8 +20,8 @@ class EndpointSettings:
     advertised_host: str | None = None
     """Written into Via and Contact instead of the flow's local address: the public side of a NAT."""
     advertised_port: int | None = None
-    allow: tuple[str, ...] = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "PRACK", "UPDATE")
-    supported: tuple[str, ...] = ("199",)
+    allow: tuple[str, ...] = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "PRACK", "UPDATE", "REFER", "NOTIFY")
+    supported: tuple[str, ...] = ("199", "replaces", "norefersub")
     """Option tags (RFC 3261 19.2) besides those the settings below imply; see `extensions`."""
     reliable: Literal["off", "supported", "require"] = "supported"
     """Reliable provisional responses (RFC 3262): `supported` sends those with SDP so if the caller can, and all of them
@@ -41,6 +41,8 @@ class EndpointSettings:
     """Server transactions alive at once; above it new requests get a stateless 503."""
     retry_after: int = 5
     """What that 503 tells the caller to wait."""
+    max_datagram: int = 1300
+    """Bytes of a request over UDP; a larger one is tried by TCP first (18.1.1). 0: never."""
     ring_refresh: float = 60.0
     """How often the last provisional response is repeated, lest a proxy gives the call up (RFC 3261 13.3.1.1)."""
 

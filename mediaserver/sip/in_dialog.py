@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from mediaserver.sip.challenge import answer_challenge
+from mediaserver.sip.challenge import MOST_ANSWERS, answer_challenge
 from mediaserver.sip.core import Core
 from mediaserver.sip.dialog import Dialog
 from mediaserver.sip.events import Ended, Flow
@@ -74,6 +74,30 @@ class DialogRequests:
         done: Done | None = None,
     ) -> None:
         """Send a request of the dialog that has no ACK; `done` is told how it ended, unless the leg ends before."""
+        request = self._compose(leg, method, headers, content_type, body)
+        self._transmit(request, leg.flow, leg, now).done = done
+
+    def send_apart(
+        self,
+        leg: Leg,
+        method: str,
+        now: float,
+        *,
+        headers: Sequence[tuple[str, str]] = (),
+        content_type: str | None = None,
+        body: bytes = b"",
+        done: Done,
+    ) -> None:
+        """Send a request of another usage of the dialog than its call (RFC 5057 4): REFER or NOTIFY.
+
+        What becomes of it says nothing of the call, and the end of the call nothing of it: `done` is told always.
+        """
+        request = self._compose(leg, method, headers, content_type, body)
+        self._await(self._transmit(request, leg.flow, None, now), leg, done)
+
+    def _compose(
+        self, leg: Leg, method: str, headers: Sequence[tuple[str, str]], content_type: str | None, body: bytes
+    ) -> Request:
         assert leg.dialog is not None
         request = leg.dialog.request(method)
         request.headers.add("Contact", self._core.identity.contact(leg.flow, leg.user))
@@ -82,7 +106,19 @@ class DialogRequests:
         if content_type is not None:
             request.headers.add("Content-Type", content_type)
         request.body = body
-        self._transmit(request, leg.flow, leg, now).done = done
+        return request
+
+    def _await(self, transaction: Transaction, leg: Leg, done: Done) -> None:
+        def ended(outcome: Response | Cause, now: float) -> None:
+            again = self._authorized(transaction, outcome, leg) if isinstance(outcome, Response) else None
+            if again is None:
+                done(outcome, now)
+                return
+            retry = self._transmit(again, transaction.way, None, now)
+            retry.answered = transaction.answered + 1
+            self._await(retry, leg, done)
+
+        transaction.done = ended
 
     def passed(self, transaction: Transaction, response: Response, now: float) -> None:
         """Take a response to a request other than INVITE; one of no leg concerns only who waits for it."""
@@ -91,14 +127,12 @@ class DialogRequests:
             transaction.done(response, now)
         if leg is None or leg.state is LegState.ENDED or response.status < 200:
             return
-        if leg.dialog is not None:
-            cseq = leg.dialog.local_cseq + 1
-            again = answer_challenge(transaction.request, response, leg.credentials, cseq, self._core.token())
-            if again is not None:
-                leg.dialog.local_cseq = cseq
-                self._transmit(again, transaction.flow, leg, now).done = transaction.done
-                return
-        self._concluded(leg, transaction, response, now)
+        again = self._authorized(transaction, response, leg)
+        if again is None:
+            self._concluded(leg, transaction, response, now)
+            return
+        retry = self._transmit(again, transaction.way, leg, now)
+        retry.done, retry.answered = transaction.done, transaction.answered + 1
 
     def failed(self, transaction: Transaction, cause: Cause, now: float) -> None:
         """Take note that nobody answered a request."""
@@ -107,6 +141,16 @@ class DialogRequests:
             transaction.done(cause, now)
         if leg is not None and leg.state is not LegState.ENDED:
             self._concluded(leg, transaction, cause, now)
+
+    def _authorized(self, transaction: Transaction, response: Response, leg: Leg) -> Request | None:
+        """The request again with credentials, if that is what the response asks for and it may help."""
+        if leg.dialog is None or transaction.answered >= MOST_ANSWERS:
+            return None
+        cseq = leg.dialog.local_cseq + 1
+        again = answer_challenge(transaction.request, response, leg.credentials, cseq, self._core.token())
+        if again is not None:
+            leg.dialog.local_cseq = cseq
+        return again
 
     def _concluded(self, leg: Leg, transaction: Transaction, outcome: Response | Cause, now: float) -> None:
         status, reason = outcome_of(outcome)

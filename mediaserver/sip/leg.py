@@ -174,6 +174,8 @@ class Leg:
     """CSeq number of our INVITE and RSeq of the last reliable provisional response to it (RFC 3262 4)."""
     prack_due: str | None = None
     """The RAck of a provisional response whose offer waits for `acknowledge`."""
+    refers: int = 0
+    """How many REFERs the peer has sent."""
     settled: bool = False
     """Offer and answer were exchanged reliably before the INVITE's final response (RFC 3262 5)."""
     change: Change | None = None

@@ -23,6 +23,13 @@ def refuse_method(request: Request, settings: EndpointSettings) -> Refusal | Non
     return Refusal(405, [("Allow", ", ".join(settings.allow))])
 
 
+def refuse_package(request: Request) -> Refusal | None:
+    """469 to an INFO of a package: those without one are all that we take (RFC 6086 4.2.2)."""
+    if request.method != "INFO" or "Info-Package" not in request.headers:
+        return None
+    return Refusal(469, [("Recv-Info", "")])
+
+
 def refuse_target(request: Request) -> Refusal | None:
     """416 for what is not a sip URI (8.2.2.1), 483 for a request that has no hop left and is not for us to answer."""
     if request.uri.scheme != "sip":

@@ -68,7 +68,22 @@ class Cause(Enum):
 class Transaction:
     """One transaction: its state, and the last message it sent, kept for retransmission."""
 
-    __slots__ = ("ack", "done", "flow", "interval", "key", "leg", "merge_key", "request", "state", "table", "wire")
+    __slots__ = (
+        "ack",
+        "answered",
+        "done",
+        "flow",
+        "interval",
+        "key",
+        "leg",
+        "merge_key",
+        "request",
+        "retreat",
+        "state",
+        "table",
+        "way",
+        "wire",
+    )
 
     def __init__(
         self, table: Table, state: State, key: Hashable, request: Request, flow: Flow, *, leg: "Leg | None" = None
@@ -78,6 +93,10 @@ class Transaction:
         self.key = key
         self.request = request
         self.flow = flow
+        self.way = flow
+        """The flow asked for; `flow` is another one if the request was too large for it."""
+        self.retreat: Callable[[Transaction, float], None] | None = None
+        """What to do instead of failing if the connection breaks before any response."""
         self.leg = leg
         """Whose transaction it is; not looked at here."""
         self.merge_key: Hashable = None
@@ -87,6 +106,8 @@ class Transaction:
         """Composes the ACK to a non-2xx final response (INVITE client transactions)."""
         self.done: Callable[[Response | Cause, float], None] | None = None
         """Who waits for the final response of a request other than INVITE; not looked at here."""
+        self.answered = 0
+        """How many challenges have led to this request; not looked at here."""
         self.interval = 0.0
         """What the retransmission timer waited last, in seconds."""
 
@@ -151,7 +172,15 @@ class Engine:
     def flow_closed(self, flow: Flow, now: float) -> None:
         """Give a transport error to every transaction on a connection that is gone."""
         for transaction in tuple(self._by_connection.get(flow, ())):
-            self.feed(transaction, Input.TRANSPORT_ERROR, now)
+            if transaction.retreat is not None and transaction.state in (State.CALLING, State.TRYING):
+                transaction.retreat(transaction, now)
+            else:
+                self.feed(transaction, Input.TRANSPORT_ERROR, now)
+
+    def withdraw(self, transaction: Transaction) -> None:
+        """Forget a transaction without a word, timers and all: it is begun anew in another way."""
+        self._remove(transaction)
+        transaction.interval = 0.0
 
     def next_deadline(self) -> float | None:
         """When `handle_timer` wants to be called next, in seconds."""
