@@ -22,6 +22,8 @@ from mediaserver.sip.events import Answered, Event, Flow, Progress, Refused, Rei
 _RINGING, _SESSION_PROGRESS, _EARLY_DIALOG_OVER = 180, 183, 199
 _ELSEWHERE = frozenset({408, 430, 500, 502, 503, 504})
 """What a server says, or is taken to say, that cannot serve us: the next one may (RFC 3261 21.5, RFC 3263 4.3)."""
+_AVOIDED_S = 30.0
+"""For how long a server that failed is tried last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ class Dialling:
         self._place: Route | None = routes[0]
         self._flows: deque[Flow] = deque()
         self._route: Route | None = None
+        self._flow: Flow | None = None
         self._leg: int | None = None
         self._branches: Branches | None = None
         self._rang = False
@@ -150,6 +153,7 @@ class Dialling:
         ours = Negotiation(route.capabilities, local, random.SystemRandom().getrandbits(62))
         self._branches = Branches(ours, late=self._late_offer)
         self._rang = False
+        self._flow = flow
         self._leg = desk.signalling.invite(route, flow, self._branches.offer, self._headers)
         desk.calls.bind(self._leg, self)
         self._log.info(
@@ -254,6 +258,8 @@ class Dialling:
             self._next()
         elif event.status in _ELSEWHERE and not (self._rang and event.status == 408):
             self._log.warning("call.way_failed", trunk=route.trunk, sip_status=event.status, message=event.reason)
+            if self._flow is not None:
+                self._desk.signalling.avoid(self._flow, event.retry_after or _AVOIDED_S)
             if not self._flows:
                 self._desk.routes.failed(route, event.status, event.retry_after)
             self._next()

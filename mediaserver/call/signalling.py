@@ -34,6 +34,9 @@ class Calling(Protocol):
     def invite(self, route: Route, flow: Flow, sdp: bytes | None, headers: Fields = ()) -> int:
         """Send an INVITE; the new leg. Without `sdp` the peer is asked for its offer."""
 
+    def avoid(self, flow: Flow, seconds: float) -> None:
+        """Have `resolve` name this address last for a while: it failed us."""
+
     def heard(self, leg: int) -> bool:
         """Whether any response to our INVITE has come."""
 

@@ -57,6 +57,10 @@ class SipFace:
         asyncio.get_running_loop().call_soon(self._shell.pump)
         return leg
 
+    def avoid(self, flow: Flow, seconds: float) -> None:
+        """Have `resolve` name this address last for a while."""
+        self._shell.avoid(flow, seconds)
+
     def heard(self, leg: int) -> bool:
         """Whether any response to our INVITE has come."""
         return self._endpoint.heard(leg)

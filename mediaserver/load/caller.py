@@ -16,10 +16,11 @@ from mediaserver.load.script import Leave, Performance, Step
 from mediaserver.load.voice import decoders
 from mediaserver.net.flows import SipShell
 from mediaserver.net.rtp_port import PortRange
-from mediaserver.sdp.negotiate import Capabilities, accept, answer, offer
+from mediaserver.sdp.negotiate import Capabilities
+from mediaserver.sdp.negotiation import Negotiation
 from mediaserver.sdp.plan import MediaPlan
 from mediaserver.sip.endpoint import SipEndpoint
-from mediaserver.sip.events import Answered, Ended, Event, Flow, Progress, Refused, Reinvited
+from mediaserver.sip.events import Acknowledged, Answered, Ended, Event, Flow, Progress, Refused, Reinvited
 from mediaserver.sip.uri import NameAddr, SipUri
 
 BYE_S = 3.0
@@ -86,15 +87,13 @@ class _Call:
         self._ports = PortRange(host, *_span(settings.rtp_ports))
         self._port = self._ports.take(self._loop)
         self._line = MediaLine(self._loop, self._port)
-        self._session_id = secrets.randbits(31)
-        self._version = 1
-        self._capabilities = Capabilities(
+        capabilities = Capabilities(
             codecs=settings.codecs,
             comfort_noise=settings.comfort_noise,
             offer_comfort_noise=settings.comfort_noise,
             default_ptime=settings.ptime_ms,
         )
-        self._offer = offer(self._capabilities, (host, self._port.number), self._session_id, self._version)
+        self._negotiation = Negotiation(capabilities, (host, self._port.number), secrets.randbits(31))
         self._plan: MediaPlan | None = None
         self._final: asyncio.Future[bytes | None] = self._loop.create_future()
         self._over = asyncio.Event()
@@ -129,7 +128,7 @@ class _Call:
             flow=flow,
             from_=NameAddr(None, SipUri("sip", self._settings.user, self._host)),
             now=now,
-            sdp=self._offer,
+            sdp=self._negotiation.offer(),
             credentials=self._settings.credentials,
         )
         self._shell.pump()
@@ -146,7 +145,7 @@ class _Call:
         if self._report.answered_at is None:
             return False
         try:
-            self._plan = accept(self._offer, body or b"", self._capabilities)
+            self._plan = self._negotiation.accepted(body or b"")
         except RemoteProtocolError as error:
             self._report.reason = f"answer cannot be used: {error}"
             await self._end(leg)
@@ -212,21 +211,34 @@ class _Call:
                 self._over.set()
             case Reinvited():
                 self._renegotiate(event)
+            case Acknowledged(answer=sdp):
+                self._acknowledged(sdp)
 
     def _renegotiate(self, event: Reinvited) -> None:
-        local = (self._host, self._port.number)
-        self._version += 1
         if event.offer is None:
-            sdp = offer(self._capabilities, local, self._session_id, self._version)
+            sdp = self._negotiation.offer()
         else:
             try:
-                agreed = answer(event.offer, self._capabilities, local, self._session_id, self._version)
+                sdp = self._negotiation.answer(event.offer)
             except RemoteProtocolError as error:
                 self._endpoint.reject_reinvite(event.leg, error.status or 488, time.monotonic())
                 return
-            sdp, self._plan = agreed.sdp, agreed.plan
-            self._line.change(agreed.plan)
+            self._follow()
         self._endpoint.answer_reinvite(event.leg, sdp, time.monotonic())
+
+    def _acknowledged(self, answer: bytes | None) -> None:
+        """The ACK to a 200 of ours: it answers what we offered there."""
+        if answer is not None and self._negotiation.offering:
+            try:
+                self._negotiation.accepted(answer)
+            except RemoteProtocolError:
+                return
+            self._follow()
+
+    def _follow(self) -> None:
+        self._plan = self._negotiation.plan
+        if self._plan is not None:
+            self._line.change(self._plan)
 
     def _evaluate(self) -> None:
         report = self._report

@@ -168,6 +168,7 @@ def test_what_cannot_serve_us_is_left_for_the_next_way(lines: Lines, status: int
         assert exchange.ways.failures == [], "the trunk has another address"
         exchange.refused(status, retry_after=30)
         assert exchange.ways.failures == [("one", status, 30)]
+        assert exchange.network.avoided == [(flow(1), 30.0), (flow(2), 30)]
         await settle()
         assert [invite.flow.remote[0][-1] for invite in exchange.network.invites.values()] == ["1", "2", "7"]
         assert hosts(exchange) == ["one.example", "one.example", "two.example"]

@@ -70,6 +70,7 @@ class Network:
         self.invites: dict[int, Invite] = {}
         self.silent: set[int] = set()
         """Legs of ours that no response came for."""
+        self.avoided: list[tuple[Flow, float]] = []
         self.resolves: dict[str, list[Flow] | OSError] = {}
         """By host; any other is at FLOW."""
 
@@ -102,6 +103,9 @@ class Network:
         self.invites[leg] = Invite(route, flow, sdp, tuple(headers))
         self.sent.append(("INVITE", leg))
         return leg
+
+    def avoid(self, flow: Flow, seconds: float) -> None:
+        self.avoided.append((flow, seconds))
 
     def heard(self, leg: int) -> bool:
         return leg not in self.silent
