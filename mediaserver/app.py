@@ -2,8 +2,6 @@
 
 import asyncio
 import gc
-import ipaddress
-import secrets
 import signal
 import socket
 import time
@@ -19,20 +17,15 @@ from mediaserver.agents import source
 from mediaserver.agents.file import Loaded
 from mediaserver.agents.provision import Provision
 from mediaserver.agents.ready import ReadyAgent
+from mediaserver.app_sip import Telephony
 from mediaserver.call.reception import Reception
-from mediaserver.call.routing import Routing
 from mediaserver.call.settings import CallSettings
 from mediaserver.call.sip_face import SipFace
-from mediaserver.config import Settings, network, split_host
+from mediaserver.config import Settings, network
 from mediaserver.errors import ConfigurationError
-from mediaserver.net.flows import SipShell
 from mediaserver.net.rtp_port import PortRange
 from mediaserver.rtp.plan import MediaSettings
 from mediaserver.sdp.negotiate import Capabilities
-from mediaserver.sip.authenticator import DigestAuthenticator
-from mediaserver.sip.digest_door import DigestDoor
-from mediaserver.sip.endpoint import SipEndpoint
-from mediaserver.sip.identity import EndpointSettings
 from mediaserver.talk.conversation import TalkSettings
 from mediaserver.talk.engine import Engine, EngineSettings
 
@@ -50,21 +43,20 @@ class Server:
             raise ConfigurationError(error.faults + _further_faults(settings, error.usable)) from None
         self._roster = self._loaded.roster
         self._provision = provision(settings, self._loaded)
-        self._agents = source.ready(self._loaded, self._provision)
-        sip = settings.sip
-        users = {name: password.get_secret_value() for name, password in sip.users.items()}
+        faults: list[str] = []
+        try:
+            self._agents = source.ready(self._loaded, self._provision)
+        except ConfigurationError as error:
+            faults += error.faults
+        try:
+            self._calls = _call_settings(settings)
+            self._telephony = Telephony(settings, self._roster.agents, self._calls.capabilities)
+        except ConfigurationError as error:
+            faults += error.faults
+        if faults:
+            raise ConfigurationError(faults)
         local = any(each.definition.interruption == "local" for each in self._agents.values())
         self._detectors = _detectors() if local else None
-        self._endpoint = SipEndpoint(
-            token=lambda: secrets.token_hex(8),
-            settings=EndpointSettings(advertised_host=next(iter(sip.advertise.values()), None)),
-            door=DigestDoor(
-                admits=_Admission(sip.allow),
-                authenticator=DigestAuthenticator(sip.realm, users, secrets.token_bytes(32), algorithms=sip.digest)
-                if users
-                else None,
-            ),
-        )
         self._log = structlog.get_logger()
 
     @property
@@ -74,15 +66,11 @@ class Server:
 
     def warnings(self) -> list[str]:
         """What is allowed and yet likely not meant, one sentence each."""
-        sip, found = self._settings.sip, list(self._loaded.warnings)
-        if not sip.allow and not sip.users and any(map(_is_public, (*sip.udp, *sip.tcp))):
-            found.append("anyone who reaches the SIP port can call and cost you model time: set sip.allow or sip.users")
-        return found
+        return [*self._loaded.warnings, *self._telephony.warnings()]
 
     async def run(self) -> None:
         """Serve until SIGINT or SIGTERM. Raises OSError when an address cannot be used, ProviderError."""
-        settings, loop = self._settings, asyncio.get_running_loop()
-        shell = SipShell()
+        settings, loop, telephony = self._settings, asyncio.get_running_loop(), self._telephony
         first, last = (int(number) for number in settings.rtp.ports.split("-"))
         engine = Engine(
             loop,
@@ -93,23 +81,20 @@ class Server:
             self._detectors,
         )
         reception = Reception(
-            _call_settings(settings),
-            Routing({name: ready.agent for name, ready in self._agents.items()}, self._roster.default),
+            self._calls,
+            telephony.routing(self._agents, self._roster.default),
             settings.limits.max_calls,
-            SipFace(self._endpoint, shell),
+            SipFace(telephony.endpoint, telephony.shell),
             engine,
             self._address_towards,
+            telephony.routes,
         )
         await self._provision.start()
-        await shell.start(
-            self._endpoint,
-            udp=split_host(settings.sip.udp[0]) if settings.sip.udp else None,
-            tcp=split_host(settings.sip.tcp[0]) if settings.sip.tcp else None,
-            on_event=reception.sip,
-        )
+        await telephony.start(reception)
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
         # What start-up made lives for ever: the collector need not look at it again in the middle of a call.
         gc.collect()
         gc.freeze()
@@ -117,8 +102,8 @@ class Server:
             self._log.warning("settings", message=warning)
         self._log.info(
             "ready",
-            sip_udp=_shown(shell.udp_address),
-            sip_tcp=_shown(shell.tcp_address),
+            **telephony.addresses(),
+            trunks=", ".join(telephony.trunks) or None,
             agent=self._roster.default,
             model=self._agents[self._roster.default].definition.model,
             agents=len(self._agents),
@@ -126,25 +111,35 @@ class Server:
         try:
             await stop.wait()
         finally:
-            await self._stop(reception, engine, shell)
+            await self._stop(reception, engine)
 
-    async def _stop(self, reception: Reception, engine: Engine, shell: SipShell) -> None:
+    async def _stop(self, reception: Reception, engine: Engine) -> None:
+        endpoint = self._telephony.endpoint
         self._log.info(
             "stopping",
             calls=len(reception),
             calls_refused=reception.refused,
-            sip_refused=self._endpoint.refused,
-            sip_malformed=self._endpoint.malformed,
+            sip_refused=endpoint.refused,
+            sip_malformed=endpoint.malformed,
         )
         reception.drain()
         reception.drop_all()
+        leaving = asyncio.get_running_loop().create_task(self._telephony.leave())
         deadline = time.monotonic() + _DRAIN_S
         # A BYE deserves its answer, or some repetitions, before the socket is gone.
-        while self._endpoint.legs and time.monotonic() < deadline:  # noqa: ASYNC110
+        while endpoint.legs and time.monotonic() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.05)  # the endpoint is a pure core: it has no event to wait for
+        await leaving
         await engine.close()
-        await shell.close()
+        await self._telephony.shell.close()
         await self._provision.close()
+
+    def _reload(self) -> None:
+        """SIGHUP: certificates are read again, for connections to come."""
+        faults = self._telephony.reload()
+        for fault in faults:
+            self._log.error("reload.failed", message=fault)
+        self._log.info("reloaded", certificates="read again" if not faults else "as before where that failed")
 
     def _address_towards(self, peer: str) -> str:
         if (advertised := network.of(peer, self._settings.sip.advertise)) is not None:
@@ -165,29 +160,6 @@ def _source_address(peer: str) -> str:
         return "127.0.0.1"
 
 
-def _is_public(address: str) -> bool:
-    return not ipaddress.ip_address(split_host(address)[0]).is_loopback
-
-
-def _shown(address: tuple[str, int] | None) -> str | None:
-    return f"{address[0]}:{address[1]}" if address else None
-
-
-class _Admission:
-    """Who may speak SIP to us."""
-
-    def __init__(self, networks: tuple[str, ...]) -> None:
-        self._networks = [ipaddress.ip_network(network, strict=False) for network in networks]
-
-    def __call__(self, host: str) -> bool:
-        if not self._networks:
-            return True
-        address = ipaddress.ip_address(host.partition("%")[0])
-        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-            address = address.ipv4_mapped  # a socket for both families shows IPv4 peers so
-        return any(address in network for network in self._networks)
-
-
 def provision(settings: Settings, loaded: Loaded) -> Provision:
     """What makes the agents of these settings ready."""
     given = settings.continuity
@@ -206,13 +178,19 @@ def provision(settings: Settings, loaded: Loaded) -> Provision:
 
 
 def _further_faults(settings: Settings, rest: object) -> list[str]:
-    """What an agent lacks, besides what is wrong with its definition: a key, a tool, a recording."""
-    if isinstance(rest, Loaded):
-        try:
-            source.ready(rest, provision(settings, rest))
-        except ConfigurationError as error:
-            return error.faults
-    return []
+    """What else is wrong, besides the definition of an agent: a key, a tool or a recording it lacks, a trunk."""
+    found: list[str] = []
+    if not isinstance(rest, Loaded):
+        return found
+    try:
+        source.ready(rest, provision(settings, rest))
+    except ConfigurationError as error:
+        found += error.faults
+    try:
+        Telephony(settings, rest.roster.agents, _call_settings(settings).capabilities)
+    except ConfigurationError as error:
+        found += error.faults
+    return found
 
 
 def _detectors() -> DetectorPool:
@@ -247,6 +225,7 @@ def _codecs(settings: Settings) -> tuple[str, ...]:
 
 
 def _call_settings(settings: Settings) -> CallSettings:
+    outbound, transfer = settings.outbound, settings.transfer
     return CallSettings(
         capabilities=Capabilities(
             codecs=_codecs(settings),
@@ -256,4 +235,10 @@ def _call_settings(settings: Settings) -> CallSettings:
         answer_deadline_s=settings.sip.answer_deadline_s,
         max_call_s=settings.limits.max_call_s,
         retry_after_s=settings.sip.retry_after_s,
+        early_media=settings.sip.early_media,
+        ring_timeout_s=outbound.ring_timeout_s,
+        response_timeout_s=outbound.response_timeout_s,
+        transfer_timeout_s=transfer.timeout_s,
+        transfer_fallback=transfer.fallback,
+        accept_transfers=transfer.accept,
     )

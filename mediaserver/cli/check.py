@@ -32,4 +32,10 @@ def check(
     for name, agent in server.agents.items():
         how = "in voice" if agent.streaming else "in text, between speech services"
         console.print(f"agent {name!r}: model {agent.definition.model!r} {how}")
+    for name, trunk in settings.trunks.items():
+        ways = [f"calls {trunk.host}" if trunk.calls_out else "", "registers" if trunk.register_ else ""]
+        ways.append(f"is called from {', '.join(trunk.networks)}" if trunk.networks else "")
+        console.print(f"trunk {name!r}: {', '.join(filter(None, ways)) or 'is called by its digest user'}")
+    if settings.phones.users:
+        console.print(f"phones: {', '.join(settings.phones.users)}")
     console.print(f"ok: SIP on {', '.join(sip)}; settings from {source}")
