@@ -12,6 +12,7 @@ from mediaserver.sip.forks import Forks
 from mediaserver.sip.headers import Headers
 from mediaserver.sip.identity import SDP
 from mediaserver.sip.in_dialog import STATUS_OF, DialogRequests
+from mediaserver.sip.large import LargeRequests
 from mediaserver.sip.leg import Attempt, Credentials, Leg, LegAlarm, LegState
 from mediaserver.sip.message import Request, Response
 from mediaserver.sip.session_timer import SessionTimers
@@ -28,6 +29,7 @@ class Uac:
         self._core = core
         self._timers = timers
         self.transactions = Engine(core.settings.timers, core.send, self)
+        self._large = LargeRequests(core.settings.max_datagram, core.identity, self.transactions)
         self.requests = DialogRequests(core, self.transmit)
         self.forks = Forks(core, self.requests)
         self.rested: Callable[[Leg, float], None] = lambda leg, now: None
@@ -181,7 +183,7 @@ class Uac:
             # The 2xx alone says by what way and where to (13.2.2.4); the sequence numbers go on.
             rang.route_set, rang.remote_target = dialog.route_set, dialog.remote_target
             dialog = rang
-        flow = self._core.dialog_flow(dialog, attempt.transaction.flow)
+        flow = self._core.dialog_flow(dialog, attempt.transaction.way)
         if leg.state is not LegState.CALLING or attempt.cancelled:
             self._unwanted(leg, attempt, dialog, flow, now)
             return
@@ -241,7 +243,7 @@ class Uac:
         self._core.alarms.stop(leg)
         self._core.forget_forks(leg)
         attempt.heard = False
-        attempt.transaction = self.transmit(again, attempt.transaction.flow, leg, now)
+        attempt.transaction = self.transmit(again, attempt.transaction.way, leg, now)
         attempt.request = attempt.transaction.request
 
     # What goes out
@@ -251,6 +253,7 @@ class Uac:
         request.headers.remove("Via")
         request.headers.prepend("Via", self._core.identity.via(flow, f"z9hG4bK{self._core.token()}"))
         transaction = client_transaction(request, flow, leg=leg)
+        self._large.consider(transaction, now)
         self.transactions.add(transaction, first_actions(request), now)
         return transaction
 
