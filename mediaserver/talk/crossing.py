@@ -89,7 +89,7 @@ class Crossing:
         self._most = MOST_MS * target.bytes_per_ms
         # A long frame gathers as much before it is whole.
         self._ticks = -(-SPARE_MS // ptime_ms) if ptime_ms < ENOUGH_MS else 0
-        self._wait = self._ticks
+        self._wait = 0 if self._queued else self._ticks
 
     @property
     def delay_ms(self) -> float:
