@@ -193,7 +193,10 @@ class TransferAsked:
 
 @dataclass(frozen=True, slots=True)
 class TransferProgress:
-    """What became of our REFER so far, by NOTIFY; or its refusal. After `final` nothing more comes."""
+    """What became of our REFER so far, by NOTIFY; or its refusal. After `final` nothing more comes.
+
+    A 202 that is not final says that the peer has taken it, if no NOTIFY has said so before.
+    """
 
     leg: int
     status: int

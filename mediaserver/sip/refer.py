@@ -94,6 +94,8 @@ class Refers:
             self._tell(refer, status, reason, final=True)  # nothing will be told (RFC 4488 4)
             self._close(refer)
         elif not refer.notified:
+            # Some hang up now without a NOTIFY: whoever transfers has to know that this is the transfer.
+            self._tell(refer, status, reason, final=False)
             self.alarms.start(refer, "ends", now + self._core.settings.timers.timeout)
 
     def _take(self, dialog: DialogId, leg: Leg | None, transaction: Transaction, now: float) -> None:
