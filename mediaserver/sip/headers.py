@@ -3,17 +3,24 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Self
 
 from mediaserver.errors import LocalProtocolError, RemoteProtocolError
 from mediaserver.sip.grammar import LWS, format_parameters, is_token, number, parse_parameters, split_list
 from mediaserver.sip.names import COMPACT_FORMS, LISTS, STACKS, USUAL_SPELLING
-from mediaserver.sip.uri import format_host_port, parse_host_port
+from mediaserver.sip.uri import REMEMBERED, format_host_port, parse_host_port
 
-_LINE_BREAK = re.compile("[\r\n]")
+_LONGEST_USUAL = 40
+"""Names longer than this, in characters, are not remembered."""
 
 
 def _key(name: str) -> str:
+    return _short_key(name) if len(name) <= _LONGEST_USUAL else name.lower()
+
+
+@lru_cache(512)
+def _short_key(name: str) -> str:
     key = name.lower()
     return COMPACT_FORMS.get(key, key)
 
@@ -34,10 +41,11 @@ class Headers:
 
     @staticmethod
     def _rows(name: str, value: str) -> list[tuple[str, str, str]]:
-        if _LINE_BREAK.search(value) or not is_token(name):
-            raise LocalProtocolError(f"not a header field: {name!r}: {value!r}")
         key = _key(name)
-        name = USUAL_SPELLING.get(key, name)
+        usual = USUAL_SPELLING.get(key)
+        if "\r" in value or "\n" in value or (usual is None and not is_token(name)):
+            raise LocalProtocolError(f"not a header field: {name!r}: {value!r}")
+        name = usual or name
         if key in STACKS and "," in value:
             return [(key, name, element) for element in split_list(value)]
         return [(key, name, value.strip(LWS))]
@@ -130,9 +138,14 @@ class Via:
     port: int | None = None
     parameters: Mapping[str, str | None] = field(default_factory=dict, hash=False)
 
-    @classmethod
-    def parse(cls, text: str) -> Self:
+    @staticmethod
+    def parse(text: str) -> "Via":
         """One Via value with any white space the grammar allows; RemoteProtocolError(400) if malformed."""
+        return _via(text) if len(text) <= REMEMBERED else Via.read(text)
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """What `parse` does, for a text not read lately."""
         via, parameters = cls._parse_sent_by(text.strip(LWS))
         return replace(via, parameters=parse_parameters(parameters)) if parameters else via
 
@@ -200,9 +213,14 @@ class CSeq:
     number: int
     method: str
 
-    @classmethod
-    def parse(cls, text: str) -> Self:
+    @staticmethod
+    def parse(text: str) -> "CSeq":
         """`number method`, the number below 2**31 (RFC 3261 8.1.1.5); RemoteProtocolError(400) otherwise."""
+        return _cseq(text) if len(text) <= REMEMBERED else CSeq.read(text)
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """What `parse` does, for a text not read lately."""
         match = _CSEQ.fullmatch(text)
         if match is None or not is_token(match["method"]):
             raise RemoteProtocolError(f"malformed CSeq: {text[:60]!r}")
@@ -210,3 +228,14 @@ class CSeq:
 
     def __str__(self) -> str:
         return f"{self.number} {self.method}"
+
+
+@lru_cache(256)
+def _via(text: str) -> Via:
+    """A message's Via is read when it is checked, matched and answered."""
+    return Via.read(text)
+
+
+@lru_cache(256)
+def _cseq(text: str) -> CSeq:
+    return CSeq.read(text)

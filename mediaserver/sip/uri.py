@@ -3,12 +3,15 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import AddressValueError, IPv6Address
 from typing import Self
 
 from mediaserver.errors import RemoteProtocolError
 from mediaserver.sip.grammar import LWS, QUOTED, format_parameters, number, parse_parameters, quote, unquote
 
+REMEMBERED = 300
+"""Values up to this length, in characters, are kept when they are read: longer ones are not what calls are made of."""
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):")
 _HOST = re.compile(r"[A-Za-z0-9_.\-]+")
 # White space, control characters, delimiters, a % that escapes nothing and bytes that are not UTF-8.
@@ -138,17 +141,22 @@ class SipUri:
         return f"{self.scheme}:{user}{host}{format_parameters(self.parameters)}{headers}"
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class NameAddr:
     """`"display" <uri>;parameters`; `display` is unescaped, `parameters` are those of the header, not of the URI."""
 
     display: str | None
     uri: SipUri
-    parameters: dict[str, str | None] = field(default_factory=dict)
+    parameters: Mapping[str, str | None] = field(default_factory=dict, hash=False)
+
+    @staticmethod
+    def parse(text: str) -> "NameAddr":
+        """A name-addr or addr-spec with header parameters; RemoteProtocolError(400) if malformed."""
+        return _name_addr(text) if len(text) <= REMEMBERED else NameAddr.read(text)
 
     @classmethod
-    def parse(cls, text: str) -> Self:
-        """A name-addr or addr-spec with header parameters; RemoteProtocolError(400) if malformed."""
+    def read(cls, text: str) -> Self:
+        """What `parse` does, for a text not read lately."""
         text = text.strip(LWS)
         display: str | None = None
         rest = text
@@ -186,3 +194,9 @@ class NameAddr:
     def __str__(self) -> str:
         display = f"{quote(self.display)} " if self.display else ""
         return f"{display}<{self.uri}>{format_parameters(self.parameters)}"
+
+
+@lru_cache(1024)
+def _name_addr(text: str) -> NameAddr:
+    """The same From, To and Contact are read in every message of a call, and several times in each."""
+    return NameAddr.read(text)
