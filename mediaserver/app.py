@@ -5,7 +5,8 @@ import gc
 import signal
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from functools import lru_cache
 
 import structlog
@@ -70,10 +71,34 @@ class Server:
 
     async def run(self) -> None:
         """Serve until SIGINT or SIGTERM. Raises OSError when an address cannot be used, ProviderError."""
-        settings, loop, telephony = self._settings, asyncio.get_running_loop(), self._telephony
+        loop, telephony = asyncio.get_running_loop(), self._telephony
+        async with self.running():
+            stop = asyncio.Event()
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, stop.set)
+            loop.add_signal_handler(signal.SIGHUP, self._reload)
+            # What start-up made lives for ever: the collector need not look at it again in the middle of a call.
+            gc.collect()
+            gc.freeze()
+            for warning in self.warnings():
+                self._log.warning("settings", message=warning)
+            self._log.info(
+                "ready",
+                **telephony.addresses(),
+                trunks=", ".join(telephony.trunks) or None,
+                agent=self._roster.default,
+                model=self._agents[self._roster.default].definition.model,
+                agents=len(self._agents),
+            )
+            await stop.wait()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Reception]:
+        """Up and taking calls; in the end every call is ended and everything released. Raises as `run` does."""
+        settings, telephony = self._settings, self._telephony
         first, last = (int(number) for number in settings.rtp.ports.split("-"))
         engine = Engine(
-            loop,
+            asyncio.get_running_loop(),
             PortRange(settings.rtp.address, first, last),
             lambda agent: self._agents[agent.name].provider,
             lambda report: reception.media(report),
@@ -91,25 +116,8 @@ class Server:
         )
         await self._provision.start()
         await telephony.start(reception)
-        stop = asyncio.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop.set)
-        loop.add_signal_handler(signal.SIGHUP, self._reload)
-        # What start-up made lives for ever: the collector need not look at it again in the middle of a call.
-        gc.collect()
-        gc.freeze()
-        for warning in self.warnings():
-            self._log.warning("settings", message=warning)
-        self._log.info(
-            "ready",
-            **telephony.addresses(),
-            trunks=", ".join(telephony.trunks) or None,
-            agent=self._roster.default,
-            model=self._agents[self._roster.default].definition.model,
-            agents=len(self._agents),
-        )
         try:
-            await stop.wait()
+            yield reception
         finally:
             await self._stop(reception, engine)
 

@@ -7,6 +7,7 @@ from mediaserver.cli.call import call
 from mediaserver.cli.chat import chat
 from mediaserver.cli.check import check
 from mediaserver.cli.demo import demo
+from mediaserver.cli.dial import dial
 from mediaserver.cli.emulate import emulate
 from mediaserver.cli.serve import serve
 
@@ -19,6 +20,7 @@ app = typer.Typer(
 )
 app.command()(serve)
 app.command()(call)
+app.command()(dial)
 app.command()(chat)
 app.command()(demo)
 app.command()(emulate)
