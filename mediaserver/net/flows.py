@@ -131,8 +131,8 @@ class SipShell:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        await self._connections.close()
         self._ports.close()
+        await self._connections.close()
 
     def reload(self) -> list[str]:
         """Read every certificate anew, for connections to come. What cannot be read stays as it was and is told."""

@@ -50,8 +50,11 @@ class TlsLayer:
         return b"".join(pieces)
 
     def send(self, data: bytes) -> None:
-        """Encrypt; the result is in `outgoing`."""
-        self._tls.write(data)
+        """Encrypt; the result is in `outgoing`. Once TLS has failed or ended nothing is said any more."""
+        try:
+            self._tls.write(data)
+        except ssl.SSLError:
+            pass
 
     def end(self) -> None:
         """Say that nothing more comes."""

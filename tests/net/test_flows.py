@@ -40,31 +40,6 @@ def uri_of(it: Party, transport: Transport) -> str:
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
-@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
-def test_a_call_between_two_shells(transport: Transport, loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
-    with asyncio.Runner(loop_factory=loop) as runner:
-        runner.run(a_call(transport))
-
-
-async def a_call(transport: Transport) -> None:
-    async with party("a") as caller, party("b") as callee:
-        callee.answer_all()
-        leg = await caller.call(uri_of(callee, transport))
-        incoming = await callee.next(IncomingCall)
-        assert incoming.flow.transport == transport and incoming.offer == SDP
-        await caller.next(Progress)
-        answered = await caller.next(Answered)
-        assert (answered.leg, answered.body) == (leg, SDP)
-        await callee.next(Acknowledged)
-        callee.endpoint.bye(incoming.leg, callee.shell.now(), reason="Q.850;cause=16")
-        callee.shell.pump()
-        assert await caller.next(Ended) == Ended(leg, True, None, "Q.850;cause=16")
-        assert (await callee.next(Ended)).status == 200
-        await caller.settled()
-        await callee.settled()
-
-
-@pytest.mark.parametrize("transport", ["udp", "tcp"])
 async def test_many_calls_at_once(transport: Transport) -> None:
     async with party("a") as caller, party("b") as callee:
         callee.answer_all()

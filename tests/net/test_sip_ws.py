@@ -5,6 +5,8 @@ import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Frame, Opcode
@@ -13,7 +15,7 @@ from websockets.typing import Origin, Subprotocol
 from mediaserver.net.flows import ShellSettings
 from mediaserver.net.limits import ConnectionLimits
 from mediaserver.net.listener import Listener
-from mediaserver.net.sip_ws import WebSocketClientFraming, WebSocketServerFraming
+from mediaserver.net.sip_ws import WebSocketClientFraming, WebSocketFraming, WebSocketServerFraming
 from mediaserver.sip.framing import MAX_MESSAGE
 from mediaserver.sip.message import parse
 from support.sip_party import HOST, Party, party
@@ -167,6 +169,21 @@ def test_the_two_sides_without_sockets() -> None:
     part = Frame(Opcode.TEXT, b"OPT", fin=False)
     server.receive(part.serialize(mask=True))
     assert server.partial
+
+
+@given(st.lists(st.binary(max_size=80), max_size=6), st.booleans(), st.booleans())
+def test_garbage_ends_it_and_never_raises(pieces: list[bytes], begun: bool, to_client: bool) -> None:
+    client, server = WebSocketClientFraming("x", 80, secure=False), WebSocketServerFraming()
+    side: WebSocketFraming = client if to_client else server
+    if begun:
+        met(client, server)
+    for piece in pieces:
+        side.receive(piece)
+        side.send(OPTIONS) if side.ready else None
+        side.ping() if side.ready else None
+        side.outgoing()
+    side.end()
+    side.outgoing()
 
 
 def test_a_server_that_speaks_no_sip_is_left() -> None:

@@ -13,8 +13,10 @@ from mediaserver.net.limits import ConnectionLimits
 from mediaserver.net.listener import Listener
 from mediaserver.net.tls import TlsSettings
 from mediaserver.sip.events import Acknowledged, Answered, Ended, IncomingCall, Progress, Transport
-from support.sip_party import Party, party
-from support.sip_rig import SDP
+from mediaserver.sip.framing import MAX_BODY, MAX_MESSAGE
+from mediaserver.sip.uri import SipUri
+from support.sip_party import CALLER, Party, party
+from support.sip_rig import SDP, request
 from support.tls import Authority
 
 TRANSPORTS: list[Transport] = ["udp", "tcp", "tls", "ws", "wss"]
@@ -117,6 +119,38 @@ async def test_several_listeners_of_one_transport_each_answer_by_their_own() -> 
         assert flow.local == callee.shell.bound[2].address
 
 
+async def free_tcp_port() -> int:
+    """A port that is free for UDP and TCP, as far as one can know."""
+    probe = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
+    port = int(probe.sockets[0].getsockname()[1])
+    probe.close()
+    await probe.wait_closed()
+    return port
+
+
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+async def test_a_request_too_large_for_a_datagram_takes_the_way_there_is(transport: Transport) -> None:
+    port = await free_tcp_port()
+    listeners = [Listener("udp", ("127.0.0.1", port))]
+    listeners += [Listener("tcp", ("127.0.0.1", port))] if transport == "tcp" else []
+    async with party("a") as caller, party("b", listeners=listeners) as callee:
+        callee.answer_all()
+        flow = await caller.flow(f"sip:agent@127.0.0.1:{port}")
+        sdp = SDP + b"a=x:" + b"y" * 1300 + b"\r\n"
+        leg = caller.endpoint.invite(
+            target=SipUri.parse(f"sip:agent@127.0.0.1:{port}"), flow=flow, from_=CALLER, now=caller.shell.now(), sdp=sdp
+        )
+        caller.shell.pump()
+        incoming = await callee.next(IncomingCall)
+        assert (incoming.flow.transport, incoming.offer) == (transport, sdp)
+        await caller.next(Progress)
+        await caller.next(Answered)
+        await callee.next(Acknowledged)
+        callee.endpoint.bye(incoming.leg, callee.shell.now())
+        callee.shell.pump()
+        assert (await caller.next(Ended)).leg == leg
+
+
 async def test_a_port_that_is_taken_is_named() -> None:
     async with party("a") as first:
         address = first.shell.tcp_address
@@ -124,3 +158,47 @@ async def test_a_port_that_is_taken_is_named() -> None:
         with pytest.raises(OSError, match=f"cannot listen on tcp 127.0.0.1 port {address[1]}: "):
             async with party("b", listeners=[Listener("udp", ("127.0.0.1", 0)), Listener("tcp", address)]):
                 pass
+
+
+@pytest.mark.parametrize("transport", ["tcp", "ws"])
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_body_too_large_is_refused_and_the_stream_ends(
+    transport: Transport, loop: Callable[[], asyncio.AbstractEventLoop], tmp_path: Path
+) -> None:
+    async def story() -> None:
+        async with pair(identity(tmp_path)) as (caller, callee):
+            flow = await caller.flow(uri_of(callee, transport))
+            message = request("MESSAGE", transport=transport.upper(), body=b"x" * (MAX_BODY + 1))
+            assert len(message) < MAX_MESSAGE
+            answers: asyncio.Queue[bytes] = asyncio.Queue()
+            caller.endpoint.receive = lambda data, flow, now: answers.put_nowait(data)  # type: ignore[method-assign]
+            caller.shell._send(flow, message)
+            async with asyncio.timeout(5):
+                assert (await answers.get()).startswith(b"SIP/2.0 513 ")
+            if transport == "tcp":
+                assert (await caller.next_closed())[0] == flow, "what follows cannot be told from the body"
+            assert callee.events.empty()
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(story())
+
+
+@pytest.mark.parametrize("transport", ["tls", "wss"])
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_record_that_was_tampered_with_ends_the_connection_in_words(
+    transport: Transport, loop: Callable[[], asyncio.AbstractEventLoop], tmp_path: Path
+) -> None:
+    async def story() -> None:
+        async with pair(identity(tmp_path)) as (caller, callee):
+            await caller.call(uri_of(callee, transport))
+            flow = (await callee.next(IncomingCall)).flow
+            connection = next(iter(caller.shell._connections._connections))
+            assert connection._transport is not None
+            connection._transport.write(b"\x17\x03\x03\x00\x20" + bytes(32))
+            closed, error = await callee.next_closed()
+            assert closed == flow
+            assert error is not None and error.startswith("TLS with the client: ")
+            assert (await caller.next_closed())[0].transport == transport
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(story())
