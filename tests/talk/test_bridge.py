@@ -16,6 +16,7 @@ from mediacodecs.signal.dtmf_detector import DtmfDetector
 from mediacodecs.signal.tones import dtmf, tone
 from mediaproviders.contract import Audio, AudioDone, ResponseDone, ResponseStarted
 from mediaserver.net.rtp_port import PortRange
+from mediaserver.rtp import packet
 from mediaserver.rtp.plan import MediaSettings
 from mediaserver.rtp.session import MediaSession
 from mediaserver.sdp.plan import Direction, MediaPlan, PayloadFormat
@@ -421,3 +422,43 @@ async def test_an_engine_gives_a_session_a_source() -> None:
         session.play(None)
         made.passes(3)
         assert [len(each) for each in made.audio("a", 9)] == [160] * 6
+
+
+@pytest.mark.parametrize("style", [Direction.RECVONLY, Direction.INACTIVE])
+async def test_on_hold_the_model_hears_silence_and_no_music(style: Direction) -> None:
+    async with exchange() as made:
+        leg = await made.talk("a")
+        made.engine._seats["a"].talk.media(leg.session.playout)
+        made.passes(10, a=packets(speech(10)))
+        made.order(Describe("a", agreed(direction=style)))
+        session, sent = made.provider.session, len(made.sent["a"])
+        session.heard.clear()
+        music = packets(speech(50, seed=5), sequence=65_510, timestamp=4_294_961_600)
+        made.passes(50, **({"a": music} if style is Direction.RECVONLY else {}))
+        assert set(b"".join(session.heard)) == {0xFF}
+        assert len(b"".join(session.heard)) == pytest.approx(50 * 160, abs=640)  # its clock goes on: a turn can end
+        assert len(made.sent["a"]) == sent
+        made.passes(500)
+        assert made.told(Silent) == []
+        made.order(Describe("a", agreed()))
+        made.passes(10, a=packets(speech(10, seed=6), ssrc=0x99))
+        assert speech(10, seed=6)[-1] in session.heard
+        assert len(made.sent["a"]) == sent + 10
+
+
+async def test_between_opus_and_a_telephone() -> None:
+    opus = PayloadFormat(111, "OPUS", 48_000, channels=2)
+    encoder = registry.encoder("OPUS", registry.Sending())
+    async with exchange() as made:
+        made.leg("a", agreed(opus)), made.leg("b")
+        made.order(Bridge("a", "b"))
+        sound = tone((1000.0,), 1000, 48_000)
+        coded = [encoder.encode(sound[at : at + 960]) for at in range(0, 48_000, 960)]
+        numbered = [packet.build(111, turn, turn * 960, 5, each, False) for turn, each in enumerate(coded)]
+        back = PCMU.encode(tone((1000.0,), 1000, 8000))
+        made.passes(50, a=numbered, b=packets([back[at : at + 160] for at in range(0, 8000, 160)]))
+        heard = PCMU.decode(b"".join(made.audio("b")[10:])).astype(float)
+        assert abs(np.argmax(np.abs(np.fft.rfft(heard))) * 8000 / len(heard) - 1000) < 10
+        decoder = registry.decoder("OPUS", 8000)
+        pcm = np.concatenate([decoder.decode(each) for each in made.audio("a", 111)[10:]]).astype(float)
+        assert abs(np.argmax(np.abs(np.fft.rfft(pcm))) * 8000 / len(pcm) - 1000) < 10
