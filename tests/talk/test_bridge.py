@@ -452,8 +452,9 @@ async def test_between_opus_and_a_telephone() -> None:
     async with exchange() as made:
         made.leg("a", agreed(opus)), made.leg("b")
         made.order(Bridge("a", "b"))
-        sound = tone((1000.0,), 1000, 48_000)
-        coded = [encoder.encode(sound[at : at + 960]) for at in range(0, 48_000, 960)]
+        rate = registry.spec("OPUS").sample_rate
+        sound = tone((1000.0,), 1000, rate)
+        coded = [encoder.encode(sound[at : at + rate // 50]) for at in range(0, rate, rate // 50)]
         numbered = [packet.build(111, turn, turn * 960, 5, each, False) for turn, each in enumerate(coded)]
         back = PCMU.encode(tone((1000.0,), 1000, 8000))
         made.passes(50, a=numbered, b=packets([back[at : at + 160] for at in range(0, 8000, 160)]))
