@@ -13,7 +13,9 @@ import numpy as np
 
 from mediaserver.load.recording import Samples, read_wav, write_wav
 
-_MODULES = ("g711.so", "aufile.so", "sndfile.so")
+_MODULES = ("g711.so", "g722.so", "opus.so", "l16.so", "aufile.so", "sndfile.so")
+CODECS = {"PCMU": "PCMU/8000/1", "PCMA": "PCMA/8000/1", "G722": "G722/16000/1", "OPUS": "opus/48000/2"}
+"""As it calls them: by their sampling rate, not by their clock."""
 _STOP_S = 5.0
 
 
@@ -39,20 +41,20 @@ class Baresip:
                 self.process.kill()
                 raise
 
-    def recording(self, direction: str) -> Samples:
+    def recording(self, direction: str, rate: int = 8000) -> Samples:
         """What it decoded (`dec`) or encoded (`enc`), as its own sndfile module wrote it."""
         (path,) = self.folder.glob(f"dump-*-{direction}.wav")
-        return read_wav(path)
+        return read_wav(path, rate)
 
     @property
     def heard(self) -> Samples:
         return self.recording("dec")
 
 
-def padded(speech: Samples, before_s: float, after_s: float) -> Samples:
+def padded(speech: Samples, before_s: float, after_s: float, rate: int = 8000) -> Samples:
     """Speech within silence: baresip hangs up by itself a second after the file's end."""
     return np.concatenate(
-        [np.zeros(round(before_s * 8000), np.int16), speech, np.zeros(round(after_s * 8000), np.int16)]
+        [np.zeros(round(before_s * rate), np.int16), speech, np.zeros(round(after_s * rate), np.int16)]
     )
 
 
@@ -63,14 +65,19 @@ async def calling(
     speaks: Samples,
     *,
     codec: str = "PCMU",
+    rate: int = 8000,
+    extra: dict[str, str] | None = None,
     credentials: tuple[str, str] | None = None,
     max_s: int = 60,
 ) -> AsyncIterator[Baresip]:
-    """Dial `uri` and play `speaks` (8000 Hz) once answered. Ends by itself after `max_s`."""
-    account = f"<sip:caller@127.0.0.1>;regint=0;audio_codecs={codec}/8000/1"
+    """Dial `uri` and play `speaks` (at `rate` Hz) once answered. Ends by itself after `max_s`.
+
+    `extra` are lines of its configuration besides.
+    """
+    account = f"<sip:caller@127.0.0.1>;regint=0;audio_codecs={CODECS[codec]}"
     if credentials is not None:
         account += f";auth_user={credentials[0]};auth_pass={credentials[1]}"
-    with _prepare(folder, speaks, account) as output:
+    with _prepare(folder, speaks, account, rate, extra or {}) as output:
         process = await asyncio.create_subprocess_exec(
             "baresip", "-v", "-f", str(folder), "-e", f"/dial {uri}", "-t", str(max_s),
             stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output, cwd=folder,
@@ -83,17 +90,17 @@ async def calling(
         await phone.hang_up()
 
 
-def _prepare(folder: Path, speaks: Samples, account: str) -> IO[bytes]:
+def _prepare(folder: Path, speaks: Samples, account: str, rate: int, extra: dict[str, str]) -> IO[bytes]:
     """What it reads, and the file for what it writes."""
     folder.mkdir()
-    write_wav(folder / "speaks.wav", speaks)
-    (folder / "config").write_text(_config(folder))
+    write_wav(folder / "speaks.wav", speaks, rate)
+    (folder / "config").write_text(_config(folder, rate, extra))
     (folder / "accounts").write_text(account + "\n")
     (folder / "contacts").write_text("")
     return (folder / "output").open("wb")
 
 
-def _config(folder: Path) -> str:
+def _config(folder: Path, rate: int, extra: dict[str, str]) -> str:
     settings = {
         "poll_method": "epoll",
         "sip_listen": "127.0.0.1:0",
@@ -102,7 +109,7 @@ def _config(folder: Path) -> str:
         "audio_source": f"aufile,{folder}/speaks.wav",
         "audio_player": "none",
         "audio_alert": "none",
-        "ausrc_srate": "8000",
+        "ausrc_srate": str(rate),
         "ausrc_channels": "1",
         # What it holds back is missing from the recording at the end: the smallest buffer it has.
         "jitter_buffer_delay": "1-2",
@@ -110,7 +117,7 @@ def _config(folder: Path) -> str:
         "rtp_stats": "yes",
         "snd_path": str(folder),
         "module_path": "/usr/lib/baresip/modules",
-    }
+    } | extra
     lines = [f"{name} {value}" for name, value in settings.items()]
     lines += [f"module {name}" for name in _MODULES]
     lines += ["module_tmp account.so", "module_app menu.so"]
