@@ -6,7 +6,7 @@ engine, and returns at once.
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 
 import structlog
@@ -30,25 +30,21 @@ from mediaproviders.contract import (
     TurnCommitted,
     Usage,
 )
-from mediaserver.rtp.playout import Cut, ItemEnded, ItemStarted, Playout
+from mediaserver.rtp.playout import ItemEnded, ItemStarted, Playout
 from mediaserver.talk.answering import Answering
 from mediaserver.talk.budget import Budget
 from mediaserver.talk.due import AnswerDue
 from mediaserver.talk.ending import Ending
-from mediaserver.talk.heard import heard_ms
 from mediaserver.talk.keypad import MESSAGE, Keypad
 from mediaserver.talk.last_words import LastWords
-from mediaserver.talk.latency import Stopwatch
 from mediaserver.talk.leg import Leg
 from mediaserver.talk.minutes import Minutes
 from mediaserver.talk.orders import Agent, Ready, Report
 from mediaserver.talk.tools import Toolbox
 from mediaserver.talk.transferring import Transferring
-from mediaserver.talk.turn import Action, Floor, Turn
+from mediaserver.talk.turn import Turn
+from mediaserver.talk.voice import Voice
 from mediaserver.talk.wishes import Wishes
-
-_OVERLAP_S = 0.3
-"""Who speaks while the agent says its last syllable is taking a turn, not coughing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +77,10 @@ class Talk:
         self.toolbox = toolbox
         self._leg = leg
         self._report = report
-        self._settings = settings
         self._clock = clock
         self._log = structlog.get_logger().bind(call=call)
         self._session: Conversation | None = None
-        self._playout: Playout | None = None
         self._minutes = Minutes(self._log)
-        self._stopwatch = Stopwatch()
         self._tasks: asyncio.TaskGroup | None = None
         self._last_words = LastWords(leg, settings.receiver_buffer_ms / 1000, clock)
         self._answering = Answering()
@@ -95,9 +88,18 @@ class Talk:
         self._transferring = Transferring(call, agent.transfer, self._answering, self._last_words, report)
         self._keypad = Keypad(agent.digits, self._entered, clock)
         self._held = self._retired = self._greeted = False
-        self._doubtful = False
-        self._quiet_since = 0.0
         self._due = AnswerDue(agent.stall_timeout_s)
+        self._voice = Voice(
+            self.turn,
+            leg,
+            self._minutes,
+            self._due,
+            self._last_words,
+            settings.receiver_buffer_ms,
+            lambda: self._session,
+            self._log,
+            local=agent.interruption == "local",
+        )
         self._wishes = Wishes(
             call,
             toolbox,
@@ -111,7 +113,6 @@ class Talk:
             clock,
             self._log,
         )
-        self._unfinished: dict[str, None] = {}
         self._uplink_dropped_ms = 0.0  # by a session that is over
 
     # --- its life -----------------------------------------------------------------------------------------------------
@@ -130,7 +131,10 @@ class Talk:
             error = _first(group)
         if error is not None:  # not within `except*`, which would wrap a cancellation in a group
             self._log.warning("provider.lost", code=error.code, message=str(error))
-            self._break_off()
+            if self._ending.begun:
+                self._voice.finish_all()  # it has said goodbye, with what there is of it
+            else:
+                self._voice.break_off()
             # A transfer does not need the model: only if it fails is there a caller without anyone to talk to.
             await self._transferring.over.wait()
             await self._ending.lost(error, brief.output_format)
@@ -163,7 +167,7 @@ class Talk:
 
     def media(self, playout: Playout) -> None:
         """The stream has begun: the caller can be heard and spoken to."""
-        self._playout = playout
+        self._voice.playout = playout
         if self._leg.uplink is not None and self._session is not None:
             self._leg.uplink.sink = self._session.send_audio
 
@@ -198,7 +202,7 @@ class Talk:
             self._log.warning("digits.unavailable", why="the model takes no text")
             return
         if settings.barge_in and not self._ending.begun and not self._transferring.under_way:
-            self._act(self.turn.provider_interrupts(), now, "key")
+            self._voice.act(self.turn.provider_interrupts(), now, "key")
         self._keypad.press(digit, now)
 
     def _entered(self, digits: str) -> None:
@@ -217,7 +221,7 @@ class Talk:
         """The conversation is over, and the leg is not: what there is of its words is still played."""
         self._retired = True
         self.budget.end(self._clock())
-        self._finish(*self._unfinished)
+        self._voice.finish_all()
         if self._leg.uplink is not None:
             self._leg.uplink.sink = None
 
@@ -232,9 +236,9 @@ class Talk:
 
     def watch(self, now: float) -> None:
         """Once a second: an answer that is due and does not come, or a voice not heeded, means the model is lost."""
-        self._act(self.turn.tick(now), now, "local")
-        playout, uplink = self._playout, self._leg.uplink
-        if playout is None or uplink is None or self._tasks is None or self._retired:
+        self._voice.act(self.turn.tick(now), now, "local")
+        uplink = self._leg.uplink
+        if self._voice.playout is None or uplink is None or self._tasks is None or self._retired:
             return
         leaving = self._ending.begun or self._transferring.tool_call is not None
         if self._session is not None and not leaving and (limit := self.budget.exceeded(now)) is not None:
@@ -244,7 +248,7 @@ class Talk:
             self._begin(self._ending.at_limit(limit, self._session, takes_text=takes_text))
         if self._held:
             return
-        playing = _is_heard(playout)
+        playing = self._voice.audible
         unheeded = self._due.unheeded(now, uplink.voice_began, uplink.last_voice, uplink.loud_s, playing)
         if (overdue := self._due.overdue(now, playing)) or unheeded:
             message = f"no answer within {self.agent.stall_timeout_s:g} s"
@@ -264,7 +268,7 @@ class Talk:
             case Audio(item=item, data=audio):
                 self._audio(item, audio, now)
             case AudioDone(item=item):
-                self._finish(item)
+                self._voice.finish(item)
             case ResponseStarted():
                 self._response_started(now)
             case ResponseDone(status=status, reason=reason):
@@ -274,7 +278,7 @@ class Talk:
             case SpeechStopped():
                 self._due.caller(speaks=False)
             case Interrupted():
-                self._act(self.turn.provider_interrupts(), now, "provider")
+                self._voice.act(self.turn.provider_interrupts(), now, "provider")
             case TurnCommitted():
                 self._turn_committed(now)
             case ToolCall():
@@ -293,65 +297,39 @@ class Talk:
                 self._minutes.take(event)
 
     def _audio(self, item: str, audio: bytes, now: float) -> None:
-        playout = self._playout
-        if playout is None:
+        if self._voice.playout is None:
             return
-        if self._transferring.under_way:
-            self._leave_unsaid(item, playout)
+        if self._transferring.under_way:  # the caller is being put through, and hears somebody else
+            self._voice.leave_unsaid(item)
             return
-        self._stopwatch.audio(now)
+        self._voice.stopwatch.audio(now)
         self._due.said()
         self._answering.words.set()
         self._due.expect(now)
-        self._unfinished[item] = None
-        playout.push(item, audio)
-        self._leg.speak_now(now)
-
-    def _leave_unsaid(self, item: str, playout: Playout) -> None:
-        """The caller is being put through, and hears somebody else."""
-        if item not in self._unfinished:
-            self._unfinished[item] = None
-            playout.discard(item)
-            self._minutes.cut(item, 0, 0, audible=False)
-            if self._session is not None:
-                self._session.truncate(item, 0)
-
-    def _finish(self, *items: str) -> None:
-        for item in items:
-            self._unfinished.pop(item, None)
-            if self._playout is not None:
-                self._playout.finish(item)
+        self._voice.say(item, audio, now)
 
     def _reconnected(self, now: float) -> None:
         self._answering.idle.set()
         self._due.caller(speaks=False)
         if self._due.waiting:
             self._due.expect(now)
-        for item in self._unfinished:
-            self._minutes.broken_off(item)
-        if self._playout is not None and self._unfinished and not _is_heard(self._playout):
-            # Less than a packet is left of a word that broke off a while ago: it would be a click.
-            self._unfinished.clear()
-            for cut in self._playout.flush():
-                self._minutes.played(cut.item)
-            self._quiet(now)
-        self._finish(*self._unfinished)
+        self._voice.session_replaced(now)
 
     def _response_started(self, now: float) -> None:
         self._answering.idle.clear()
         self._due.begun(now)
         if self._transferring.under_way and self._session is not None:
             self._session.cancel()  # the caller is being put through, and hears somebody else
-        self._act(self.turn.answer(), now, "provider")
+        self._voice.act(self.turn.answer(), now, "provider")
 
     def _response_done(self, status: str, reason: str | None, now: float) -> None:
         self._answering.idle.set()
         self._due.ended(now)
-        self._finish(*self._unfinished)  # one that failed does not say so of its items
+        self._voice.finish_all()  # one that failed does not say so of its items
         if status in ("failed", "incomplete"):
             self._log.warning("provider.response", status=status, reason=reason)
         leaving = self._ending.begun or self._transferring.under_way
-        if status in ("completed", "failed") and self._playout is not None and not leaving:
+        if status in ("completed", "failed") and self._voice.playout is not None and not leaving:
             self._ask_again_if_fruitless(reason if status == "failed" else None, now, failed=status == "failed")
 
     def _ask_again_if_fruitless(self, reason: str | None, now: float, *, failed: bool) -> None:
@@ -371,134 +349,36 @@ class Talk:
     def _speech_started(self, now: float) -> None:
         self._due.caller(speaks=True)
         if self.agent.interruption == "provider":
-            self._act(self.turn.provider_interrupts(), now, "provider")
+            self._voice.act(self.turn.provider_interrupts(), now, "provider")
             return
-        # Whether the caller takes the floor from the agent is for our own detector to say.
-        self._doubtful = self.turn.floor in (Floor.AGENT, Floor.CONTESTED)
-        if not self._doubtful and self._playout is not None and self._due.waiting:
-            self._interrupt(self._playout, now, "local")  # the turn goes on: an answer to half of it is void
+        self._voice.caller_speaks(now)
 
     def _turn_committed(self, now: float) -> None:
         uplink = self._leg.uplink
         last_voice = uplink.last_voice if uplink is not None else now
         self._due.caller(speaks=False)
         if self.agent.interruption == "local":
-            if self._ignorable(last_voice):
+            if self._voice.ignorable(last_voice):
                 self._log.info("turn.ignored", floor=self.turn.floor.name.lower())
                 return
             if self._session is not None and not self._transferring.under_way:
                 self._session.create_response()
-        self._stopwatch.committed(now, last_voice)
+        self._voice.stopwatch.committed(now, last_voice)
         self._due.expect(now)
-
-    def _ignorable(self, last_voice: float) -> bool:
-        """The turn was a noise while the agent spoke, not one that goes on after the agent's end."""
-        doubtful, self._doubtful = self._doubtful, False
-        return doubtful and (self.turn.floor is not Floor.OPEN or last_voice < self._quiet_since - _OVERLAP_S)
 
     # --- what the caller does, and what is played --------------------------------------------------------------------
 
     def hint(self, now: float) -> None:
         """The gate heard an onset."""
-        self._act(self.turn.hint(now), now, "local")
+        self._voice.act(self.turn.hint(now), now, "local")
 
     def judged(self, now: float, ms: float, speech: bool) -> None:
         """The detector judged `ms` of the caller's audio."""
-        self._act(self.turn.voice(now, ms, speech), now, "local")
+        self._voice.act(self.turn.voice(now, ms, speech), now, "local")
 
     def played(self, events: list[ItemStarted | ItemEnded], now: float) -> None:
         """Playout has begun or ended items."""
-        for event in events:
-            match event:
-                case ItemStarted():
-                    self._listen_in(True)
-                    self._act(self.turn.agent_begins(), now, "local")
-                    if (latency := self._stopwatch.played(now)) is not None:
-                        self._log.info(
-                            "turn",
-                            turn=latency.turn,
-                            total_ms=round(latency.total_ms, 1),
-                            endpoint_ms=round(latency.endpoint_ms, 1),
-                            think_ms=round(latency.think_ms, 1),
-                            playout_ms=round(latency.playout_ms, 1),
-                        )
-                case ItemEnded(item=item):
-                    self._minutes.played(item)
-        # An item that ran dry but is not finished goes on in a moment: the agent still has the floor.
-        if self._playout is not None and self._playout.current is None:
-            self._quiet(now)
-
-    def _quiet(self, now: float) -> None:
-        self._listen_in(False)
-        self._last_words.played()
-        self._quiet_since = now
-        self._due.heeded(now)
-        self._act(self.turn.agent_ends(), now, "local")
-
-    def _listen_in(self, wanted: bool) -> None:
-        if self._leg.uplink is not None:
-            self._leg.uplink.judge(wanted)
-
-    def _act(self, action: Action | None, now: float, decided_by: str) -> None:
-        if action is None or self._playout is None:
-            return
-        if action is Action.DUCK:
-            self._playout.duck()
-            self._log.debug("duck")
-        elif action is Action.RESUME:
-            self._playout.resume()
-            self._doubtful = True
-            self._log.info("resume")
-        else:
-            self._interrupt(self._playout, now, decided_by)
-
-    def _interrupt(self, playout: Playout, now: float, decided_by: str) -> None:
-        """The caller has the floor: nothing more is played, and the model learns what was heard."""
-        self._listen_in(False)
-        self._doubtful = False
-        self._stopwatch.void()
-        self._due.forget()
-        self._unfinished.clear()
-        session, uplink = self._session, self._leg.uplink
-        if session is not None and (self.agent.interruption == "local" or decided_by == "key"):
-            session.cancel()
-        for cut, heard in self._flushed(playout):
-            if session is not None:
-                session.truncate(cut.item, heard)
-            if cut.played_ms > 0:
-                voice_began = uplink.voice_began if uplink is not None else now
-                self._log.info(
-                    "barge_in",
-                    item=cut.item,
-                    heard_ms=heard,
-                    stop_ms=round((now - voice_began) * 1000, 1),
-                    decided_by=decided_by,
-                )
-            self._minutes.cut(cut.item, heard, cut.received_ms, audible=cut.played_ms > 0)
-        self._last_words.played()
-
-    def _flushed(self, playout: Playout) -> Iterator[tuple[Cut, int]]:
-        """What will not be played any more, and how many ms of it the caller heard."""
-        session = self._leg.session
-        rtt_ms = session.rtt_ms if session is not None else None
-        for cut in playout.flush():
-            yield cut, heard_ms(cut.played_ms, cut.received_ms, rtt_ms, self._settings.receiver_buffer_ms)
-
-    def _break_off(self) -> None:
-        """The model is lost: what it was saying ends here; goodbye with what there is of it."""
-        if self._ending.begun:
-            self._finish(*self._unfinished)
-        elif self._playout is not None:
-            for cut, heard in self._flushed(self._playout):
-                self._minutes.cut(cut.item, heard, cut.received_ms, audible=cut.played_ms > 0)
-
-
-def _is_heard(playout: Playout) -> bool:
-    """The caller is hearing the agent, or would without a noise of their own.
-
-    A last piece shorter than a packet is not heard until its item goes on, which it may never do.
-    """
-    return playout.ready or playout.held
+        self._voice.played(events, now)
 
 
 def _first(group: BaseExceptionGroup[ProviderError]) -> ProviderError:
