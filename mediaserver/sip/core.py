@@ -25,6 +25,8 @@ class Core:
         self.dialogs: dict[DialogId, Leg] = {}
         self.alarms: Alarms[Leg, LegAlarm] = Alarms()
         self.outbox: list[Effect] = []
+        self.abandon: Callable[[Transaction, Leg, float], None] = lambda transaction, leg, now: None
+        """Answers a request of the peer that its leg no longer can (15.1.2)."""
         self._issued = 0
 
     def send(self, flow: Flow, wire: bytes) -> None:
@@ -60,8 +62,11 @@ class Core:
         leg.dialog = dialog
         self.dialogs[dialog.id] = leg
 
-    def forget(self, leg: Leg) -> None:
-        """The leg is gone: no handle, no dialog, no alarm."""
+    def forget(self, leg: Leg, now: float) -> None:
+        """The leg is gone: no handle, no dialog, no alarm, and nothing of the peer's left unanswered."""
+        for waiting in (leg.pending, leg.asked):
+            if waiting is not None:
+                self.abandon(waiting, leg, now)
         leg.state = LegState.ENDED
         leg.pending = leg.asked = leg.accepted = leg.change = leg.early = None
         leg.changes.clear()
@@ -70,13 +75,13 @@ class Core:
         self.alarms.stop(leg)
         if leg.dialog is not None and self.dialogs.get(leg.dialog.id) is leg:
             del self.dialogs[leg.dialog.id]
-        self.forget_forks(leg)
+        self.forget_forks(leg, now)
 
-    def forget_forks(self, leg: Leg) -> None:
+    def forget_forks(self, leg: Leg, now: float) -> None:
         """The branches of our INVITE that rang are gone."""
         forks, leg.forks = leg.forks, {}
         for fork in forks.values():
-            self.forget(fork)
+            self.forget(fork, now)
 
     def heard_allow(self, leg: Leg, message: Request | Response) -> None:
         """Note what the peer says it takes."""

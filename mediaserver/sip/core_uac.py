@@ -132,7 +132,7 @@ class Uac:
         elif leg is not None and leg.state is LegState.CALLING:
             given_up = leg.attempt is not None and leg.attempt.cancelled and leg.attempt.heard
             status, reason = (487, _CANCELLED) if given_up else (STATUS_OF[cause], cause.value)
-            self._give_up(leg, status, reason)
+            self._give_up(leg, status, reason, now)
 
     def alarm(self, leg: Leg, alarm: LegAlarm, now: float) -> None:
         """Cancel what rings for too long; 64*T1 after a CANCEL without a final response there will be none (9.1)."""
@@ -146,10 +146,12 @@ class Uac:
             leg.bye_reason = 'SIP;cause=408;text="no final response"'
             self.cancel(leg, now)
 
-    def _give_up(self, leg: Leg, status: int, reason: str, retry: int | None = None, contacts: Contacts = ()) -> None:
+    def _give_up(
+        self, leg: Leg, status: int, reason: str, now: float, retry: int | None = None, contacts: Contacts = ()
+    ) -> None:
         if leg.attempt is not None and leg.attempt.rung_out and status == 487:
             status, reason = 408, "no final response"
-        self._core.forget(leg)
+        self._core.forget(leg, now)
         self._core.emit(Refused(leg.id, status, reason, retry, contacts))
 
     def _provisional(self, leg: Leg, attempt: Attempt, response: Response, now: float) -> None:
@@ -175,7 +177,7 @@ class Uac:
         try:
             dialog = Dialog.of_caller(attempt.request, response)
         except RemoteProtocolError as fault:
-            self._unusable(leg, str(fault))
+            self._unusable(leg, str(fault), now)
             return
         fork = leg.forks.get(tag)
         rang = attempt.lost.get(tag) if fork is None else fork.dialog
@@ -198,7 +200,7 @@ class Uac:
         core = self._core
         core.alarms.stop(leg)
         if fork is not None:
-            self._adopt(leg, attempt, fork)
+            self._adopt(leg, attempt, fork, now)
         core.enter_dialog(leg, dialog)
         core.heard_allow(leg, response)
         self._timers.agreed(leg, response, now)
@@ -211,7 +213,7 @@ class Uac:
         core.emit(Answered(leg.id, leg.told, response.to.tag or ""))
         self.rested(leg, now)
 
-    def _adopt(self, leg: Leg, attempt: Attempt, fork: Leg) -> None:
+    def _adopt(self, leg: Leg, attempt: Attempt, fork: Leg, now: float) -> None:
         """What was said on the branch before it answered holds."""
         assert fork.dialog is not None
         del leg.forks[fork.dialog.remote_tag]
@@ -222,26 +224,26 @@ class Uac:
         if leg.asked is not None:
             leg.asked.leg = leg
         attempt.lost = {tag: lost.dialog for tag, lost in leg.forks.items() if lost.dialog is not None}
-        self._core.forget_forks(leg)
+        self._core.forget_forks(leg, now)
 
     def _unwanted(self, leg: Leg, attempt: Attempt, dialog: Dialog, flow: Flow, now: float) -> None:
         """A 2xx after our CANCEL, or of a second branch of a fork: ACK it, then BYE (13.2.2.4)."""
         self._ack(attempt, dialog, flow, None)
         self.requests.discard(dialog, flow, now)
         if leg.state is LegState.CALLING:
-            self._give_up(leg, 487, _CANCELLED)
+            self._give_up(leg, 487, _CANCELLED, now)
 
-    def _unusable(self, leg: Leg, fault: str) -> None:
+    def _unusable(self, leg: Leg, fault: str, now: float) -> None:
         if leg.state is LegState.CALLING:
-            self._give_up(leg, 502, fault)
+            self._give_up(leg, 502, fault, now)
 
     def _refused(self, leg: Leg, attempt: Attempt, response: Response, now: float) -> None:
         again = None if attempt.cancelled else amended(self._core, self._timers, leg, attempt, response)
         if again is None:
-            self._give_up(leg, response.status, response.reason, retry_after(response), contacts_of(response))
+            self._give_up(leg, response.status, response.reason, now, retry_after(response), contacts_of(response))
             return
         self._core.alarms.stop(leg)
-        self._core.forget_forks(leg)
+        self._core.forget_forks(leg, now)
         attempt.heard = False
         attempt.transaction = self.transmit(again, attempt.transaction.way, leg, now)
         attempt.request = attempt.transaction.request

@@ -27,7 +27,7 @@ class Forks:
             return True  # RFC 2543: no early dialog
         if response.status == 199:
             if (ended := leg.forks.pop(tag, None)) is not None:
-                self._core.forget(ended)
+                self._core.forget(ended, now)
             return True
         fork = leg.forks.get(tag)
         if fork is None:

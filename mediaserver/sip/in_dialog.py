@@ -52,7 +52,7 @@ class DialogRequests:
 
     def terminate(self, leg: Leg, status: int | None, reason: str, now: float) -> None:
         """The dialog is dead: forget the leg, say so, and tell the peer by a BYE if it may still hear it (12.2.1.2)."""
-        self._core.forget(leg)
+        self._core.forget(leg, now)
         self._core.emit(Ended(leg.id, by_peer=False, status=status, reason=reason))
         if leg.dialog is not None:
             cause = f"SIP;cause={status};text={quote(reason)}" if status is not None else None
@@ -155,7 +155,7 @@ class DialogRequests:
     def _concluded(self, leg: Leg, transaction: Transaction, outcome: Response | Cause, now: float) -> None:
         status, reason = outcome_of(outcome)
         if transaction.request.method == "BYE":
-            self._core.forget(leg)
+            self._core.forget(leg, now)
             self._core.emit(Ended(leg.id, by_peer=False, status=status, reason=reason))
             return
         if transaction.done is not None:

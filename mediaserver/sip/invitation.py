@@ -30,6 +30,7 @@ class Invitations:
         self._requests = requests
         self._timers = timers
         self.transactions = Engine(core.settings.timers, core.send, self)
+        core.abandon = lambda transaction, leg, now: self.respond(transaction, 487, now, leg=leg)
         self.rested: Callable[[Leg, float], None] = lambda leg, now: None
         """Told when nothing of the peer's is under way on a leg any more: what we want to change may go out."""
 
@@ -85,9 +86,7 @@ class Invitations:
         if transaction is not None:
             self.respond(transaction, status, now, leg=leg, reason=reason, headers=headers)
         if leg.state is LegState.RINGING:
-            if leg.asked is not None:
-                self.respond(leg.asked, 487, now, leg=leg)
-            self._core.forget(leg)
+            self._core.forget(leg, now)
         else:
             self.rested(leg, now)
 
@@ -151,10 +150,7 @@ class Invitations:
         if leg.state is LegState.ENDING:
             return  # both hung up at once: the response to our BYE ends the leg
         reason = ", ".join(transaction.request.headers.get_all("Reason"))
-        for waiting in (leg.pending, leg.asked):
-            if waiting is not None:
-                self.respond(waiting, 487, now, leg=leg)
-        self._core.forget(leg)
+        self._core.forget(leg, now)
         if leg.parent is None:
             self._core.emit(Ended(leg.id, by_peer=True, status=None, reason=reason))
         else:
@@ -184,7 +180,7 @@ class Invitations:
             return
         leg.pending = None
         if leg.state is LegState.RINGING:
-            self._core.forget(leg)
+            self._core.forget(leg, now)
             self._core.emit(Ended(leg.id, by_peer=True, status=None, reason="connection lost"))
 
     def alarm(self, leg: Leg, alarm: LegAlarm, now: float) -> None:
