@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from ipaddress import ip_address
 
 from mediaserver.sip.events import Flow
-from mediaserver.sip.grammar import unquote
+from mediaserver.sip.grammar import quote, unquote
 from mediaserver.sip.identity import reply_flow
 from mediaserver.sip.message import Request
 from mediaserver.sip.uri import NameAddr, SipUri
@@ -50,7 +50,7 @@ class Binding:
         if self.q != 1.0:
             value += f";q={self.q:.3g}"
         if self.instance is not None:
-            value += f';+sip.instance="{self.instance}"'
+            value += f";+sip.instance={quote(self.instance)}"
         if self.reg_id is not None:
             value += f";reg-id={self.reg_id}"
         return value

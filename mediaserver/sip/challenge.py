@@ -39,7 +39,7 @@ def answer_challenge(
                 kept[realm] = answer(challenge, request.method, uri, user, password, cnonce, 1, request.body)
                 answered = True
             _set_all(headers, answers, kept)
-    except (RemoteProtocolError, KeyError):
+    except (RemoteProtocolError, KeyError, ValueError):  # what was given us to send is no Digest we can read
         return None
     headers.set("CSeq", f"{cseq} {request.method}")
     return Request(request.method, request.uri, headers, request.body) if answered else None

@@ -77,6 +77,8 @@ class Uas:
         }
         """Who takes the requests of a dialog, by method; any other allowed one is answered with 200."""
         self.refused = 0
+        self.draining = False
+        """Tell those who ask by OPTIONS that no more calls are wanted."""
 
     def malformed(self, fault: MalformedRequest, flow: Flow, now: float) -> None:
         """Answer a request that could not be read whole."""
@@ -172,7 +174,7 @@ class Uas:
         if refusal is not None:
             self._refuse(request, to, refusal)
         elif request.method == "OPTIONS":
-            self._respond(request, to, Refusal(200, [("Accept", SDP)]))
+            self._tell_capabilities(request, to)
         elif len(self._transactions) >= self._core.settings.max_transactions:
             self._overloaded(request, to)
         elif request.method == "REGISTER":
@@ -213,6 +215,13 @@ class Uas:
                 replaces=None if replaced is None else replaced.id,
             )
         )
+
+    def _tell_capabilities(self, request: Request, to: Flow) -> None:
+        """What an INVITE would meet (11.2): 503 lets whoever asks for our health send its calls elsewhere."""
+        if self.draining:
+            self._overloaded(request, to)
+        else:
+            self._respond(request, to, Refusal(200, [("Accept", SDP)]))
 
     def _register(self, request: Request, key: Hashable, flow: Flow, admission: Admission, now: float) -> None:
         """In a transaction: a REGISTER that comes again hears the same, for it was carried out once."""

@@ -92,6 +92,15 @@ class SipEndpoint:
         """How many requests were refused or dropped so far without any state made for them, challenges included."""
         return self._uas.refused
 
+    @property
+    def draining(self) -> bool:
+        """Whether OPTIONS outside of calls is answered with 503, that balancers send their calls elsewhere."""
+        return self._uas.draining
+
+    @draining.setter
+    def draining(self, draining: bool) -> None:
+        self._uas.draining = draining
+
     # What the shell does
 
     def receive(self, data: bytes, flow: Flow, now: float) -> None:

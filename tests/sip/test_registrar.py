@@ -274,7 +274,7 @@ def test_limits() -> None:
 CONTACTS = ["<sip:a@192.0.2.1>", "<sip:b@192.0.2.2>;q=0.1", f"<sip:c@192.0.2.3>;{INSTANCE}", "<sip:d@h>;reg-id=1"]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_whatever_phones_do_the_books_are_right(data: st.DataObject) -> None:
     desk = Desk(bindings_per_user=3, bindings=6)
