@@ -5,11 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediacodecs.g711 import PCMA, PCMU
-from mediacodecs.pcm import Pcm, from_bytes
+from mediacodecs.g711 import CODECS, PCMA, PCMU
+from mediacodecs.pcm import Pcm, from_bytes, to_bytes
 from mediacodecs.signal.vad import WINDOW, DetectorPool
 from mediaproviders import contract
 from mediaserver.talk.uplink import Uplink
+from support.sound import aligned, share, tone, voice
 
 TONE = np.array([round(9000 * math.sin(2 * math.pi * 440 * n / 8000)) for n in range(8000)], np.int16)
 LOUD, QUIET = PCMU.encode(TONE[:160]), b"\xff" * 160
@@ -179,3 +180,47 @@ def test_packets_of_any_length_are_heard_whole_and_in_order(sizes: list[int], da
     whole = at - at % 80
     assert pool.samples == whole
     assert b"".join(block.tobytes() for block in heard) == PCMU.decode(line[:whole]).tobytes()
+
+
+@pytest.mark.parametrize("wanted", [contract.PCM16_16K, contract.PCM16_24K], ids=["16 kHz", "24 kHz"])
+def test_a_wide_leg_reaches_the_model_in_its_whole_band(wanted: contract.AudioFormat) -> None:
+    said = (voice(16000, 1.0) // 2 + tone(16000, 1.0, 6500, 3000)).astype(np.int16)
+    payloads = [to_bytes(said[at : at + 320]) for at in range(0, len(said), 320)]
+    uplink, out = Uplink(contract.PCM16_16K, wanted), list[bytes]()
+    uplink.sink = out.append
+    for place, payload in enumerate(payloads):
+        uplink.take(payload, 10 + place * 0.02)
+    heard = from_bytes(b"".join(out))
+    assert len(heard) == wanted.rate
+    assert share(heard, wanted.rate, 6300, 6700) == pytest.approx(share(said, 16000, 6300, 6700), rel=0.02)
+    assert (b"".join(out) == b"".join(payloads)) is (wanted == contract.PCM16_16K), "untouched if it may be"
+    assert uplink.loud_s == pytest.approx(1.0)
+
+
+def test_a_wide_leg_is_narrowed_for_a_model_that_takes_no_more() -> None:
+    said = voice(16000, 1.0)
+    uplink, out = Uplink(contract.PCM16_16K, contract.PCMA), list[bytes]()
+    uplink.sink = out.append
+    for at in range(0, len(said), 320):
+        uplink.take(to_bytes(said[at : at + 320]), 10 + at / 16000)
+    heard = CODECS["PCMA"].decode(b"".join(out))
+    assert len(heard) == 8000
+    assert aligned(voice(8000, 1.0)[800:], heard[800:], 80)[1] > 0.95
+
+
+@pytest.mark.parametrize("rate", [16000, 24000])
+def test_the_detector_hears_a_wide_leg_at_8_khz(rate: int) -> None:
+    """And nothing of what lies above 4 kHz folded into it."""
+    listener, hints = Gate(), list[float]()
+    source = contract.AudioFormat("pcm16", rate)
+    uplink = Uplink(source, source)
+    uplink.sink = lambda payload: None
+    uplink.listen_in(listener, hints.append)
+    uplink.judge(True)
+    said = (voice(rate, 1.0) // 2 + tone(rate, 1.0, 6500, 8000)).astype(np.int16)
+    for at in range(0, len(said), rate // 50):
+        uplink.take(to_bytes(said[at : at + rate // 50]), 10 + at / rate)
+    heard = np.concatenate(listener.blocks)
+    assert all(len(block) % 80 == 0 for block in listener.blocks)
+    assert len(heard) == pytest.approx(8000, abs=80)
+    assert aligned((voice(8000, 1.0) // 2)[800:], heard[800:], 80)[1] > 0.95
