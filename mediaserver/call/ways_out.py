@@ -76,7 +76,7 @@ class WaysOut:
         self._capabilities = capabilities
         self._own = own
         self._clock = clock
-        self._phones = phones or NoBindings()
+        self._phones = NoBindings() if phones is None else phones
         self._incoming = incoming
         self._window = CallWindow(outbound.max_calls_per_minute)
         self._places: dict[int, _Place] = {}

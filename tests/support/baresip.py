@@ -90,6 +90,23 @@ async def calling(
         await phone.hang_up()
 
 
+@asynccontextmanager
+async def registered(folder: Path, at: str, user: str, password: str, speaks: Samples) -> AsyncIterator[Baresip]:
+    """A phone that registers with the server at `at` (host:port), and plays `speaks` to whoever calls it."""
+    account = f"<sip:{user}@{at}>;auth_pass={password};regint=60;answermode=auto;audio_codecs=PCMU/8000/1"
+    with _prepare(folder, speaks, account, 8000, {}) as output:
+        process = await asyncio.create_subprocess_exec(
+            "baresip", "-v", "-f", str(folder), "-t", "60",
+            stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output, cwd=folder,
+            env=os.environ | {"HOME": str(folder)},
+        )  # fmt: skip
+    phone = Baresip(process, folder)
+    try:
+        yield phone
+    finally:
+        await phone.hang_up()
+
+
 def _prepare(folder: Path, speaks: Samples, account: str, rate: int, extra: dict[str, str]) -> IO[bytes]:
     """What it reads, and the file for what it writes."""
     folder.mkdir()

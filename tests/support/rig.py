@@ -28,7 +28,7 @@ def toml(**tables: dict[str, object]) -> str:
         if isinstance(given, int | float):
             return repr(given)
         if isinstance(given, dict):
-            return "{ " + ", ".join(f"{name} = {value(each)}" for name, each in given.items()) + " }"
+            return "{ " + ", ".join(f'"{name}" = {value(each)}' for name, each in given.items()) + " }"
         if isinstance(given, list | tuple):
             return "[" + ", ".join(map(value, given)) + "]"
         return '"' + str(given).replace("\\", "\\\\").replace('"', '\\"') + '"'
