@@ -167,11 +167,25 @@ class Connections:
         """Whether a call counts on it by any of its names."""
         return any(self._user.needs(flow) for flow in connection.flows)
 
-    def forget(self, connection: SipConnection, error: str | None) -> None:
-        """The connection is gone, or was not to be had: tell the user of every flow it served."""
+    def retire(self, connection: SipConnection, error: str | None) -> None:
+        """The connection is over, or was not to be had: tell the user of every flow it served, once."""
+        if connection.retired:
+            return
+        connection.retired = True
+        if not connection.flows:
+            return  # it never had a name
+        if self._by_way.get(way := _way(connection.flows[0])) is connection:
+            del self._by_way[way]
+        for flow in connection.flows:
+            self._by_flow.pop(flow, None)
+            self._waiting.pop(flow, None)
+        why = error if connection.open else error or "closed during the handshake"
+        for flow in connection.flows:
+            self._user.closed(flow, why)
+
+    def forget(self, connection: SipConnection) -> None:
+        """The connection is gone: its place is free."""
         if connection not in self._connections:
-            if connection.flows:
-                self._lost(connection, error or "refused")
             return
         self._connections.discard(connection)
         if not self._connections:
@@ -182,17 +196,8 @@ class Connections:
             del self._from[source]
         if not connection.flows:
             self._beginning -= 1
-        elif self._by_way.get(way := _way(connection.flows[0])) is connection:
-            del self._by_way[way]
-        self._lost(connection, error if connection.open else error or "closed during the handshake")
 
     # Within
-
-    def _lost(self, connection: SipConnection, error: str | None) -> None:
-        for flow in connection.flows:
-            self._by_flow.pop(flow, None)
-            self._waiting.pop(flow, None)
-            self._user.closed(flow, error)
 
     def _of(self, flow: Flow) -> SipConnection | None:
         connection = self._by_flow.get(flow)

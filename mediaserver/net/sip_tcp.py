@@ -43,7 +43,10 @@ class ConnectionOwner(Protocol):
     def needs(self, connection: "SipConnection") -> bool:
         """Whether a call still counts on the connection, however silent it is."""
 
-    def forget(self, connection: "SipConnection", error: str | None) -> None:
+    def retire(self, connection: "SipConnection", error: str | None) -> None:
+        """Nothing can be sent or heard by the connection any more, though its last words may be under way."""
+
+    def forget(self, connection: "SipConnection") -> None:
         """The connection is gone."""
 
 
@@ -60,6 +63,8 @@ class SipConnection(asyncio.Protocol):
         self._pinger: asyncio.TimerHandle | None = None
         self._why: str | None = None
         self._heard_at = self._loop.time()
+        self.retired = False
+        """The owner has been told that it is over."""
         self.stack = stack
         self.open = False
         """Every handshake is over."""
@@ -119,7 +124,8 @@ class SipConnection(asyncio.Protocol):
         for timer in (self._idle, self._linger, self._deadline, self._pinger):
             if timer is not None:
                 timer.cancel()
-        self._owner.forget(self, self._why or (None if exc is None else str(exc) or type(exc).__name__))
+        self._owner.retire(self, self._why or (None if exc is None else str(exc) or type(exc).__name__))
+        self._owner.forget(self)
 
     # What the owner wants
 
@@ -151,6 +157,7 @@ class SipConnection(asyncio.Protocol):
         # Not at once even when idle: on uvloop what was written this very moment is still in the buffer.
         self._linger = self._loop.call_later(self._owner.limits.linger_s, self._transport.abort)
         self._transport.close()
+        self._owner.retire(self, self._why)
 
     def abort(self, why: str | None = None) -> None:
         """Close now; what was written and not read is lost."""

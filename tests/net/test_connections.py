@@ -106,3 +106,47 @@ async def test_more_connections_than_allowed_are_not_opened() -> None:
         await caller.call(f"sip:x@{HOST}:{other.port('tcp')};transport=tcp")
         assert (await caller.next(Refused)).status == 503
         assert (await caller.next_closed())[1] == "too many connections"
+
+
+async def test_what_is_sent_while_an_idle_connection_closes_goes_by_a_new_one() -> None:
+    async with party("a") as caller, party("b") as callee:
+        callee.answer_all()
+        uri = f"sip:agent@{HOST}:{callee.port('tcp')};transport=tcp"
+        await caller.call(uri)
+        await answered(caller, callee)
+        (connection,) = caller.shell._connections._connections
+        connection.close()
+        flow, error = await caller.next_closed()
+        assert (flow.remote, error) == ((HOST, callee.port("tcp")), None)
+        await caller.call(uri)
+        await answered(caller, callee)
+        assert caller.closed.empty(), "told once"
+
+
+async def test_nothing_is_left_of_connections_however_they_end(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    issued = authority.issue(HOST)
+    tls = TlsSettings(issued.certificate, issued.key)
+    listeners = [Listener(transport, (HOST, 0), tls) for transport in ("tcp", "tls", "ws", "wss")]  # type: ignore[arg-type]
+    fast = ConnectionLimits(handshake_s=0.3, linger_s=0.1)
+    async with party("b", ShellSettings(limits=fast), listeners) as callee:
+        callee.answer_all()
+        for name, profile in (("a", TlsSettings(ca=authority.file)), ("c", TlsSettings())):
+            async with party(name, ShellSettings(limits=fast, profiles={"": profile})) as caller:
+                for transport in ("tcp", "tls", "ws", "wss"):
+                    await caller.call(f"sip:x@{HOST}:{callee.port(transport)};transport={transport}")  # type: ignore[arg-type]
+                    trusted = transport in ("tcp", "ws") or profile.ca is not None
+                    assert isinstance(await caller.next(Progress if trusted else Refused), Progress | Refused)
+                    if trusted:
+                        await caller.next(Answered)
+        for bound in callee.shell.bound:
+            for said in (b"", b"\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01", b"INVITE sip:x SIP/2.0\r\n"):
+                _, writer = await asyncio.open_connection(*bound.address)
+                writer.write(said)
+                writer.transport.abort() if len(said) % 2 else writer.close()
+        connections = callee.shell._connections
+        async with asyncio.timeout(5):
+            while connections._connections or connections._beginning:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert not connections._by_flow and not connections._by_way and not connections._waiting
+        assert not connections._from
