@@ -10,7 +10,8 @@ from mediaserver.call.outside import Outside
 from mediaserver.call.trunk import Trunk
 from mediaserver.errors import MediaServerError, RemoteProtocolError
 from mediaserver.sip.events import Flow, Replied
-from mediaserver.sip.registration import Register, Registration, RegistrationSettings, RegistrationState, Status
+from mediaserver.sip.registration import Registration
+from mediaserver.sip.registration_state import Register, RegistrationSettings, RegistrationState, Status
 from mediaserver.sip.uri import NameAddr
 
 _NOWHERE = 503

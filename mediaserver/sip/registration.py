@@ -14,94 +14,19 @@ When there is no flow (nothing resolves, nothing connects) say `replied(503, rea
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from enum import Enum
+from dataclasses import replace
 
-from mediaserver.errors import RemoteProtocolError
 from mediaserver.sip.challenge import MOST_ANSWERS
 from mediaserver.sip.grammar import quote, unquote
 from mediaserver.sip.message import Response
+from mediaserver.sip.registration_state import Register, RegistrationSettings, RegistrationState, Status
 from mediaserver.sip.seconds import retry_after_of, seconds_of
-from mediaserver.sip.uri import NameAddr, SipUri
+from mediaserver.sip.uri import NameAddr
 
 _REFUSED_FOR_GOOD = (401, 402, 403, 404, 405, 407, 410, 416, 420, 604)
 """What will be the same in a minute: wrong credentials, no such account, no registrar."""
 _LEAST_LEAD_S = 40.0
 """A refresh that nobody answers is given up after 32 s: begun so early, there is time for another."""
-
-
-class Status(Enum):
-    """How a registration stands; `Registration.state` says since when and why."""
-
-    IDLE = "not started"
-    TRYING = "the first REGISTER is under way"
-    REGISTERED = "calls reach us"
-    FAILED = "calls do not reach us; it is tried again"
-    LEAVING = "it is being undone"
-    STOPPED = "undone"
-
-
-@dataclass(frozen=True, slots=True)
-class RegistrationSettings:
-    """Whom to register, where, and how patiently; times in seconds."""
-
-    account: NameAddr
-    """The address of record: From and To."""
-    registrar: SipUri
-    """The Request-URI: the domain, without a user (10.2)."""
-    expires: int = 600
-    """What is asked for; the registrar grants what it will."""
-    q: float | None = None
-    instance: str | None = None
-    """A URN that names this device for ever (RFC 5626 4.1): `urn:uuid:…`."""
-    reg_id: int | None = None
-    """Ask for outbound (RFC 5626): the registrar then binds us to the connection."""
-    base_wait: float = 30.0
-    longest_wait: float = 1800.0
-    """Of the waits after failures, doubled from the base (RFC 5626 4.5)."""
-    refused_wait: float = 1800.0
-    """After a refusal that nobody expects to change: some providers lock out whoever insists."""
-
-
-@dataclass(frozen=True, slots=True)
-class Register:
-    """A REGISTER to send: arguments for `SipEndpoint.request`. Challenges may raise `cseq` by `MOST_ANSWERS`."""
-
-    target: SipUri
-    from_: NameAddr
-    to: NameAddr
-    call_id: str
-    cseq: int
-    contact: bool
-    """It has a Contact, as `Registration.contact` writes it; else it only asks which ones there are."""
-    expires: int
-    """Seconds wanted; 0 undoes the registration."""
-    headers: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class RegistrationState:
-    """What to show: times in seconds on the clock of the calls."""
-
-    status: Status
-    until: float | None = None
-    """When the registrar forgets us, unless refreshed; None: it does not know us."""
-    failure: str | None = None
-    """Why the last try failed, None when it did not."""
-    failed_status: int | None = None
-    failures: int = 0
-    """In a row."""
-    next_try: float | None = None
-    service_routes: tuple[str, ...] = ()
-    """Route values for our other requests by this registrar (RFC 3608)."""
-    seen_as: tuple[str, int | None] | None = None
-    """The address the registrar saw us at (RFC 3581)."""
-    flow_timer: int | None = None
-    """How often the connection must say something, if the registrar said so (RFC 5626 4.4)."""
-    outbound: bool = False
-    """The registrar does keep us by our connection (RFC 5626 6)."""
-    bindings: tuple[str, ...] = ()
-    """All Contact values it listed last, ours among them."""
 
 
 class Registration:
@@ -339,10 +264,3 @@ def _sentence(status: int, reason: str, response: Response | None) -> str:
     if status in (401, 407):
         return f"the registrar refuses user or password ({status} {reason})"
     return f"{status} {reason}"
-
-
-def uri_of_registrar(account: SipUri) -> SipUri:
-    """The Request-URI of REGISTER for an address of record: its domain (10.2). RemoteProtocolError without one."""
-    if not account.host:
-        raise RemoteProtocolError(f"an account needs a domain: {account}")
-    return SipUri(account.scheme, None, account.host, account.port)

@@ -19,7 +19,8 @@ from mediaserver.sip.events import (
     TransferProgress,
 )
 from mediaserver.sip.registrar import Registrar
-from mediaserver.sip.registration import Registration, RegistrationSettings, Status
+from mediaserver.sip.registration import Registration
+from mediaserver.sip.registration_state import RegistrationSettings, Status
 from mediaserver.sip.uri import NameAddr, SipUri
 from support.sip_rig import SDP, Wire, tokens
 

@@ -6,7 +6,8 @@ import pytest
 
 from mediaserver.sip.headers import Headers
 from mediaserver.sip.message import Request, Response
-from mediaserver.sip.registration import Register, Registration, RegistrationSettings, Status
+from mediaserver.sip.registration import Registration
+from mediaserver.sip.registration_state import Register, RegistrationSettings, Status
 from mediaserver.sip.uri import NameAddr, SipUri
 from support.sip_rig import tokens
 
