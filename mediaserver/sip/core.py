@@ -68,11 +68,15 @@ class Core:
             if waiting is not None:
                 self.abandon(waiting, leg, now)
         leg.state = LegState.ENDED
-        leg.pending = leg.asked = leg.accepted = leg.change = leg.early = None
+        leg.pending = leg.asked = leg.accepted = leg.early = None
         leg.changes.clear()
         if leg.parent is None:
             self.legs.pop(leg.id, None)
         self.alarms.stop(leg)
+        if leg.change is not None and leg.change.under_way:
+            # The peer still owes our re-INVITE a final response, and may never send one.
+            leg.change.cancelled = True
+            self.alarms.start(leg, LegAlarm.CHANGE_STUCK, now + self.settings.timers.timeout)
         if leg.dialog is not None and self.dialogs.get(leg.dialog.id) is leg:
             del self.dialogs[leg.dialog.id]
         self.forget_forks(leg, now)
