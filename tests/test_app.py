@@ -127,22 +127,6 @@ def test_what_the_settings_say_is_what_the_parts_get(tmp_path: Path, scripted: S
     assert (call.capabilities.codecs, call.capabilities.default_ptime) == (("PCMA",), 30)
 
 
-@pytest.mark.parametrize(
-    ("allow", "host", "admitted"),
-    [
-        ((), "203.0.113.9", True),
-        (("192.0.2.0/24",), "192.0.2.77", True),
-        (("192.0.2.0/24",), "203.0.113.9", False),
-        (("192.0.2.0/24", "203.0.113.9"), "203.0.113.9", True),
-        (("192.0.2.0/24",), "2001:db8::1", False),
-        (("fe80::/10",), "fe80::1%eth0", True),
-        (("192.0.2.1/24",), "192.0.2.2", True),
-    ],
-)
-def test_who_may_call(allow: tuple[str, ...], host: str, admitted: bool) -> None:
-    assert app._Admission(allow)(host) is admitted
-
-
 def test_the_address_a_caller_reaches_us_by(scripted: ScriptedProvider) -> None:
     def address(**tables: object) -> str:
         return Server(Settings(**tables))._address_towards("127.0.0.1")  # type: ignore[arg-type]

@@ -55,6 +55,23 @@ def test_networks_and_users_as_ever() -> None:
     assert both.admit(asked("OPTIONS"), flow(), 0.0).verdict is Verdict.WELCOME, "asking what is there costs nothing"
 
 
+@pytest.mark.parametrize(
+    ("allow", "host", "admitted"),
+    [
+        ((), "203.0.113.9", True),
+        (("192.0.2.0/24",), "192.0.2.77", True),
+        (("192.0.2.0/24",), "203.0.113.9", False),
+        (("192.0.2.0/24", "203.0.113.9"), "203.0.113.9", True),
+        (("192.0.2.0/24",), "2001:db8::1", False),
+        (("fe80::/10",), "fe80::1%eth0", True),
+        (("192.0.2.1/24",), "192.0.2.2", True),
+    ],
+)
+def test_networks_that_may_call(allow: tuple[str, ...], host: str, admitted: bool) -> None:
+    verdict = door(allow=allow).admit(asked(), flow(host), 0.0).verdict
+    assert verdict is (Verdict.WELCOME if admitted else Verdict.TURN_AWAY)
+
+
 def test_a_trunk_is_known_by_its_address_and_not_challenged() -> None:
     line = trunk("sbc", networks=("192.0.2.0/28",))
     known = door(line, users=True, allow=("198.51.100.0/24",), known_only=True)

@@ -113,6 +113,28 @@ def test_faults_of_what_the_settings_name(tmp_path: Path, monkeypatch: pytest.Mo
     assert verdict.startswith("ok: SIP on UDP 127.0.0.1:0, TCP 127.0.0.1:0; settings from ")
 
 
+def test_trunks_and_phones_are_checked_and_shown(tmp_path: Path) -> None:
+    trunks = {
+        "trunks__carrier": {"host": "carrier.example", "user": "u", "password": "env:CARRIER_KEY", "register": True},
+        "trunks__pbx": {"networks": ["192.0.2.0/28"], "agent": "asistant"},
+        "phones": {"users": {"alice": "secret"}},
+    }
+    outcome = checks(written(tmp_path, "faulty", **WELL | trunks))
+    assert (outcome.exit_code, outcome.stdout) == (2, "")
+    assert "trunks.carrier.password: the environment has no CARRIER_KEY" in outcome.stderr
+    assert "trunks.pbx.agent is 'asistant': there is no agent of that name; did you mean assistant?" in outcome.stderr
+    trunks["trunks__carrier"]["password"] = f"file:{tmp_path}/key"
+    trunks["trunks__pbx"]["agent"] = "assistant"
+    (tmp_path / "key").write_text("pw")
+    (tmp_path / "key").chmod(0o600)
+    well = checks(written(tmp_path, "sound", **WELL | trunks))
+    assert (well.exit_code, well.stderr) == (0, "")
+    lines = well.stdout.splitlines()
+    assert "trunk 'carrier': calls carrier.example, registers" in lines
+    assert "trunk 'pbx': is called from 192.0.2.0/28" in lines
+    assert "phones: alice" in lines
+
+
 async def test_addresses_in_use(tmp_path: Path) -> None:
     with (
         closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as udp,
