@@ -7,11 +7,11 @@ The map of the building, from the street to the top floor; a floor imports only 
 - ``sip`` ``sdp`` ``rtp``  pure protocol cores: bytes and time in, actions out; no sockets, no clock
 - ``net``              our sockets and the 5 ms wheel that gives the media its clock
 - ``talk``             the conversation between a media leg and a model: barge-in, what was heard, latency
-- ``call``             the call: admission, routing, answering, ending; speaks SIP and gives ``talk`` its orders
+- ``call``             the call: admission, routing, answering, calling, ending; trunks, phones and who may be called
 - ``agents``           what an administrator writes of agents, checked, and made ready to be called
 - ``chat``             an agent in writing
 - ``load``             callers: one for people, a thousand for the benchmark
-- ``app`` and ``cli``  where concrete classes are chosen and wired together; ``config`` is what they are told
+- ``app*`` and ``cli``   where concrete classes are chosen and wired together; ``config`` is what they are told
 """
 
 __version__ = "0.1.0"

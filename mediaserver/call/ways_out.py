@@ -77,6 +77,7 @@ class WaysOut:
         self._own = own
         self._clock = clock
         self._phones = NoBindings() if phones is None else phones
+        self._has_phones = phones is not None
         self._incoming = incoming
         self._window = CallWindow(outbound.max_calls_per_minute)
         self._places: dict[int, _Place] = {}
@@ -122,9 +123,11 @@ class WaysOut:
             self._count_on(place, self._trunks.get(place.routes[at + 1].trunk or ""))
 
     def transfer_style(self, trunk: str | None) -> TransferStyle:
-        """As the trunk's settings say; phones are asked by REFER."""
+        """As the trunk's settings say. Else we call, if we may call anybody: a phone could only call us."""
         found = self._trunks.get(trunk or "")
-        return "refer" if found is None else found.settings.transfer
+        if found is not None:
+            return found.settings.transfer
+        return "invite" if self._outbound.allow or self._outbound.domains or self._has_phones else "refer"
 
     def key_style(self, trunk: str | None) -> KeyStyle:
         """As the trunk's settings say."""

@@ -4,12 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mediaserver.call.policy import Policy
 from mediaserver.call.route import RouteRefusedError, Wanted
-from mediaserver.call.ways_out import Binding
-from mediaserver.config.outbound import EMERGENCY
+from mediaserver.call.ways_out import Binding, WaysOut
+from mediaserver.config.outbound import EMERGENCY, Outbound
 from mediaserver.sip.events import Flow
 from mediaserver.sip.uri import NameAddr, SipUri
-from support.trunks import Out, trunk
+from support.trunks import OWN, USUAL, Out, trunk
 
 NUMBER = Wanted("+4930555")
 DESK = Binding(SipUri.parse("sip:alice@10.0.0.7:4711"), Flow("tcp", ("10.0.0.7", 4711), ("10.0.0.1", 5060), 3))
@@ -231,3 +232,14 @@ def test_nothing_that_is_let_out_is_an_emergency_number(text: str, number: str) 
         for route in routes:
             assert route.target.unescaped_user not in EMERGENCY
             out.ways.over(route)
+
+
+def test_how_calls_without_a_trunk_are_transferred() -> None:
+    assert Out(allow=()).ways.transfer_style(None) == "invite", "there are phones to call"
+    assert bare(allow=()).transfer_style(None) == "refer", "nobody may be called but by the peer"
+    assert bare(allow=("+49",)).transfer_style(None) == bare(allow=(), domains=("h",)).transfer_style(None) == "invite"
+
+
+def bare(**outbound: object) -> WaysOut:
+    given = Outbound(**outbound)  # type: ignore[arg-type]
+    return WaysOut(given, {}, Policy(given, (), {}), USUAL, OWN, lambda: 0.0)
