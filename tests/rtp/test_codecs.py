@@ -12,7 +12,7 @@ from mediacodecs import registry
 from mediacodecs.opus import OpusEncoder
 from mediacodecs.pcm import Pcm, from_bytes, to_bytes
 from mediaproviders.contract import PCM16_8K, PCM16_16K, PCM16_24K, PCMU, AudioFormat
-from mediaserver.rtp import packet
+from mediaserver.rtp import packet, rtcp
 from mediaserver.rtp.events import Digit
 from mediaserver.rtp.form import converted, form_of, uplink_format
 from mediaserver.rtp.packet import RtpPacket, parse
@@ -386,3 +386,35 @@ def test_the_uplink_keeps_time_whatever_comes(codec: str, wanted: int, doings: l
     assert end - 0.15 <= uplink.samples / per_s <= end + 0.35
     if subject.uplink_format.encoding == "pcm16":
         assert all(len(payload) % 2 == 0 for payload in uplink.payloads)
+
+
+def test_reported_loss_brings_second_copies() -> None:
+    """What is lost of our packets is known by the peer's reports; from then on the next packet has it, too."""
+    fits = []
+    for loss in (0, 64):
+        phone, subject = Phone("OPUS"), opened(stream("OPUS", send_fmtp="useinbandfec=1"))
+        said = voice(24000, 2.0)
+        subject.playout.push("a", to_bytes(said))
+        block = rtcp.ReportBlock(1, loss, 0, 0, 0, 0, 0)
+        subject.rtcp_received(rtcp.build(rtcp.ReceiverReport(0xCAFE, (block,))), (PEER[0], PEER[1] + 1), 0.0)
+        for turn in range(100):
+            subject.tick(turn * 0.02, phone)
+        decoder, whole = registry.decoder("OPUS", 24000), phone.heard()
+        lost = range(15, 95, 10)
+        copies = []
+        for number, got in enumerate(phone.got[:-1]):
+            if number in lost:
+                copies.append(decoder.recover(phone.got[number + 1].payload, 480))
+            else:
+                decoder.decode(got.payload)
+        sent = np.concatenate([whole[number * 480 : (number + 1) * 480] for number in lost])
+        fits.append(aligned(sent, np.concatenate([copy for copy in copies if copy is not None]), 0)[1])
+    assert fits[1] > fits[0] + 0.05, fits
+
+
+def test_what_a_codec_can_make_nothing_of_is_counted() -> None:
+    phone, subject = Phone("OPUS"), opened(stream("OPUS"))
+    assert subject.rtp_received(packet.build(96, 1, 1, 0xCAFE, b"\xff" * 20), PEER, 0.0) is None
+    assert subject.counters().malformed == 1
+    phone.sequence = 2
+    assert subject.rtp_received(phone.send(voice(24000, 0.02)), PEER, 0.02) is not None or subject.backlog
