@@ -40,10 +40,30 @@ class Chaos:
     def __init__(self, seed: int) -> None:
         self.die = Random(seed)
         mode = self.die.choice(("off", "accept", "request"))
-        reliable = self.die.choice(("off", "supported", "require"))
+        reliable = self.die.choice(("off", "supported", "supported", "require"))
         self.rig = Rig(EndpointSettings(session_timer=mode, session_expires=100, reliable=reliable, timer_c=60.0))
         self.seen: list[Request | Response] = []
         self.legs: list[int] = []
+        (lambda: None, self.be_called, self.call)[seed % 3]()
+
+    def be_called(self) -> None:
+        """Begin with a call of the peer's that stands."""
+        self.rig.receive(request(extra=["Supported: 100rel, timer", "Allow: INVITE, UPDATE, PRACK"]))
+        self.rig.endpoint.answer(1, SDP, self.rig.now)
+        *_, answer = self.rig.sent()
+        self.rig.receive(request("ACK", branch="z9hG4bKfirst", to_tag=answer.to.tag))
+        self.legs, self.seen = [1], [answer]
+
+    def call(self) -> None:
+        """Begin with a call of ours that stands."""
+        target, me = SipUri("sip", "desk", *PEER), NameAddr.parse("<sip:agent@example.com>")
+        self.legs = [self.rig.endpoint.invite(target=target, flow=UDP, from_=me, now=self.rig.now, sdp=SDP)]
+        (invite,) = self.rig.requests()
+        answer = invite.response(200, to_tag="a")
+        answer.headers.add("Contact", "<sip:desk@192.0.2.9:5070>")
+        answer.headers.add("Session-Expires", "100;refresher=uac")
+        self.rig.receive(answer)
+        self.seen = [invite]
 
     def run(self, steps: int) -> None:
         for _ in range(steps):
@@ -60,8 +80,10 @@ class Chaos:
         method = self.die.choice(METHODS)
         ours = self.die.choice(self.seen) if self.seen and self.die.random() < 0.8 else None
         call_id, to_tag, from_tag = f"call-{self.die.randint(1, 3)}", None, "ft"
-        extras = self.extras()
+        extras, cseq = self.extras(), self.die.randint(2, 200)
         if isinstance(ours, Response):
+            if method == "ACK":
+                cseq = ours.cseq.number
             call_id, to_tag, from_tag = ours.call_id, ours.to.tag, ours.from_.tag or "ft"
             if method == "PRACK" and self.die.random() < 0.8:
                 extras = [f"RAck: {ours.headers.get('RSeq')} {ours.cseq}"]
@@ -73,7 +95,7 @@ class Chaos:
             from_tag=from_tag,
             to_tag=to_tag,
             call_id=call_id,
-            cseq=self.die.randint(1, 30),
+            cseq=cseq,
             body=self.die.choice((b"", SDP)),
             extra=extras,
             contact=self.die.choice(("<sip:c@192.0.2.9:5070>", "<sip:c@phone.example.com>", None)),
