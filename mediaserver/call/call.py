@@ -29,6 +29,7 @@ from mediaserver.sip.events import (
     TransferAsked,
     TransferProgress,
 )
+from mediaserver.talk.digits import Inband
 from mediaserver.talk.orders import (
     Agent,
     Bridge,
@@ -350,6 +351,11 @@ class Call(ABC):
     @abstractmethod
     def _break_off(self) -> int | None:
         """Tell the peer that the call broke, whatever state it is in; our final answer, if it was one."""
+
+    @property
+    def _listening(self) -> Inband | None:
+        """Whether keys are listened for in the audio; None: as the agent has it."""
+        return "always" if self.desk.routes.key_style(self.trunk) == "inband" else None
 
     # --- small --------------------------------------------------------------------------------------------------------
 

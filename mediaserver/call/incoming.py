@@ -35,7 +35,7 @@ class Incoming(Call):
         capabilities = desk.routes.capabilities(self.trunk)
         try:
             host = self._address()
-            self.port = desk.media.open(Open(self.id, self.agent))
+            self.port = desk.media.open(Open(self.id, self.agent, self._listening))
             self.stream.negotiation = Negotiation(capabilities, (host, self.port), self.session_id)
             if sdp is not None:
                 self._answer = self.stream.answer(sdp)

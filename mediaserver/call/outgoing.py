@@ -53,7 +53,7 @@ class Outgoing(Call):
             return
         desk = self.desk
         try:
-            self.port = desk.media.open(Open(self.id, self.agent))
+            self.port = desk.media.open(Open(self.id, self.agent, self._listening))
         except (MediaServerError, ProviderError) as error:
             self._give_up(CallEnd(Result.FAILED, "no-media"), str(error))
             return
@@ -61,8 +61,7 @@ class Outgoing(Call):
             self._dial()
             return
         self._after(desk.settings.answer_deadline_s, self._too_late)
-        law = self._capabilities.codecs[0]
-        desk.media.order(Connect(self.id, "PCMA" if law == "PCMA" else "PCMU"))
+        desk.media.order(Connect(self.id, self._capabilities.codecs[0]))
 
     def _dial(self) -> None:
         if self._dialling is not None:
