@@ -49,7 +49,7 @@ def measure(codec: str) -> tuple[float, float, float]:
     """Microseconds of a packet in, of one out with speech in it, and of one out in silence."""
     ours, theirs, now, sent = _session(codec), _session(codec), 0.0, list[bytes]()
     noise = np.random.default_rng(1).integers(0, 120, 400 * _PACKETS).astype(np.uint8).tobytes()
-    inward, outward, quiet = [], [], []
+    inward, outward, quiet = list[float](), list[float](), list[float]()
 
     def tick_all() -> None:
         for number in range(_PACKETS):

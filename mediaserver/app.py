@@ -237,6 +237,7 @@ def _call_settings(settings: Settings) -> CallSettings:
     return CallSettings(
         capabilities=Capabilities(
             codecs=_codecs(settings),
+            own_order=settings.rtp.codec_order == "ours",
             comfort_noise=settings.rtp.comfort_noise,
             default_ptime=settings.rtp.ptime_ms,
         ),

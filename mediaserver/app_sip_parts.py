@@ -6,8 +6,9 @@ from dataclasses import replace
 from functools import partial
 
 from mediacodecs import registry
-from mediaserver.config import Settings, network, split_host
+from mediaserver.config import Settings, split_host
 from mediaserver.config.cross import unknown
+from mediaserver.config.network import Networks
 from mediaserver.config.trunks import TrunkSettings
 from mediaserver.errors import ConfigurationError
 from mediaserver.net.flows import ShellSettings
@@ -28,7 +29,9 @@ def capabilities_of(name: str, trunk: TrunkSettings, settings: Settings, usual: 
     codecs, faults = registry.usable(trunk.codecs) if trunk.codecs else (usual.codecs, [])
     if not codecs:
         raise ConfigurationError([f"trunks.{name}.codecs: {fault}" for fault in faults])
-    return replace(usual, codecs=codecs, default_ptime=trunk.ptime_ms or settings.rtp.ptime_ms)
+    # A list of its own is there for its order, too.
+    own_order = usual.own_order or bool(trunk.codecs)
+    return replace(usual, codecs=codecs, own_order=own_order, default_ptime=trunk.ptime_ms or settings.rtp.ptime_ms)
 
 
 def agent_faults(settings: Settings, agents: Collection[str]) -> list[str]:
@@ -104,7 +107,7 @@ def listeners(settings: Settings) -> list[Listener]:
     """Where we listen."""
     sip = settings.sip
     tls = server_tls(settings) if sip.tls or sip.wss else None
-    advertised = partial(_advertised, sip.advertise) if sip.advertise else None
+    advertised = Networks(sip.advertise).at if sip.advertise else None
     return [
         Listener(
             transport,
@@ -116,10 +119,6 @@ def listeners(settings: Settings) -> list[Listener]:
         for transport in _TRANSPORTS
         for address in sip.addresses[transport]
     ]
-
-
-def _advertised(table: Mapping[str, str], peer: str) -> str | None:
-    return network.of(peer, table)
 
 
 def shell_settings(settings: Settings) -> ShellSettings:

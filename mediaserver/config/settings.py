@@ -40,7 +40,9 @@ class Rtp(Section):
     ptime_ms: Literal[10, 20, 30, 40, 50, 60] = 20
     """Packet length when the caller does not say."""
     codecs: tuple[Codec, ...] = Field(("PCMU", "PCMA", "G722", "OPUS", "L16"), min_length=1)
-    """What is accepted, and offered, most wanted first. Who calls us gets the codec they want most of these."""
+    """What is accepted, and offered, most wanted first."""
+    codec_order: Literal["caller", "ours"] = "caller"
+    """Whose order of preference an offer is answered in (RFC 3264 6.1 recommends the caller's)."""
     opus_complexity: int = Field(1, ge=0, le=10)
     """Effort of encoding Opus: 1 takes a third of the time of 5."""
     opus_bitrate: int = Field(24_000, ge=6000, le=128_000)
