@@ -1,7 +1,7 @@
 """What the SIP side is made of, as the settings say: each function makes the settings of one part."""
 
 import ipaddress
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import partial
 

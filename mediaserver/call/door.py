@@ -7,7 +7,7 @@ from ipaddress import ip_address
 
 from mediaserver.call.trunk import Trunk
 from mediaserver.call.trunks import Trunks
-from mediaserver.config import network
+from mediaserver.config.network import Networks
 from mediaserver.errors import RemoteProtocolError
 from mediaserver.sip.authenticator import DigestAuthenticator
 from mediaserver.sip.authenticator import Verdict as Proof
@@ -53,6 +53,7 @@ class FrontDoor:
         incoming: Callable[[str], int] = lambda trunk: 0,
     ) -> None:
         self._settings = settings
+        self._allowed = Networks.of(settings.allow)
         self._trunks = trunks
         self._users = users
         self._at_home = at_home
@@ -83,7 +84,7 @@ class FrontDoor:
     def _lets_in(self, flow: Flow) -> bool:
         settings = self._settings
         if settings.allow:
-            return network.width(flow.remote[0], settings.allow) >= 0
+            return self._allowed.width(flow.remote[0]) >= 0
         if not settings.known_only or self._users is not None:
             return True
         return _is_here(flow)  # nobody but the trunks has business here; health checks come from this machine

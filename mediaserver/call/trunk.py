@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from mediaserver.call.call_rate import CallRate
+from mediaserver.config.network import Networks
 from mediaserver.config.trunks import TrunkSettings
 from mediaserver.sdp.negotiate import Capabilities
 from mediaserver.sip.uri import NameAddr, SipUri
@@ -43,11 +44,14 @@ class Trunk:
     """Calls of ours by it."""
     shunned_until: float = 0.0
     """It asked to be left alone until then (Retry-After)."""
+    networks: Networks[None] = field(init=False, repr=False)
+    """Where its calls come from."""
     _misses: int = 0
     _register_refused: bool = False
     _rate: CallRate | None = None
 
     def __post_init__(self) -> None:
+        self.networks = Networks.of(self.settings.networks)
         if self.settings.max_calls_per_s is not None:
             self._rate = CallRate(self.settings.max_calls_per_s)
 

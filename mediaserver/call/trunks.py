@@ -4,7 +4,6 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from mediaserver.call.trunk import Trunk
-from mediaserver.config import network
 from mediaserver.errors import RemoteProtocolError
 from mediaserver.sip.events import Flow
 from mediaserver.sip.message import Request
@@ -54,7 +53,7 @@ class Trunks(Mapping[str, Trunk]):
 
 def _closeness(trunk: Trunk, peer: str) -> int:
     """How well the trunk knows the address; -1 not at all."""
-    width = network.width(peer, trunk.settings.networks)
+    width = trunk.networks.width(peer)
     if trunk.settings.from_host and peer in trunk.addresses:
         return max(width, 128)
     return width
