@@ -35,8 +35,10 @@ def parse_refer_to(request: Request) -> tuple[NameAddr, str | None]:
 
 def refer_to(target: str | SipUri, replaces: str | None) -> str:
     """The value of Refer-To for `target`, a URI or name-addr. Raises LocalProtocolError if it is neither."""
+    # A bare URI keeps its parameters: here it is no header field, whose own they would be.
+    text = str(target)
     try:
-        given = NameAddr(None, target) if isinstance(target, SipUri) else NameAddr.parse(target)
+        given = NameAddr.parse(text if "<" in text else f"<{text}>")
     except RemoteProtocolError as fault:
         raise LocalProtocolError(f"cannot refer to {target}: {fault}") from None
     uri = given.uri

@@ -264,6 +264,7 @@ def test_an_attended_transfer_names_the_other_call() -> None:
 
 def test_refer_to_in_every_form() -> None:
     assert refer_to("tel:+15551234", None) == "<tel:+15551234>"
+    assert refer_to("sip:d@x;transport=tcp", None) == "<sip:d@x;transport=tcp>"
     assert refer_to('"Desk" <sip:d@x;transport=tcp>', None) == '"Desk" <sip:d@x;transport=tcp>'
     assert refer_to("<sip:d@x?Subject=a>", "c@h;to-tag=1;from-tag=2").startswith("<sip:d@x?Subject=a&Replaces=c%40h%3B")
     call = Call()
