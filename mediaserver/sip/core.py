@@ -144,12 +144,14 @@ class Core:
 
         `seen_as` is the sent-by of the peer's request. A connection is kept. Over UDP it is the first route or the
         Contact if that is an address, but the flow itself if the peer is behind a NAT it does not know of: its Contact
-        then is the very sent-by that its packets do not come from, or a private address seen from a public one. An
-        address of the other family is no use either: the socket the peer was heard on cannot send there.
+        then is the very sent-by that its packets do not come from, or a private address seen from a public one; or it
+        says `ob`: by the flow it has opened, and no other way (RFC 5626 5.3). An address of the other family is no use
+        either: the socket the peer was heard on cannot send there. Nor is a name: who record-routes or registers by
+        name is where it was heard.
         """
         hop = dialog.next_hop
         target = (hop.host, hop.port or 5060)
-        if flow.reliable or (not dialog.route_set and target == seen_as):
+        if flow.reliable or (not dialog.route_set and (target == seen_as or "ob" in hop.parameters)):
             return flow
         if not _is_address(hop.host):
             return flow

@@ -1,10 +1,9 @@
 """The SIP endpoint: bytes and time in, bytes and events out; the face of this package (RFC 3261, 6026, 3581)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from mediaserver.errors import LocalProtocolError, RemoteProtocolError
-from mediaserver.sip.changes import Changes
 from mediaserver.sip.core import Core
 from mediaserver.sip.core_uac import Uac
 from mediaserver.sip.core_uas import Uas
@@ -12,20 +11,17 @@ from mediaserver.sip.door import Door
 from mediaserver.sip.events import Effect, Flow, TransferProgress
 from mediaserver.sip.identity import EndpointSettings
 from mediaserver.sip.invitation import Invitations
-from mediaserver.sip.leg import Leg, LegAlarm, LegState
+from mediaserver.sip.leg import LegState
 from mediaserver.sip.message import MalformedRequest, Response, parse
 from mediaserver.sip.outside import OutsideRequests
 from mediaserver.sip.registrar import Registrar
-from mediaserver.sip.reliable import Provisionals
 from mediaserver.sip.replaces import replaces_of
 from mediaserver.sip.session_timer import SessionTimers
+from mediaserver.sip.sessions import Sessions
 from mediaserver.sip.transfers import Transfers
-from mediaserver.sip.updates import Updates
 from mediaserver.sip.uri import NameAddr, SipUri
 
 _BLANK = b" \r\n\0"
-_STANDING = (LegState.CONFIRMED, LegState.ANSWERED, LegState.RINGING, LegState.CALLING)
-"""Where a change of the peer's can have come up, or have been withdrawn since."""
 
 
 class SipEndpoint:
@@ -53,23 +49,20 @@ class SipEndpoint:
         self._requests = self._uac.requests
         self._outside = OutsideRequests(self._core, self._uac.transmit)
         self._invitations = Invitations(self._core, self._requests, timers)
-        self._updates = Updates(self._core, self._invitations, timers)
-        self._provisionals = Provisionals(self._core, self._invitations, self._updates)
-        self._changes = Changes(self._core, self._uac.transmit, self._uac.transactions, self._requests, timers)
-        self._invitations.rested = self._uac.rested = self._changes.go_on
+        self._sessions = Sessions(self._core, self._uac, self._requests, self._invitations, timers)
         self._transfers = Transfers(self._core, self._requests, self._invitations)
         self._uas = Uas(
             self._core,
             self._invitations.transactions,
             self._invitations,
-            self._updates,
-            self._provisionals,
+            self._sessions.updates,
+            self._sessions.provisionals,
             timers,
             self._transfers,
             door,
             registrar,
         )
-        self._wakes = self._alarms()
+        self._wakes = self._sessions.wakes()
         self._malformed = 0
 
     @property
@@ -178,12 +171,12 @@ class SipEndpoint:
         if not 100 < status < 200:
             raise LocalProtocolError(f"{status} is not provisional")
         if (called := self._core.leg(leg, LegState.RINGING)) is not None:
-            self._provisionals.send(called, status, body, now)
+            self._sessions.provisionals.send(called, status, body, now)
 
     def answer(self, leg: int, sdp: bytes, now: float) -> None:
         """Send the 200 with our answer, or with our offer when `IncomingCall.offer` was None."""
         if (called := self._core.leg(leg, LegState.RINGING)) is not None:
-            self._provisionals.answer(called, sdp, now)
+            self._sessions.provisionals.answer(called, sdp, now)
 
     def redirect(self, leg: int, contacts: Sequence[str], now: float) -> None:
         """Send the caller elsewhere with a 302; `contacts` are Contact values, such as `<sip:a@example.com>;q=0.5`."""
@@ -208,21 +201,13 @@ class SipEndpoint:
 
     def answer_reinvite(self, leg: int, sdp: bytes, now: float) -> None:
         """Accept a change of the session; nothing happens if the peer has withdrawn it."""
-        if (party := self._asked(leg)) is not None:
-            self._updates.answer(party, sdp, now)
-            self._go_on(party, now)
-        elif (party := self._core.leg(leg, *_STANDING)) is not None and self._is_reinvited(party):
-            self._invitations.accept(party, sdp, now)
+        self._sessions.answer(leg, sdp, now)
 
     def reject_reinvite(self, leg: int, status: int, now: float) -> None:
         """Refuse a change of the session (488, 500): the session stays as it was (14.2)."""
         if not 300 <= status < 700:
             raise LocalProtocolError(f"{status} does not refuse")
-        if (party := self._asked(leg)) is not None:
-            self._updates.refuse(party, status, now)
-            self._go_on(party, now)
-        elif (party := self._core.leg(leg, *_STANDING)) is not None and self._is_reinvited(party):
-            self._invitations.refuse(party, status, now)
+        self._sessions.refuse(leg, status, now)
 
     def reinvite(self, leg: int, sdp: bytes | None, now: float) -> None:
         """Change the session: offer `sdp`, or ask the peer for its offer; `SessionChanged` or `ChangeRefused` follows.
@@ -231,11 +216,7 @@ class SipEndpoint:
         is answered it goes out by UPDATE as soon as RFC 3311 allows that. After an offer of the peer's `acknowledge`
         is due.
         """
-        party = self._core.leg(leg)
-        if party is None or party.state is LegState.ENDING:
-            return
-        early = next((fork for fork in party.forks.values() if fork.settled), None)
-        self._changes.want(early or party, sdp, now)
+        self._sessions.change(leg, sdp, now)
 
     # As the one who calls
 
@@ -278,18 +259,7 @@ class SipEndpoint:
 
         What answers an offer of ours is acknowledged without asking.
         """
-        caller = self._core.leg(leg, LegState.CONFIRMED, LegState.CALLING)
-        if caller is None:
-            return
-        fork = next((fork for fork in caller.forks.values() if fork.prack_due is not None), None)
-        if fork is not None:
-            self._uac.forks.acknowledge(fork, sdp, now)
-        elif caller.attempt is not None and caller.attempt.answer_due:
-            self._uac.acknowledge(caller, sdp, now)
-        elif caller.change is not None and caller.change.answer_due:
-            self._changes.acknowledge(caller, sdp, now)
-        else:
-            raise LocalProtocolError(f"no offer to answer on leg {leg}")
+        self._sessions.acknowledge(leg, sdp, now)
 
     # Transfers
 
@@ -402,60 +372,9 @@ class SipEndpoint:
         elif party.state in (LegState.ANSWERED, LegState.RINGING):
             party.bye_wanted = True
         else:
-            self._hang_up(party, now)
+            self._sessions.hang_up(party, now)
 
     def info(self, leg: int, content_type: str, body: bytes, now: float) -> None:
         """Send an INFO request in the dialog (RFC 6086)."""
         if (party := self._core.leg(leg, LegState.CONFIRMED)) is not None:
             self._requests.send(party, "INFO", now, content_type=content_type, body=body)
-
-    def _hang_up(self, party: Leg, now: float) -> None:
-        party.changes.clear()
-        if party.attempt is not None and party.attempt.answer_due:
-            self._uac.acknowledge(party, None, now)
-        if party.change is not None and party.change.answer_due:
-            self._changes.acknowledge(party, None, now)
-        if party.asked is not None:
-            self._updates.refuse(party, 487, now)
-        if party.pending is not None:
-            self._invitations.refuse(party, 487, now)
-        self._requests.bye(party, now)
-
-    def _asked(self, handle: int) -> Leg | None:
-        """Who waits for our answer to an UPDATE or PRACK: the call itself, or a branch of it that rings."""
-        call = self._core.leg(handle)
-        if call is None:
-            return None
-        return next((leg for leg in (call, *call.forks.values()) if leg.asked is not None), None)
-
-    @staticmethod
-    def _is_reinvited(party: Leg) -> bool:
-        return party.pending is not None and party.state is not LegState.RINGING
-
-    def _go_on(self, party: Leg, now: float) -> None:
-        self._provisionals.go_on(party, now)
-        self._changes.go_on(party, now)
-
-    def _unanswered(self, party: Leg, now: float) -> None:
-        self._updates.refuse(party, 500, now)
-        self._go_on(party, now)
-
-    def _alarms(self) -> Mapping[LegAlarm, Callable[[Leg, LegAlarm, float], None]]:
-        """Who is woken by what."""
-        invitations, provisionals = self._invitations.alarm, self._provisionals.alarm
-        caller, changes, terminate = self._uac.alarm, self._changes.alarm, self._requests.terminate
-        return {
-            LegAlarm.REPEAT_2XX: invitations,
-            LegAlarm.NO_ACK: invitations,
-            LegAlarm.EXPIRED: invitations,
-            LegAlarm.REPEAT_RINGING: provisionals,
-            LegAlarm.REPEAT_1XX: provisionals,
-            LegAlarm.NO_PRACK: provisionals,
-            LegAlarm.UNANSWERED: lambda leg, _, now: self._unanswered(leg, now),
-            LegAlarm.NO_FINAL: caller,
-            LegAlarm.RUNG_OUT: caller,
-            LegAlarm.CHANGE_AGAIN: changes,
-            LegAlarm.CHANGE_STUCK: changes,
-            LegAlarm.REFRESH: lambda leg, _, now: self._changes.refresh(leg, now),
-            LegAlarm.SESSION_ENDS: lambda leg, _, now: terminate(leg, 408, "session timer", now),
-        }

@@ -468,6 +468,8 @@ def test_where_responses_go(via: str, flow: Flow, where: tuple[str, int], marks:
     [
         # Contact and sent-by agree and are not where it comes from: a NAT, so keep to the flow.
         ("10.0.0.3:5060;rport", "<sip:c@10.0.0.3:5060>", ("203.0.113.9", 31000), ("203.0.113.9", 31000)),
+        # It asks for its flow to be kept (RFC 5626).
+        ("198.51.100.1:5060", "<sip:c@198.51.100.77:5066;ob>", ("198.51.100.1", 5060), ("198.51.100.1", 5060)),
         # Another public address: a proxy that stays out of the dialog.
         ("198.51.100.1:5060", "<sip:c@198.51.100.77:5066>", ("198.51.100.1", 5060), ("198.51.100.77", 5066)),
         # A private Contact behind a public address cannot be reached.
