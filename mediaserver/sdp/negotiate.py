@@ -7,12 +7,14 @@ from mediaserver.errors import RemoteProtocolError
 from mediaserver.sdp.capabilities import Capabilities as Capabilities
 from mediaserver.sdp.capabilities import announced, companion, events_beside, spoken_of
 from mediaserver.sdp.formats import COMFORT_NOISE, format_attributes, payload_formats
+from mediaserver.sdp.path import Agreed, MediaPath
 from mediaserver.sdp.plan import Direction, MediaPlan, PayloadFormat
+from mediaserver.sdp.security import PLAIN_PROFILES
 from mediaserver.sdp.session import Attributes, Connection, MediaDescription, Origin, SessionDescription
 
-_PROFILES = frozenset({"RTP/AVP", "RTP/AVPF"})
 _DIRECTIONS = tuple(direction.value for direction in Direction)
 _NOT_ACCEPTABLE = 488
+_PLAIN = Agreed()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class _Stream:
     audio: tuple[PayloadFormat, ...]
     events: tuple[PayloadFormat, ...]
     noise: PayloadFormat | None
+    path: Agreed = _PLAIN
 
 
 def answer(
@@ -42,24 +45,26 @@ def answer(
     session_id: int,
     version: int,
     direction: Direction = Direction.SENDRECV,
+    path: MediaPath | None = None,
 ) -> Negotiated:
     """Agree to the first audio stream of an offer that we can use and refuse all other streams (RFC 3264 6).
 
-    `local` is the address and RTP port we announce, `direction` the most we want. Raises RemoteProtocolError with
+    `local` is the address and RTP port we announce, `direction` the most we want, `path` our side of encryption and
+    ICE, without which there is neither. Raises RemoteProtocolError with
     status 400 for what is not a valid description, 488 when nothing in it can be used, as when the media address is
     not of the family of `local`.
     """
     offered = SessionDescription.parse(offer)
-    chosen, stream = _choose(offered, capabilities, ip_address(local[0]).version)
+    chosen, stream = _choose(offered, capabilities, local, path)
     agreed = _direction(stream.direction, direction)
     formats = [capabilities.answered(form) for form in stream.audio]
     formats += [announced(event) for event in stream.events]
     formats += [] if stream.noise is None else [stream.noise]
     ptime = _ptime(stream, capabilities)
     mux = stream.media.has("rtcp-mux")
-    ours = _audio(formats, stream.media.protocol, local[1], ptime, agreed, mux)
+    ours = _audio(formats, stream.media.protocol, local[1], ptime, agreed, mux, stream.path.attributes)
     described = replace(
-        _description(local[0], session_id, version, ()),
+        _description(local[0], session_id, version, (), lite=stream.path.ice is not None),
         media=tuple(ours if index == chosen else media.rejected() for index, media in enumerate(offered.media)),
         times=offered.times,
     )
@@ -80,6 +85,8 @@ def answer(
         comfort_noise_send=noise_type,
         comfort_noise_receive=noise_type,
         rtcp_mux=mux,
+        security=stream.path.security,
+        ice=stream.path.ice,
     )
     return Negotiated(plan, bytes(described))
 
@@ -91,17 +98,20 @@ def offer(
     version: int,
     direction: Direction = Direction.SENDRECV,
     agreed: MediaPlan | None = None,
+    path: MediaPath | None = None,
 ) -> bytes:
     """Describe all we can do as one audio stream, for an INVITE of ours or the 200 to one without an offer.
 
     In a session that is up, what was `agreed` keeps its payload types and goes first.
     """
     formats = capabilities.offered(agreed)
-    media = _audio(formats, "RTP/AVP", local[1], capabilities.default_ptime, direction, mux=False)
-    return bytes(_description(local[0], session_id, version, (media,)))
+    profile, attributes = ("RTP/AVP", ()) if path is None else path.offer(local)
+    mux = (path is not None and path.browser) or (agreed is not None and agreed.rtcp_mux)
+    media = _audio(formats, profile, local[1], capabilities.default_ptime, direction, mux, attributes)
+    return bytes(_description(local[0], session_id, version, (media,), lite=media.has("ice-ufrag")))
 
 
-def accept(our_offer: bytes, answer: bytes, capabilities: Capabilities) -> MediaPlan:
+def accept(our_offer: bytes, answer: bytes, capabilities: Capabilities, path: MediaPath | None = None) -> MediaPlan:
     """Read the answer to an offer of ours (RFC 3264 7).
 
     We send with the payload types of the answer and receive with those of the offer. Raises RemoteProtocolError with
@@ -113,7 +123,11 @@ def accept(our_offer: bytes, answer: bytes, capabilities: Capabilities) -> Media
         raise _unusable(f"offer has {len(mine.media)} streams, answer {len(theirs.media)}")
     offered = payload_formats(mine.media[0])
     known = {form.payload_type: form for form in offered}
-    stream = _understand(theirs, theirs.media[0], capabilities, known, _family(mine))
+    local = _local(mine)
+    stream = _understand(theirs, theirs.media[0], capabilities, known, local, path)
+    if path is not None:
+        stream = replace(stream, path=path.accepted(mine.media[0], theirs, theirs.media[0], local))
+    stream = _with_candidate(stream)
     # What was answered but never offered counts for nothing.
     ours = {_kind(form): form for form in offered}
     audio = [form for form in stream.audio if _kind(form) in ours]
@@ -138,6 +152,8 @@ def accept(our_offer: bytes, answer: bytes, capabilities: Capabilities) -> Media
         comfort_noise_send=stream.noise.payload_type if stream.noise and noise else None,
         comfort_noise_receive=noise.payload_type if noise else None,
         rtcp_mux=mux,
+        security=stream.path.security,
+        ice=stream.path.ice,
     )
 
 
@@ -145,23 +161,38 @@ def _unusable(reason: str) -> RemoteProtocolError:
     return RemoteProtocolError(reason, status=_NOT_ACCEPTABLE)
 
 
-def _family(ours: SessionDescription) -> int:
-    """The IP version of the address in a description of ours."""
+def _local(ours: SessionDescription) -> tuple[str, int]:
+    """The address and port in a description of ours."""
     connection = ours.connection_of(ours.media[0])
     assert connection is not None
-    return ip_address(connection.address).version
+    return connection.address, ours.media[0].port
 
 
-def _choose(offered: SessionDescription, capabilities: Capabilities, family: int) -> tuple[int, _Stream]:
+def _choose(
+    offered: SessionDescription, capabilities: Capabilities, local: tuple[str, int], path: MediaPath | None
+) -> tuple[int, _Stream]:
     """Index and content of the first stream we can use; otherwise raises what was wrong with the first audio stream."""
     fault: RemoteProtocolError | None = None
     for index, media in enumerate(offered.media):
         if media.kind == "audio":
             try:
-                return index, _understand(offered, media, capabilities, {}, family)
+                stream = _understand(offered, media, capabilities, {}, local, path)
+                if path is not None:
+                    connection = offered.connection_of(media)
+                    assert connection is not None
+                    stream = replace(stream, path=path.answer(offered, media, connection, local))
+                return index, _with_candidate(stream)
             except RemoteProtocolError as error:
                 fault = fault or error
     raise fault or _unusable("no audio stream offered")
+
+
+def _with_candidate(stream: _Stream) -> _Stream:
+    """With ICE an address that says nothing is no hold: the peer's is among its candidates."""
+    ice = stream.path.ice
+    if ice is None:
+        return replace(stream, direction=_muted(stream.direction)) if _says_nothing(stream.remote[0]) else stream
+    return stream if ice.candidate is None else replace(stream, remote=ice.candidate)
 
 
 def _understand(
@@ -169,12 +200,13 @@ def _understand(
     media: MediaDescription,
     capabilities: Capabilities,
     known: dict[int, PayloadFormat],
-    family: int,
+    local: tuple[str, int],
+    path: MediaPath | None,
 ) -> _Stream:
     """Read an audio stream of the peer. Raises RemoteProtocolError: 488 if of no use, 400 if without address."""
     if media.kind != "audio" or media.port == 0:
         raise _unusable(f"no audio: {media.kind} on port {media.port}")
-    if media.protocol not in _PROFILES:
+    if not (media.protocol in PLAIN_PROFILES if path is None else path.takes(media.protocol)):
         raise _unusable(f"transport profile {media.protocol[:40]} is not supported")
     connection = session.connection_of(media)
     if connection is None:
@@ -188,9 +220,8 @@ def _understand(
     audio = capabilities.ordered(audio)
     events = events_beside(formats, audio) if capabilities.events else ()
     noise = companion(formats, COMFORT_NOISE, audio[0].clock_rate) if capabilities.comfort_noise else None
-    address, on_hold = _address(connection, family)
-    stated = _stated_direction(session, media)
-    return _Stream(media, (address, media.port), _muted(stated) if on_hold else stated, audio, events, noise)
+    address = _address(connection, ip_address(local[0]).version)
+    return _Stream(media, (address, media.port), _stated_direction(session, media), audio, events, noise)
 
 
 def _kind(form: PayloadFormat) -> tuple[str, int, int]:
@@ -203,8 +234,8 @@ def _ptime(stream: _Stream, capabilities: Capabilities) -> int:
     return capabilities.ptime(asked, largest, stream.audio[0])
 
 
-def _address(connection: Connection, family: int) -> tuple[str, bool]:
-    """Where to send and whether the address says hold (RFC 3264 8.4), which it may in either family.
+def _address(connection: Connection, family: int) -> str:
+    """Where to send; an unspecified address, of either family, says hold (RFC 3264 8.4).
 
     Names are not looked up, and our socket can send to one `family` (4 or 6) only: 488 for the others.
     """
@@ -216,7 +247,11 @@ def _address(connection: Connection, family: int) -> tuple[str, bool]:
         raise _unusable("multicast media is not supported")
     if parsed.version != family and not parsed.is_unspecified:
         raise _unusable(f"media address {parsed} is not IPv{family}")
-    return str(parsed), parsed.is_unspecified
+    return str(parsed)
+
+
+def _says_nothing(address: str) -> bool:
+    return ip_address(address).is_unspecified
 
 
 def _muted(stated: Direction) -> Direction:
@@ -263,20 +298,26 @@ def _rtcp_address(words: list[str], rtp: str) -> str:
 
 
 def _audio(
-    formats: list[PayloadFormat], protocol: str, port: int, ptime: int, direction: Direction, mux: bool
+    formats: list[PayloadFormat],
+    protocol: str,
+    port: int,
+    ptime: int,
+    direction: Direction,
+    mux: bool,
+    more: Attributes = (),
 ) -> MediaDescription:
     """Our audio stream."""
     attributes: Attributes = tuple(line for form in formats for line in format_attributes(form))
     attributes += (("ptime", str(ptime)), (direction.value, None))
     if mux:
         attributes += (("rtcp-mux", None),)
-    return MediaDescription(
-        "audio", port, protocol, tuple(str(form.payload_type) for form in formats), None, attributes
-    )
+    numbers = tuple(str(form.payload_type) for form in formats)
+    return MediaDescription("audio", port, protocol, numbers, None, (*attributes, *more))
 
 
 def _description(
-    address: str, session_id: int, version: int, media: tuple[MediaDescription, ...]
+    address: str, session_id: int, version: int, media: tuple[MediaDescription, ...], *, lite: bool = False
 ) -> SessionDescription:
     connection = Connection.of(address)
-    return SessionDescription(Origin("-", str(session_id), str(version), connection), media, connection)
+    attributes: Attributes = (("ice-lite", None),) if lite else ()
+    return SessionDescription(Origin("-", str(session_id), str(version), connection), media, connection, attributes)

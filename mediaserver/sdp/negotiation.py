@@ -3,19 +3,23 @@
 from mediaserver.errors import LocalProtocolError
 from mediaserver.sdp import negotiate
 from mediaserver.sdp.negotiate import Capabilities
+from mediaserver.sdp.path import MediaPath
 from mediaserver.sdp.plan import Direction, MediaPlan
 
 
 class Negotiation:
-    """Offers and answers of one leg. `local` is the address and RTP port we announce.
+    """Offers and answers of one leg. `local` is the address and RTP port we announce, `path` our encryption and ICE.
 
     The origin line names one session for the whole call, with a version that rises with every description sent.
     """
 
-    def __init__(self, capabilities: Capabilities, local: tuple[str, int], session_id: int) -> None:
+    def __init__(
+        self, capabilities: Capabilities, local: tuple[str, int], session_id: int, path: MediaPath | None = None
+    ) -> None:
         self._capabilities = capabilities
         self._local = local
         self._session_id = session_id
+        self._path = path
         self._version = 0
         self._our_offer: bytes | None = None
         self.plan: MediaPlan | None = None
@@ -29,7 +33,7 @@ class Negotiation:
     def answer(self, offer: bytes, direction: Direction = Direction.SENDRECV) -> bytes:
         """Our answer to an offer of the peer; `plan` is what it agrees to. Raises as `negotiate.answer` does."""
         agreed = negotiate.answer(
-            offer, self._capabilities, self._local, self._session_id, self._version + 1, direction
+            offer, self._capabilities, self._local, self._session_id, self._version + 1, direction, self._path
         )
         self._version += 1
         self.plan = agreed.plan
@@ -39,7 +43,7 @@ class Negotiation:
         """Our offer; `accepted` takes the answer to it."""
         self._version += 1
         self._our_offer = negotiate.offer(
-            self._capabilities, self._local, self._session_id, self._version, direction, self.plan
+            self._capabilities, self._local, self._session_id, self._version, direction, self.plan, self._path
         )
         return self._our_offer
 
@@ -48,7 +52,7 @@ class Negotiation:
         our_offer, self._our_offer = self._our_offer, None
         if our_offer is None:
             raise LocalProtocolError("an answer without an offer")
-        self.plan = negotiate.accept(our_offer, answer, self._capabilities)
+        self.plan = negotiate.accept(our_offer, answer, self._capabilities, self._path)
         return self.plan
 
     def withdraw(self) -> None:

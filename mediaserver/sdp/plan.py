@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from mediaserver.sdp.ice import Ice
+from mediaserver.sdp.security import Security
+
 
 class Direction(Enum):
     """RFC 4566 6, from our side."""
@@ -60,3 +63,7 @@ class MediaPlan:
     """Hz; of the events we send, which may differ from that of the audio beside them."""
     events_receive: Mapping[int, int] = field(default_factory=dict)
     """Clock rates of all the types of events we must accept; empty: `event_receive` alone."""
+    security: Security | None = None
+    """How media is encrypted; None: not at all."""
+    ice: Ice | None = None
+    """How the peer's connectivity checks are answered; None: it makes none."""

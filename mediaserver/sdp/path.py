@@ -1,0 +1,53 @@
+"""What a leg's descriptions say of the way media goes, besides its address: encryption and ICE, for the leg's life."""
+
+from dataclasses import dataclass
+
+from mediaserver.sdp.ice import Ice, IceLite
+from mediaserver.sdp.security import Protection, Security
+from mediaserver.sdp.session import Attributes, Connection, MediaDescription, SessionDescription
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """What a description of the peer agrees to, and the attributes of our answer to it."""
+
+    security: Security | None = None
+    ice: Ice | None = None
+    attributes: Attributes = ()
+
+
+class MediaPath:
+    """Our side of it. `browser`: our offers are for one, with ICE, DTLS and RTCP beside RTP on one port."""
+
+    def __init__(self, protection: Protection, ice: IceLite | None = None, *, browser: bool = False) -> None:
+        self._protection = protection
+        self._ice = ice
+        self.browser = browser
+
+    def takes(self, protocol: str) -> bool:
+        """Whether a stream with this transport profile can be agreed to."""
+        return self._protection.takes(protocol)
+
+    def answer(
+        self, session: SessionDescription, media: MediaDescription, connection: Connection, local: tuple[str, int]
+    ) -> Agreed:
+        """Agree to an offered stream. Raises RemoteProtocolError (488) when its encryption is of no use."""
+        security, lines = self._protection.answer(session, media)
+        if self._ice is None:
+            return Agreed(security, None, lines)
+        ice, more = self._ice.answer(session, media, connection, local)
+        return Agreed(security, ice, (*lines, *more))
+
+    def offer(self, local: tuple[str, int]) -> tuple[str, Attributes]:
+        """Transport profile and attributes of an offer of ours; ICE only for those who cannot do without."""
+        profile, lines = self._protection.offer()
+        ice = self._ice.offer(local) if self._ice is not None and self.browser else ()
+        return profile, (*lines, *ice)
+
+    def accepted(
+        self, mine: MediaDescription, session: SessionDescription, theirs: MediaDescription, local: tuple[str, int]
+    ) -> Agreed:
+        """What the answer to our offer agrees to. Raises RemoteProtocolError (488) if that is not what we asked for."""
+        security = self._protection.accepted(mine, session, theirs)
+        offered = self._ice is not None and mine.has("ice-ufrag")
+        return Agreed(security, self._ice.accepted(session, theirs, local) if self._ice and offered else None)
