@@ -124,7 +124,7 @@ class Registering:
         if flow == self._flow:
             return
         self._let_go()
-        self._flow = flow
+        self._flow = self._trunk.registered_by = flow
         self._outside.watch(flow, self._lost)
         every_s = 0.8 * state.flow_timer if state.flow_timer else self._keepalive_s
         if every_s > 0:
@@ -134,11 +134,11 @@ class Registering:
         if self._flow is not None:
             self._outside.unwatch(self._flow, self._lost)
             self._outside.let_go(self._flow)
-            self._flow = None
+            self._flow = self._trunk.registered_by = None
 
     def _lost(self) -> None:
         """The connection that calls come by is gone."""
-        self._flow = None
+        self._flow = self._trunk.registered_by = None
         self._registration.flow_failed(self._outside.now())
         self._woken.set()
 

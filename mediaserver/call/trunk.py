@@ -8,6 +8,7 @@ from mediaserver.call.call_rate import CallRate
 from mediaserver.config.network import Networks
 from mediaserver.config.trunks import TrunkSettings
 from mediaserver.sdp.negotiate import Capabilities
+from mediaserver.sip.events import Flow
 from mediaserver.sip.uri import NameAddr, SipUri
 
 _MISSES_TO_BE_DOWN = 3
@@ -36,6 +37,8 @@ class Trunk:
     inbound_password: str | None = field(default=None, repr=False)
     state: TrunkState = TrunkState.UNKNOWN
     registered: bool = False
+    registered_by: Flow | None = None
+    """The flow that calls come by because of that."""
     service_route: tuple[NameAddr, ...] = ()
     """What the registrar wants calls to go by (RFC 3608)."""
     addresses: frozenset[str] = frozenset()

@@ -9,6 +9,8 @@ from mediaserver.sip.events import Flow
 from mediaserver.sip.message import Request
 from mediaserver.sip.uri import SipUri
 
+_WHOLE_ADDRESS, _BY_REGISTRATION = 128, 129
+
 
 class Trunks(Mapping[str, Trunk]):
     """The trunks by name."""
@@ -39,8 +41,7 @@ class Trunks(Mapping[str, Trunk]):
         """
         if flow.profile in self._trunks:
             return self._trunks[flow.profile]
-        peer = flow.remote[0]
-        found = [(closeness, trunk) for trunk in self._trunks.values() if (closeness := _closeness(trunk, peer)) >= 0]
+        found = [(closeness, trunk) for trunk in self._trunks.values() if (closeness := _closeness(trunk, flow)) >= 0]
         if len(found) <= 1:
             return found[0][1] if found else None
         called, hosts = _called(request), _hosts(request)
@@ -51,11 +52,14 @@ class Trunks(Mapping[str, Trunk]):
         return {name: trunk.snapshot(incoming(name)) for name, trunk in self._trunks.items()}
 
 
-def _closeness(trunk: Trunk, peer: str) -> int:
-    """How well the trunk knows the address; -1 not at all."""
-    width = trunk.networks.width(peer)
-    if trunk.settings.from_host and peer in trunk.addresses:
-        return max(width, 128)
+def _closeness(trunk: Trunk, flow: Flow) -> int:
+    """How well the trunk knows where a request comes from; -1 not at all."""
+    by = trunk.registered_by
+    if by is not None and by.remote == flow.remote and by.transport == flow.transport:
+        return _BY_REGISTRATION
+    width = trunk.networks.width(flow.remote[0])
+    if trunk.settings.from_host and flow.remote[0] in trunk.addresses:
+        return max(width, _WHOLE_ADDRESS)
     return width
 
 

@@ -60,7 +60,8 @@ class TrunkSettings(Section):
     networks: tuple[Network, ...] = ()
     """Its addresses: calls from there are this trunk's and are not challenged."""
     from_host: bool = True
-    """Calls from the addresses that `host` and `outbound_proxy` stand for are this trunk's too."""
+    """Calls from the addresses that `host` and `outbound_proxy` stand for are this trunk's; those that come by the
+    flow it is registered by always are."""
     domains: tuple[Host, ...] = ()
     """Which trunk is meant when several come from the same address: the domain in Request-URI, To or From."""
     inbound_user: OrNone[Line] = None

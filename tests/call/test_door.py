@@ -117,6 +117,18 @@ def test_the_closest_network_and_the_own_connection() -> None:
     assert known.admit(asked(), ours, 0.0).trunk == "close"
 
 
+def test_the_flow_a_trunk_is_registered_by_is_its_own() -> None:
+    first, second = (trunk(name, user=name, register=True, from_host=False) for name in ("u1", "u2"))
+    by = flow("192.0.2.3", 5060, transport="tcp")
+    first.registered_by = second.registered_by = by
+    known = door(first, second, known_only=True)
+    came = replace(by, key=7)
+    assert known.admit(asked(line_uri="sip:u2@203.0.113.7"), came, 0.0).trunk == "u2"
+    assert known.admit(asked(line_uri="sip:u1@203.0.113.7"), came, 0.0).trunk == "u1"
+    other = flow("192.0.2.3", 5099, transport="tcp", key=8)
+    assert known.admit(asked(line_uri="sip:u1@203.0.113.7"), other, 0.0).verdict is Verdict.TURN_AWAY
+
+
 def test_a_trunk_may_have_to_prove_itself() -> None:
     line = trunk("sbc", networks=("192.0.2.3",), inbound_user="sbc", inbound_password="s")
     known = door(line, users=True, known_only=True)

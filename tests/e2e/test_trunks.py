@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from mediaproviders.emulators import certificates
 from mediaproviders.emulators.openai import EmulatorSettings, OpenAIEmulator
 from mediaserver.app import Server
 from mediaserver.call.reception import Reception
@@ -17,6 +18,7 @@ from mediaserver.call.route import RouteRefusedError, Wanted
 from mediaserver.config import load
 from mediaserver.load.caller import Caller, CallerSettings
 from mediaserver.load.script import Silence
+from mediaserver.net.tls import TlsSettings
 from mediaserver.sip.grammar import unquote
 from support import baresip, rig
 from support.carrier import Carrier, carrier
@@ -87,21 +89,32 @@ def events(lines: Lines, name: str) -> Lines:
     return [line for line in lines if line["event"] == name]
 
 
-@pytest.mark.parametrize(("transport", "algorithm"), [("udp", "MD5"), ("tcp", "SHA-256")])
+@pytest.mark.parametrize(("transport", "algorithm"), [("udp", "MD5"), ("tcp", "SHA-256"), ("tls", "SHA-512-256")])
 async def test_a_trunk_registers_is_called_calls_and_leaves(
     tmp_path: Path, lines: Lines, transport: str, algorithm: str
 ) -> None:
-    async with carrier({"acc": "pw"}, algorithm=algorithm) as peer:
-        line = account(peer, transport=transport, numbers={"+4930*": "assistant"}, caller_id={"identity": "asserted"})
+    tls = None
+    line: dict[str, Any] = {}
+    if transport == "tls":
+        identity = certificates.make(tmp_path / "tls")
+        tls = TlsSettings(certificate=str(identity.chain), key=str(identity.key))
+        line = {"ca": str(identity.authority), "host": "localhost"}
+    async with carrier({"acc": "pw"}, algorithm=algorithm, tls=tls) as peer:
+        line = account(peer, transport=transport, caller_id={"identity": "asserted"}, from_host=False) | line
+        line["numbers"] = {"+4930*": "assistant"}
         async with serving(tmp_path, trunks__line=line, outbound={"allow": ["+49"]}) as running:
             await peer.until(lambda: peer.binding("acc") is not None)
             binding = peer.binding("acc")
             assert binding is not None and binding.flow.transport == transport
-            uri = f"sip:acc@127.0.0.1:{running.port}"
-            report = await Caller(CallerSettings(host="127.0.0.1")).place(uri, [Silence(2.0)], max_s=20)
-            assert report.heard is not None and rig.loud_spans(report.heard.samples), "the greeting"
+            trunk = running.server._telephony.trunks["line"]
+            await rig.eventually(lambda: trunk.registered and trunk.state.value == "up")
+            assert await peer.call("acc", "+4930555") == 200, "by the flow of the registration, and by no other"
             incoming = events(lines, "call.incoming")[0]
             assert (incoming["trunk"], incoming["agent"]) == ("line", "assistant")
+            if transport != "udp":
+                uri = f"sip:acc@127.0.0.1:{running.port}"
+                report = await Caller(CallerSettings(host="127.0.0.1")).place(uri, [Silence(0.1)], max_s=20)
+                assert report.status == 403, "anybody could call the Contact"
 
             told = await running.dial("+49 30 555")
             assert told[-1][0] == "answered"
@@ -121,6 +134,19 @@ async def test_a_trunk_registers_is_called_calls_and_leaves(
         "trunk.registered",
         "trunk.unregistered",
     ]
+
+
+async def test_a_trunk_is_heard_from_where_its_host_is(tmp_path: Path, lines: Lines) -> None:
+    async with carrier({"acc": "pw"}) as peer:
+        table = account(peer, numbers={"+4930*": "assistant"})
+        async with serving(tmp_path, trunks__line=table) as running:
+            await peer.until(lambda: peer.binding("acc") is not None)
+            assert await peer.call("acc", "+4930555") == 200
+            incoming = events(lines, "call.incoming")[0]
+            assert (incoming["trunk"], incoming["agent"]) == ("line", "assistant")
+            uri = f"sip:+493066@127.0.0.1:{running.port}"
+            report = await Caller(CallerSettings(host="127.0.0.1")).place(uri, [Silence(2.0)], max_s=20)
+            assert report.heard is not None and rig.loud_spans(report.heard.samples), "the greeting"
 
 
 async def test_calls_go_by_the_next_trunk_when_the_first_is_gone(tmp_path: Path) -> None:
