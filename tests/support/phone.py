@@ -48,6 +48,7 @@ class Line:
         self.digits: list[str] = []
         self.packets = 0
         self._events = EventReceiver()
+        self._ssrc = secrets.randbits(32)
         self._sent = 0
         self._spoke = phone.wheel.add(20, self._turn)
 
@@ -83,7 +84,7 @@ class Line:
         frame, self.sound = self.sound[:160], self.sound[160:]
         frame = np.concatenate((frame, np.zeros(160 - len(frame), np.int16)))
         payload = CODECS[plan.send.encoding].encode(frame)
-        packet = build(plan.send.payload_type, self._sent & 0xFFFF, self._sent * 160, self.leg + 7, payload)
+        packet = build(plan.send.payload_type, self._sent & 0xFFFF, self._sent * 160, self._ssrc, payload)
         self.port.send_rtp(packet, plan.remote_rtp)
         self._sent += 1
 
