@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from collections.abc import Mapping
 
 from mediaserver.call.call import Call, State
 from mediaserver.call.end import CallEnd, Result
@@ -10,7 +11,7 @@ from mediaserver.call.outgoing import Outgoing, place
 from mediaserver.call.referral import Referral, Verdict
 from mediaserver.call.route import RouteRefusedError, Wanted
 from mediaserver.sip.events import TransferAsked, TransferProgress
-from mediaserver.talk.orders import Outcome, TransferWanted
+from mediaserver.talk.orders import Outcome, Ringback, TransferWanted
 
 _TRANSFERRED = CallEnd(Result.COMPLETED, "transferred")
 _NOT_NOW, _DECLINED, _FORBIDDEN = 491, 603, 403
@@ -23,6 +24,7 @@ class Transfers:
         self._call = call
         self._wanted: TransferWanted | None = None
         self._may_fall_back = False
+        self._rings = False
         self._referral: Referral | None = None
         self._second: Outgoing | None = None
         """The call to whom it is transferred to, if we place one."""
@@ -98,7 +100,7 @@ class Transfers:
     def _place(self, wanted: TransferWanted, *, attended: bool) -> None:
         desk = self._call.desk
         try:
-            second = place(desk, secrets.token_hex(6), None, self._wish(wanted, None))
+            second = place(desk, secrets.token_hex(6), None, self._wish(wanted, None), watch=self._watch)
         except RouteRefusedError as error:
             self._failed(str(error), error.code)
             return
@@ -108,8 +110,18 @@ class Transfers:
         second.on_answer = lambda: take(self._consulted if attended else self._bridge)
         second.on_end = lambda end: take(self._second_over, second, end)
 
+    def _watch(self, what: str, fields: Mapping[str, object]) -> None:
+        if what == "ringing":
+            self._ring(True)
+
+    def _ring(self, on: bool) -> None:
+        """Have the caller hear that it rings there."""
+        if on is not self._rings and self._call.established:
+            self._rings = on
+            self._call.desk.media.order(Ringback(self._call.id, on))
+
     def _bridge(self) -> None:
-        second, self._second, self._wanted = self._second, None, None
+        second, self._second, self._wanted, self._rings = self._second, None, None, False
         if second is None:
             return
         if self._call.established:
@@ -200,6 +212,7 @@ class Transfers:
         if wanted is None or not call.established:
             return
         call.log.warning("call.transfer_failed", reason=code, message=why)
+        self._ring(False)
         if wanted.wait_result:
             self._answer(wanted, f"the transfer failed: {why}")
         else:

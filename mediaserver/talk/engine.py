@@ -131,6 +131,8 @@ class Engine:
                 seat.press(order)
             case Pressed(digit=digit, duration_ms=duration_ms):
                 seat.pressed(digit, "info", duration_ms, time.monotonic())
+            case orders.Ringback(on=on):
+                seat.ring(on)
             case orders.Bridge(other=other):
                 self._bridge(seat, other)
             case Outcome(tool_call=tool_call, text=text):

@@ -103,6 +103,14 @@ class Pressed:
 
 
 @dataclass(frozen=True, slots=True)
+class Ringback:
+    """Have the peer hear that it rings elsewhere, or no longer; a bridge ends it too."""
+
+    call: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Bridge:
     """Have the legs of two calls hear each other. A conversation of `call` is over with that; its leg stays."""
 
@@ -126,7 +134,7 @@ class Close:
     call: str
 
 
-type Order = Connect | Describe | Greet | Press | Pressed | Bridge | Outcome | Close
+type Order = Connect | Describe | Greet | Press | Pressed | Ringback | Bridge | Outcome | Close
 
 
 # --- reports: what the call is told ---------------------------------------------------------------------------------

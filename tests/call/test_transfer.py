@@ -11,7 +11,18 @@ from structlog.testing import capture_logs
 from mediaserver.call.route import RouteRefusedError
 from mediaserver.sip.events import Ended, IncomingCall, TransferAsked, TransferProgress
 from mediaserver.sip.uri import NameAddr
-from mediaserver.talk.orders import Bridge, Closed, HangUp, Lost, Open, Outcome, Pressed, Silent, TransferWanted
+from mediaserver.talk.orders import (
+    Bridge,
+    Closed,
+    HangUp,
+    Lost,
+    Open,
+    Outcome,
+    Pressed,
+    Ringback,
+    Silent,
+    TransferWanted,
+)
 from support.exchange import FLOW, PORT, Exchange, invite, sdp, way
 from support.virtual_time import settle, tell
 
@@ -238,7 +249,7 @@ def test_a_second_call_is_bridged_when_it_is_answered(lines: Lines) -> None:
         assert exchange.plane.opened[1] == Open(second, None)
         assert exchange.ways.asked[-1].headers == {"X-Case": "7"}
         assert exchange.plane.orders[-1] == Bridge(first, second)
-        assert exchange.plane.names() == ["Connect", "Describe", "Greet", "Describe", "Bridge"]
+        assert exchange.plane.names() == ["Connect", "Describe", "Greet", "Ringback", "Describe", "Bridge"]
         assert len(exchange.reception) == 2 and len(exchange.ways.held) == 1
         exchange.reception.media(Lost(first, "gone", "its session is over"))
         exchange.reception.media(HangUp(first, "its conversation is over"))
@@ -290,7 +301,10 @@ def test_a_second_call_that_is_not_answered_is_told_and_the_agent_goes_on(lines:
         exchange.talking()
         want(exchange, "invite")
         await settle()
+        exchange.rang()
+        exchange.rang(183)
         exchange.refused(486)
+        assert [order.on for order in exchange.plane.orders if isinstance(order, Ringback)] == [True, False]
         assert told(exchange) == ["the transfer failed: busy (486 because)"]
         assert len(exchange.reception) == 1 and exchange.ways.held == []
         exchange.ended()
