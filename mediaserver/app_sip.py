@@ -68,6 +68,7 @@ class Telephony:
             self.shell.now,
             self.phones,
             self._incoming,
+            settings.rtp.srtp,
         )
 
     def routing(self, agents: Mapping[str, ReadyAgent], default: str) -> Routing:

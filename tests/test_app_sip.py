@@ -77,13 +77,18 @@ def test_warnings(tmp_path: Path) -> None:
 def test_what_a_trunk_negotiates(tmp_path: Path) -> None:
     made = telephony(
         tmp_path,
-        '[trunks.a]\nhost = "a.example"\ncodecs = ["PCMA"]\nptime_ms = 30\ntransfer = "refer"\ndtmf = "info"\n'
+        '[trunks.a]\nhost = "a.example"\ncodecs = ["PCMA"]\nptime_ms = 30\ntransfer = "refer"\ndtmf = "info"\nsrtp = "required"\n'
         '[trunks.b]\nhost = "b.example"',
     )
     narrow = made.routes.capabilities("a")
     assert (narrow.codecs, narrow.default_ptime) == (("PCMA",), 30)
     assert made.routes.capabilities("b").codecs == made.routes.capabilities(None).codecs == USUAL.codecs
     assert (made.routes.transfer_style("a"), made.routes.key_style("a")) == ("refer", "info")
+    assert (made.routes.srtp("a"), made.routes.srtp("b"), made.routes.srtp(None)) == (
+        "required",
+        "optional",
+        "optional",
+    )
     assert (made.routes.transfer_style("b"), made.routes.key_style(None)) == ("invite", "auto")
 
 

@@ -2,6 +2,7 @@
 
 from mediaserver.call.route import KeyStyle, Route, RouteRefusedError, TransferStyle, Wanted
 from mediaserver.sdp.negotiate import Capabilities
+from mediaserver.sdp.security import SrtpPolicy
 
 
 class NoRoutes:
@@ -31,3 +32,7 @@ class NoRoutes:
     def capabilities(self, trunk: str | None) -> Capabilities:
         """The same for all."""
         return self._capabilities
+
+    def srtp(self, trunk: str | None) -> SrtpPolicy:
+        """As the peer wants it."""
+        return "optional"

@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 
 from mediaserver.errors import MediaServerError
 from mediaserver.sdp.negotiate import Capabilities
+from mediaserver.sdp.security import SrtpPolicy
 from mediaserver.sip.events import Flow
 from mediaserver.sip.uri import NameAddr, SipUri
 
@@ -85,3 +86,6 @@ class Routes(Protocol):
 
     def capabilities(self, trunk: str | None) -> Capabilities:
         """What we negotiate on a call that came by `trunk`; for a call of ours it is in the `Route`."""
+
+    def srtp(self, trunk: str | None) -> SrtpPolicy:
+        """Whether media of a call by `trunk` are encrypted."""

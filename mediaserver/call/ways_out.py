@@ -14,6 +14,7 @@ from mediaserver.config.outbound import Outbound
 from mediaserver.config.trunks import OURS
 from mediaserver.errors import RemoteProtocolError
 from mediaserver.sdp.negotiate import Capabilities
+from mediaserver.sdp.security import SrtpPolicy
 from mediaserver.sip.events import Flow
 from mediaserver.sip.grammar import is_token
 from mediaserver.sip.uri import NameAddr, SipUri
@@ -56,7 +57,7 @@ class _Place:
 class WaysOut:
     """`call.route.Routes` by configuration. `incoming` counts the calls that came by a trunk; `clock` is in seconds.
 
-    `own` is who calls to phones and URIs come from where the call says nothing.
+    `own` is who calls to phones and URIs come from where the call says nothing, `srtp` what calls by no trunk want.
     """
 
     def __init__(
@@ -69,7 +70,9 @@ class WaysOut:
         clock: Callable[[], float],
         phones: Bindings | None = None,
         incoming: Callable[[str], int] = lambda trunk: 0,
+        srtp: SrtpPolicy = "optional",
     ) -> None:
+        self._srtp = srtp
         self._outbound = outbound
         self._trunks = trunks
         self._policy = policy
@@ -138,6 +141,12 @@ class WaysOut:
         """As the trunk's settings say."""
         found = self._trunks.get(trunk or "")
         return self._capabilities if found is None else found.capabilities
+
+    def srtp(self, trunk: str | None) -> SrtpPolicy:
+        """As the trunk's settings say, or those of all calls."""
+        found = self._trunks.get(trunk or "")
+        own = None if found is None else found.settings.srtp
+        return own or self._srtp
 
     # Within
 
