@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from mediacodecs.signal.tones import tone
 from mediaproviders.emulators.openai import EmulatorSettings, OpenAIEmulator
 from mediaserver.sdp.plan import Direction
 from mediaserver.sip.events import Answered, Ended, IncomingCall, SessionChanged, TransferAsked, TransferProgress
@@ -80,12 +81,14 @@ async def test_a_refer_that_fails_gives_the_caller_back_to_the_agent(tmp_path: P
 
 
 async def test_a_second_call_is_bridged_with_codecs_that_differ(tmp_path: Path) -> None:
-    async with phone(law="PCMA") as callee, phone(law="PCMU") as caller:
+    async with phone(law="PCMA", answers=False) as callee, phone(law="PCMU") as caller:
         model, agent = wants(callee.uri, "invite")
         tables = {"agent": agent, "outbound": {"domains": ["127.0.0.1"]}}
         async with rig.with_emulator(tmp_path, model, **tables) as (server, emulator):
             mine = await conversing(caller, server.uri, emulator)
-            await callee.event(IncomingCall)
+            arrived = await callee.event(IncomingCall)
+            await hears(mine, tone((425.0,), 900, 8000))
+            callee.take(arrived)
             (theirs,) = callee.lines.values()
             bridged = await server.line("call.bridged")
             ours, others = rig.speech(1.0, seed=21), rig.speech(1.0, seed=22)

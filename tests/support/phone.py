@@ -197,11 +197,18 @@ class Phone:
             return
         self.endpoint.provisional(event.leg, 180, now)
         if self.answers:
+            self.take(event)
+
+    def take(self, event: IncomingCall) -> None:
+        """Answer it."""
+        now = time.monotonic()
+        if event.leg not in self.lines:
             line = self.lines[event.leg] = Line(self, event.leg, self.law)
             sdp = line.negotiation.offer() if event.offer is None else line.negotiation.answer(event.offer)
             self.endpoint.answer(event.leg, sdp, now)
             if event.replaces is not None:
                 self.endpoint.bye(event.replaces, now)
+            self.shell.pump()
 
     async def _tell(self) -> None:
         async with self._more:
