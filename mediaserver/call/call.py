@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -14,6 +13,7 @@ from mediaserver.call.desk import Desk
 from mediaserver.call.end import BEARER_LOST, NORMAL, RECOVERY_ON_TIMER, TEMPORARY_FAILURE, CallEnd, Result
 from mediaserver.call.keypad import Keypad
 from mediaserver.call.keys import pressed_by_info
+from mediaserver.call.record import Record
 from mediaserver.call.route import Route
 from mediaserver.call.stream import Stream
 from mediaserver.errors import RemoteProtocolError
@@ -79,19 +79,15 @@ class Call(ABC):
         self.partner: Call | None = None
         """The call it is bridged with."""
         self.log = structlog.get_logger().bind(call=name)
-        self.stream = Stream(name, desk.media, self.log)
+        self.record = Record(self.log)
+        self.stream = Stream(name, desk.signalling, desk.media, self.log)
         self.session_id = random.SystemRandom().getrandbits(62)
         self.port = 0
-        self._related: str | None = None
-        self._ack_answers = False
         self._timers: list[asyncio.TimerHandle] = []
         self._keypad = Keypad(
             self.stream, desk.signalling, desk.media, lambda: self.leg, lambda: desk.routes.key_style(self.trunk)
         )
         self.handover = desk.handover(self)
-        self._began = time.monotonic()
-        self._answered_at: float | None = None
-        self._released = False
 
     def take[**P](self, step: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
         """Take a step of this call. Whatever it raises ends the call, and only this one: nothing leaves here."""
@@ -121,11 +117,10 @@ class Call(ABC):
                 self._acknowledged(answer)
             case Reinvited(offer=offer):
                 self._reinvited(offer)
-            case SessionChanged(body=body) if body is not None and self.stream.offering:
-                self.stream.accept(body)
-            case ChangeRefused():
-                self.stream.withdraw()
-                self.log.info("call.change_refused", sip_status=event.status, peer_reason=event.reason)
+            case SessionChanged(body=body):
+                self._changed(body)
+            case ChangeRefused(status=status, reason=reason):
+                self.stream.change_refused(status, reason)
             case InfoReceived(content_type=content_type, body=body):
                 self._informed(content_type, body)
             case TransferAsked():
@@ -136,35 +131,24 @@ class Call(ABC):
                 self._ended(event)
 
     def _acknowledged(self, sdp: bytes | None) -> None:
-        """The ACK, of the INVITE or of a re-INVITE; it carries the answer to an offer of ours."""
-        if self._ack_answers:
-            self._ack_answers = False
-            try:
-                if sdp is None:
-                    raise RemoteProtocolError("the ACK carries no answer to our offer", status=488)
-                self.stream.accept(sdp)
-            except RemoteProtocolError as error:
-                self.hang_up(CallEnd(Result.FAILED, "unacceptable-media", cause=NORMAL), str(error))
-                return
+        try:
+            self.stream.acknowledged(sdp)
+        except RemoteProtocolError as error:
+            self.hang_up(CallEnd(Result.FAILED, "unacceptable-media", cause=NORMAL), str(error))
+            return
         if self.state is State.ANSWERED:
             self.state = State.TALKING
             self._spoken_to()
 
     def _reinvited(self, sdp: bytes | None) -> None:
-        """A new offer within the call, or a request for one."""
         assert self.leg is not None
-        if sdp is None:
-            self._ack_answers = True
-            self.desk.signalling.answer_reinvite(self.leg, self.stream.offer())
-            return
+        self.stream.reinvited(self.leg, sdp)
+
+    def _changed(self, sdp: bytes | None) -> None:
         try:
-            answer = self.stream.answer(sdp)
+            self.stream.changed(sdp)
         except RemoteProtocolError as error:
-            self.log.info("call.reinvite_refused", why=str(error))
-            self.desk.signalling.reject_reinvite(self.leg, error.status or 488)
-            return
-        self.desk.signalling.answer_reinvite(self.leg, answer)
-        self.stream.tell()
+            self.hang_up(CallEnd(Result.FAILED, "unacceptable-media", cause=NORMAL), str(error))
 
     def _informed(self, content_type: str, body: bytes) -> None:
         if (key := pressed_by_info(content_type, body)) is None:
@@ -229,21 +213,8 @@ class Call(ABC):
     def _closed(self, counters: Mapping[str, float]) -> None:
         """The media plane has let go: the end of the call is complete."""
         self.desk.calls.gone(self)
-        end, released, self._released = self.end, self._released, True
-        if end is None or released:
-            return
-        now = time.monotonic()
-        related = {"with": self._related} if self._related is not None else {}
-        self.log.info(
-            "call.ended",
-            result=end.result.value,
-            reason=end.reason,
-            sip_status=end.sip_status,
-            duration_s=round(now - self._answered_at, 3) if self._answered_at is not None else 0.0,
-            **({"detail": end.detail} if end.detail else {}),
-            **related,
-            **{name: round(value, 1 if name.endswith("_ms") else 6) for name, value in counters.items()},
-        )
+        if self.end is not None:
+            self.record.write(self.end, counters)
 
     # --- what others do with it ---------------------------------------------------------------------------------------
 
@@ -257,7 +228,7 @@ class Call(ABC):
 
     def relate(self, other: "Call") -> None:
         """Have the end of either name the other."""
-        self._related, other._related = other.id, self.id
+        self.record.related, other.record.related = other.id, self.id
 
     def move(self, leg: int, negotiation: Negotiation, trunk: str | None, route: Route | None = None) -> None:
         """Go on with another peer: `leg` takes the place of the one so far, which is nobody's from now on."""
@@ -266,11 +237,15 @@ class Call(ABC):
             calls.release(self.leg)
         self._give_back_route()
         self.leg, self.trunk, self.route = leg, trunk, route
-        self.stream.negotiation = negotiation
-        self._ack_answers = negotiation.offering
+        self.stream.begin(negotiation)
         calls.bind(leg, self)
         self.log.info("call.moved", trunk=trunk)
         self.stream.tell()
+
+    def hold(self, *, on: bool) -> None:
+        """Have the peer wait, or talk again."""
+        if self.state is State.TALKING and self.leg is not None:
+            self.stream.hold(self.leg, on=on)
 
     def press(self, keys: str) -> None:
         """Press keys for the peer to hear."""
@@ -363,8 +338,7 @@ class Call(ABC):
         self.state = state
         self._clear_timers()
         self._after(self.desk.settings.max_call_s, self._too_long)
-        self._answered_at = time.monotonic()
-        self.log.info("call.answered", after_ms=round((self._answered_at - self._began) * 1000, 1))
+        self.record.answered()
 
     def _too_long(self) -> None:
         end = CallEnd(Result.COMPLETED, "max-duration", cause=RECOVERY_ON_TIMER)

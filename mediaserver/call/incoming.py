@@ -36,7 +36,7 @@ class Incoming(Call):
         try:
             host = self._address()
             self.port = desk.media.open(Open(self.id, self.agent, self._listening))
-            self.stream.negotiation = Negotiation(capabilities, (host, self.port), self.session_id)
+            self.stream.begin(Negotiation(capabilities, (host, self.port), self.session_id))
             if sdp is not None:
                 self._answer = self.stream.answer(sdp)
         except RemoteProtocolError as error:
@@ -49,9 +49,9 @@ class Incoming(Call):
         desk.signalling.provisional(self.leg, 183 if early else 180, self._answer if early else None)
         self.log.info("call.ringing")
         self._after(settings.answer_deadline_s, self._too_late)
-        plan = self.stream.negotiation.plan
+        plan = self.stream.agreed
         if early and plan is not None:
-            self.stream.preview(plan)
+            self.stream.preview(plan, heard=False)
         encoding = plan.receive[0].encoding if plan is not None else capabilities.codecs[0]
         desk.media.order(Connect(self.id, encoding))
 
@@ -61,13 +61,17 @@ class Incoming(Call):
         else:
             super()._happened(event)
 
+    def _reinvited(self, sdp: bytes | None) -> None:
+        answer = self.stream.reinvited(self.leg, sdp)
+        if answer is not None and self.state is State.BEGINNING:
+            self._answer = answer  # an UPDATE before the answer: it is what our 200 has to agree with
+
     def _ready(self) -> None:
         """The model is there: answer."""
         if self.state is not State.BEGINNING:
             return
         self._established_now(State.ANSWERED)
         if self._answer is None:
-            self._ack_answers = True
             self.desk.signalling.answer(self.leg, self.stream.offer())
             return
         self.desk.signalling.answer(self.leg, self._answer)

@@ -11,7 +11,7 @@ from mediaserver.call.dialling import Dialling, Reached
 from mediaserver.call.end import CallEnd, Result
 from mediaserver.call.route import Route, Wanted
 from mediaserver.errors import MediaServerError
-from mediaserver.sdp.plan import Direction, MediaPlan
+from mediaserver.sdp.plan import MediaPlan
 from mediaserver.talk.orders import Agent, Connect, Greet, Open
 
 type Watch = Callable[[str, Mapping[str, object]], None]
@@ -74,16 +74,13 @@ class Outgoing(Call):
         """Early media open the stream; the agent does not hear them: an announcement is nobody to talk to."""
         self._watch("ringing", {"status": status})
         if plan is not None:
-            if self.agent is not None:
-                sends = Direction.SENDONLY if plan.direction.sends else Direction.INACTIVE
-                plan = replace(plan, direction=sends)
-            self.stream.preview(plan)
+            self.stream.preview(plan, heard=self.agent is None)
 
     def reached(self, reached: Reached) -> None:
         """Somebody has answered, and the ACK is out."""
         self._dialling = None
         self.leg, self.route, self.trunk = reached.leg, reached.route, reached.route.trunk
-        self.stream.negotiation = reached.negotiation
+        self.stream.begin(reached.negotiation)
         self.desk.calls.bind(reached.leg, self)
         self._established_now(State.TALKING)
         self._watch("answered", {})

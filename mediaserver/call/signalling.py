@@ -62,8 +62,8 @@ class Transferring(Protocol):
         """Refuse the peer's REFER."""
 
 
-class Signalling(Answering, Calling, Transferring, Protocol):
-    """SIP, seen from one call."""
+class Changing(Protocol):
+    """SIP, for changes of the session."""
 
     def answer_reinvite(self, leg: int, sdp: bytes) -> None:
         """Send the 200 to a re-INVITE or UPDATE."""
@@ -73,6 +73,10 @@ class Signalling(Answering, Calling, Transferring, Protocol):
 
     def reinvite(self, leg: int, sdp: bytes) -> None:
         """Offer a change of the session; `SessionChanged` or `ChangeRefused` follows."""
+
+
+class Signalling(Answering, Calling, Changing, Transferring, Protocol):
+    """SIP, seen from one call."""
 
     def info(self, leg: int, content_type: str, body: bytes) -> None:
         """Send an INFO."""

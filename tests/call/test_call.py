@@ -13,6 +13,7 @@ from mediaproviders.contract import ProviderError
 from mediaserver.net.rtp_port import NoPortError
 from mediaserver.sdp.negotiate import Capabilities
 from mediaserver.sdp.plan import Direction
+from mediaserver.sip.events import Cancelled, ChangeRefused, SessionChanged
 from mediaserver.talk.orders import Close, Connect, Describe, Dialled, Greet
 from support.exchange import PORT, Exchange, sdp
 from support.virtual_time import tell
@@ -235,6 +236,121 @@ def test_asked_for_an_offer_within_the_call() -> None:
         exchange.acknowledged(sdp("8", port=5000))
         assert exchange.plane.plans[-1].plan.remote_rtp == ("198.51.100.7", 5000)
         assert exchange.plane.names().count("Greet") == 1
+
+    told(story)
+
+
+def test_we_may_hold_and_resume_ourselves() -> None:
+    def story(exchange: Exchange) -> None:
+        exchange.talking()
+        call = exchange.call
+        assert call is not None
+        call.hold(on=True)
+        name, leg, offer = exchange.network.sent[-1]
+        assert (name, leg) == ("re-INVITE", 1) and b"a=sendonly" in offer  # type: ignore[operator]
+        exchange.reception.sip(SessionChanged(1, sdp("0", direction="recvonly")))
+        assert exchange.plane.plans[-1].plan.direction is Direction.SENDONLY
+        exchange.silent()
+        assert len(exchange.reception) == 1
+        call.hold(on=False)
+        exchange.reception.sip(ChangeRefused(1, 488, "Not Acceptable Here"))
+        assert exchange.plane.plans[-1].plan.direction is Direction.SENDONLY
+        call.hold(on=False)
+        exchange.reception.sip(SessionChanged(1, sdp("0")))
+        assert exchange.plane.plans[-1].plan.direction is Direction.SENDRECV
+        call.hold(on=True)
+        exchange.reception.sip(SessionChanged(1, NONSENSE))
+        assert exchange.network.names()[-1] == "BYE" and exchange.nothing_left()
+
+    told(story)
+
+
+def test_early_media_open_the_stream_before_the_answer() -> None:
+    def story(exchange: Exchange) -> None:
+        exchange.invited(sdp())
+        status, description = exchange.network.sent[0]
+        assert status == 183
+        assert exchange.plane.names() == ["Describe", "Connect"]
+        assert exchange.plane.plans[0].plan.direction is Direction.SENDONLY, "nobody is heard yet"
+        exchange.ready()
+        assert exchange.network.sent[-1] == (200, description)
+        exchange.acknowledged()
+        assert exchange.plane.plans[-1].plan.direction is Direction.SENDRECV
+        assert exchange.plane.names()[-2:] == ["Describe", "Greet"]
+        exchange.ended()
+
+    told(story, early_media=True)
+
+
+def test_without_an_offer_there_are_no_early_media() -> None:
+    def story(exchange: Exchange) -> None:
+        exchange.invited(None)
+        assert exchange.network.sent == [(180,)]
+        exchange.cancelled()
+
+    told(story, early_media=True)
+
+
+@pytest.mark.parametrize(
+    ("why", "reason"),
+    [
+        ("", "cancelled"),
+        ('SIP;cause=200;text="Call completed elsewhere"', "answered-elsewhere"),
+        ('SIP ;cause = 200 ;text="x"', "answered-elsewhere"),
+        ('Q.850;cause=16;text="x"', "cancelled"),
+    ],
+)
+def test_why_a_caller_gave_up(lines: Lines, why: str, reason: str) -> None:
+    def story(exchange: Exchange) -> None:
+        exchange.invited(sdp())
+        exchange.network.legs[1] = "gone"
+        exchange.reception.sip(Cancelled(1, why))
+
+    told(story)
+    assert end_of(lines) == ("cancelled", reason, 487)
+
+
+HOLDS = [
+    pytest.param(sdp(direction="sendonly"), Direction.RECVONLY, id="sendonly"),
+    pytest.param(sdp(direction="inactive"), Direction.INACTIVE, id="inactive"),
+    pytest.param(sdp(direction="recvonly"), Direction.SENDONLY, id="recvonly"),
+    pytest.param(sdp().replace(b"c=IN IP4 198.51.100.7", b"c=IN IP4 0.0.0.0"), Direction.RECVONLY, id="0.0.0.0"),
+]
+
+
+@pytest.mark.parametrize(("offer", "direction"), HOLDS)
+def test_hold_in_every_style_is_no_silence(lines: Lines, offer: bytes, direction: Direction) -> None:
+    def story(exchange: Exchange) -> None:
+        exchange.talking()
+        exchange.reinvited(offer)
+        exchange.reinvited(offer)
+        assert exchange.plane.plans[-1].plan.direction is direction
+        exchange.silent()
+        assert len(exchange.reception) == 1
+        exchange.reinvited(sdp())
+        exchange.silent()
+        assert exchange.nothing_left()
+
+    told(story)
+    named = [line["event"] for line in lines]
+    assert (named.count("call.held"), named.count("call.resumed")) == (1, 1)
+    assert end_of(lines) == ("failed", "media-timeout", None)
+
+
+@pytest.mark.parametrize(
+    "offer",
+    [
+        b"v=0\r\no=- 1 2 IN IP4 198.51.100.7\r\ns=-\r\nc=IN IP4 198.51.100.7\r\nt=0 0\r\nm=image 4002 udptl t38\r\n",
+        sdp(port=0) + b"m=image 4002 udptl t38\r\n",
+        sdp().replace(b"m=audio", b"m=video"),
+    ],
+)
+def test_fax_and_video_are_refused_and_the_call_is_kept(offer: bytes) -> None:
+    def story(exchange: Exchange) -> None:
+        exchange.talking()
+        exchange.reinvited(offer)
+        assert exchange.network.sent[-1] == ("reinvite", 488)
+        assert len(exchange.reception) == 1 and len(exchange.plane.plans) == 1
 
     told(story)
 

@@ -1,0 +1,42 @@
+"""What is written down of a call when it is over."""
+
+import time
+from collections.abc import Mapping
+
+from structlog.typing import FilteringBoundLogger
+
+from mediaserver.call.end import CallEnd
+
+
+class Record:
+    """Times of one call, and the other call it had to do with; written once."""
+
+    def __init__(self, log: FilteringBoundLogger) -> None:
+        self._log = log
+        self._began = time.monotonic()
+        self._answered_at: float | None = None
+        self._written = False
+        self.related: str | None = None
+        """The call it was bridged with, or placed for."""
+
+    def answered(self) -> None:
+        """The call is answered."""
+        self._answered_at = time.monotonic()
+        self._log.info("call.answered", after_ms=round((self._answered_at - self._began) * 1000, 1))
+
+    def write(self, end: CallEnd, counters: Mapping[str, float]) -> None:
+        """The call is over, and the media plane has let go."""
+        if self._written:
+            return
+        self._written = True
+        spoken_s = time.monotonic() - self._answered_at if self._answered_at is not None else 0.0
+        self._log.info(
+            "call.ended",
+            result=end.result.value,
+            reason=end.reason,
+            sip_status=end.sip_status,
+            duration_s=round(spoken_s, 3),
+            **({"detail": end.detail} if end.detail else {}),
+            **({"with": self.related} if self.related is not None else {}),
+            **{name: round(value, 1 if name.endswith("_ms") else 6) for name, value in counters.items()},
+        )
