@@ -123,6 +123,8 @@ class Reception:
         who = {"agent": call.agent.name, "model": call.agent.model, **_who(event.request)}
         if event.trunk is not None:
             who["trunk"] = event.trunk
+        if event.user is not None:
+            who["user"] = event.user
         self._log.info("call.incoming", call=call.id, **who, source=event.flow.remote[0])
         call.incoming(event.offer)
 
