@@ -2,6 +2,7 @@
 #   make demo    a real phone call with an agent: no key, no account    make demo KEEP=1   ... and stay up for a softphone
 #   make test    set up, lint and run every test                         make bench         capacity and latency, against a bare floor
 #   make matrix  every model in every way it may be used, over real sockets
+#   make fuzz    look for input that breaks SIP, session descriptions or media (ARGS="sdp --minutes 60")
 #   make serve   run the server from mediaserver.toml                    make lint / format / clean
 
 VENV   ?= .venv
@@ -13,7 +14,7 @@ EXTRAS := dev,local,picture,google-speech
 ARGS   ?=
 export HF_HUB_OFFLINE := 1
 
-.PHONY: setup demo test lint format bench matrix serve clean
+.PHONY: setup demo test lint format bench matrix fuzz serve clean
 
 setup: $(STAMP)
 
@@ -48,6 +49,10 @@ bench: setup
 
 matrix: setup
 	@"$(BIN)/python" -m matrix $(ARGS)
+
+fuzz: setup
+	@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[fuzz]"
+	@"$(BIN)/python" -m fuzz $(ARGS)
 
 serve: setup
 	@"$(BIN)/python" -m mediaserver serve $(ARGS)

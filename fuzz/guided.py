@@ -1,0 +1,81 @@
+"""The coverage-guided fuzzer: atheris in a process of its own, watched over by the one that was called."""
+
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from fuzz.target import WATCHED, load
+from fuzz.watch import Report, show
+
+_PULSE = re.compile(r"#(?P<runs>\d+)\s+\w+\s+cov: (?P<cov>\d+) ft: \d+ corp: (?P<corpus>\d+)/\S+.*?rss: (?P<rss>\d+)Mb")
+_SLOWEST_S = 20
+
+
+def watch(name: str, folder: Path, minutes: float, memory_mb: int) -> Report:
+    """Fuzz for so long, showing how far it has come, and tell what came of it."""
+    found, corpus = folder / "found", folder / "corpus"
+    for each in (found, corpus):
+        each.mkdir(parents=True, exist_ok=True)
+    before = set(found.iterdir())
+    _sow(name, corpus)
+    command = [sys.executable, "-m", "fuzz.guided", name, str(corpus), *_flags(name, folder, minutes, memory_mb)]
+    began = time.monotonic()
+    report = Report(name, "coverage-guided")
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, errors="replace") as child:
+        assert child.stderr is not None
+        tail: list[str] = []
+        for line in child.stderr:
+            if pulse := _PULSE.match(line):
+                report.runs, report.coverage = int(pulse["runs"]), int(pulse["cov"])
+                report.corpus, report.memory_mb = int(pulse["corpus"]), int(pulse["rss"])
+                report.seconds = time.monotonic() - began
+                show(report)
+            elif not line.startswith(("INFO", "#", "\tNEW_FUNC")):
+                tail = [*tail[-60:], line]
+    report.seconds = time.monotonic() - began
+    report.found = sorted(set(found.iterdir()) - before)
+    if report.found or child.returncode:
+        report.fault = "".join(tail).strip() or f"the fuzzer ended with {child.returncode}"
+    return report
+
+
+def _sow(name: str, corpus: Path) -> None:
+    for number, seed in enumerate(load(name).seeds()):
+        (corpus / f"seed-{number:04}").write_bytes(seed)
+
+
+def _flags(name: str, folder: Path, minutes: float, memory_mb: int) -> list[str]:
+    target = load(name)
+    dictionary = folder / "words"
+    words = ("".join(f"\\x{octet:02x}" for octet in word) for word in target.words)
+    dictionary.write_text("".join(f'"{word}"\n' for word in words))
+    return [
+        f"-max_total_time={max(1, round(minutes * 60))}",
+        f"-max_len={target.longest}",
+        f"-dict={dictionary}",
+        f"-artifact_prefix={folder / 'found'}/",
+        f"-rss_limit_mb={memory_mb}",
+        f"-timeout={_SLOWEST_S}",
+        "-print_final_stats=1",
+    ]
+
+
+def _fuzz(name: str, arguments: list[str]) -> None:
+    import atheris
+
+    from fuzz.choices import FromOctets
+
+    with atheris.instrument_imports(include=list(WATCHED)):
+        target = load(name)
+
+    def once(octets: bytes) -> None:
+        target.run(FromOctets(octets))
+
+    atheris.Setup([sys.argv[0], *arguments], once)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    _fuzz(sys.argv[1], sys.argv[2:])

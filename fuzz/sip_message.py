@@ -1,0 +1,234 @@
+"""Messages, streams of them and header fields: read or refused, and what is written of them reads the same."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from fuzz import sip_text
+from fuzz.choices import Choices
+from fuzz.target import Target
+from mediaserver.errors import LocalProtocolError, RemoteProtocolError
+from mediaserver.sip import digest
+from mediaserver.sip.authenticator import DigestAuthenticator
+from mediaserver.sip.challenge import answer_challenge
+from mediaserver.sip.event import subscribed
+from mediaserver.sip.framing import HEAD_END
+from mediaserver.sip.headers import CSeq, Headers, Via
+from mediaserver.sip.message import MalformedRequest, Request, Response, is_keepalive, parse
+from mediaserver.sip.refer_to import parse_refer_to, refer_to
+from mediaserver.sip.replaces import Replaces
+from mediaserver.sip.seconds import retry_after_of, seconds_of
+from mediaserver.sip.sipfrag import fragment, status_of
+from mediaserver.sip.stream import StreamParser
+from mediaserver.sip.uri import NameAddr, SipUri
+
+_SLOW_S = 1.0
+"""Processor time for one input: far above what any takes, and far below what would stop the calls of a server."""
+
+
+def _text(octets: bytes) -> str:
+    """As a header field's value comes to those who read it."""
+    return octets.replace(b"\r", b"").replace(b"\n", b"").decode("utf-8", "surrogateescape")
+
+
+def check_datagram(octets: bytes) -> None:
+    """A message, or a refusal that can be sent, or nothing."""
+    is_keepalive(octets)
+    try:
+        message = parse(octets)
+    except MalformedRequest as refusal:
+        assert refusal.status in range(400, 700), refusal.status
+        answer = bytes(refusal.partial.response(refusal.status, to_tag="t"))
+        head, _, _ = answer.partition(b"\r\n\r\n")
+        assert b"\n" not in head.replace(b"\r\n", b"") and b"\r" not in head.replace(b"\r\n", b"")
+        assert refusal.partial.via.host
+        return
+    except RemoteProtocolError as drop:
+        assert drop.status is None, drop.status
+        return
+    assert message.via.host and message.cseq.method and message.call_id and message.from_ and message.to
+    _ = message.contact, message.max_forwards if isinstance(message, Request) else None
+    again = parse(bytes(message))
+    assert again == message
+    assert bytes(again) == bytes(message)
+    if isinstance(message, Request) and message.method != "ACK":
+        response = message.response(200, to_tag="t")
+        assert parse(bytes(response)) == response
+
+
+def _stream(octets: bytes, cut: int) -> None:
+    """However a stream is cut, the same messages come out of it, and the same fault."""
+    outcomes = []
+    for size in (len(octets) or 1, 1, cut):
+        parser, messages = StreamParser(), list[bytes]()
+        failed = False
+        for piece in (*(octets[at : at + size] for at in range(0, len(octets), size)), b""):
+            try:
+                messages += parser.feed(piece)
+            except RemoteProtocolError as fault:
+                assert fault.status is None
+                failed = True
+                break
+        outcomes.append((messages, failed, parser.pings, parser.partial))
+    assert outcomes[0] == outcomes[1] == outcomes[2], outcomes
+    for message in outcomes[0][0]:
+        assert HEAD_END.search(message)
+        check_datagram(message)
+
+
+def _uri(text: str) -> None:
+    uri = SipUri.parse_any(text)
+    assert SipUri.parse_any(str(uri)) == uri
+    hash(uri)
+    _ = uri.unescaped_user
+
+
+def _name_addr(text: str) -> None:
+    given = NameAddr.parse(text)
+    again = NameAddr.parse(str(given))
+    assert (again.display or "", again.uri, again.parameters) == (given.display or "", given.uri, given.parameters)
+    assert str(again) == str(given)
+
+
+def _via(text: str) -> None:
+    try:
+        via = Via.parse(text)
+    except RemoteProtocolError:
+        via = Via.salvage(text)
+    assert Via.parse(str(via)) == via
+    _ = via.branch, via.received, via.rport
+    filled = via.with_parameter("received", "192.0.2.1").with_parameter("rport", "5060")
+    assert (Via.parse(str(filled)).received, Via.parse(str(filled)).rport) == ("192.0.2.1", 5060)
+
+
+def _cseq(text: str) -> None:
+    cseq = CSeq.parse(text)
+    assert CSeq.parse(str(cseq)) == cseq
+
+
+_ASKED = Request("REGISTER", SipUri("sip", None, "h"), Headers([("CSeq", "1 REGISTER")]))
+
+
+def _challenge(text: str) -> None:
+    """Whatever is worth an answer gets one that we ourselves can read, and credit."""
+    headers = Headers()
+    for value in text.split("|"):
+        headers.add("WWW-Authenticate", value)
+    for challenge in digest.choose(headers.get_all("WWW-Authenticate")):
+        answer = digest.answer(challenge, "REGISTER", "sip:h", 'b"ob', "secret", "c", 1)
+        given = digest.parse_parameters(answer)
+        algorithm, _ = digest.base_algorithm(given.get("algorithm"))
+        secret = digest.secret_of(algorithm, 'b"ob', given["realm"], "secret")
+        assert digest.response_of(given, "REGISTER", secret) == given["response"]
+        digest.parse_parameters(digest.answer_again(answer, "REGISTER", "sip:h", "secret", "c2"))
+    request: Request | None = _ASKED
+    for _ in range(3):
+        if request is not None:
+            request = answer_challenge(request, Response(401, "", headers), ("bob", "secret"), 2, "c")
+    if request is not None:
+        bytes(request)
+
+
+_GUARD = DigestAuthenticator(
+    "r", {"bob": "secret"}, b"key", algorithms=("SHA-256", "MD5", "MD5-sess"), qop=("auth", "auth-int")
+)
+
+
+def _credentials(text: str) -> None:
+    request = Request("INVITE", SipUri("sip", None, "h"), Headers([("Authorization", text)]))
+    _, user = _GUARD.judge(request, 5.0)
+    assert user is None, "nobody knows the password"
+
+
+def _replaces(text: str) -> None:
+    named = Replaces.parse(text)
+    assert Replaces.parse(str(named)) == named
+
+
+def _fragment(text: str) -> None:
+    found = status_of(text.encode("utf-8", "surrogateescape"))
+    if found is not None:
+        again = status_of(fragment(*found))
+        assert again is not None and again[0] == found[0]
+
+
+def _refer_to(text: str) -> None:
+    request = Request("REFER", SipUri("sip", None, "h"), Headers([("Refer-To", text)]))
+    target, replaces = parse_refer_to(request)
+    try:
+        written = refer_to(str(target), replaces)
+    except LocalProtocolError as fault:
+        raise AssertionError(f"{target} was read and cannot be written") from fault
+    request = Request("REFER", SipUri("sip", None, "h"), Headers([("Refer-To", written)]))
+    again, named = parse_refer_to(request)
+    assert (again.uri, named) == (target.uri, replaces)
+
+
+def _field(text: str) -> None:
+    """Fields that are read by those who use them."""
+    headers = Headers([(name, text) for name in ("Event", "Subscription-State", "Retry-After", "Session-Expires")])
+    subscribed(Request("NOTIFY", SipUri("sip", None, "h"), headers))
+    retry_after_of(Response(503, "", headers))
+    seconds_of(text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    check: Callable[[bytes], None]
+    examples: Callable[[], Sequence[bytes]]
+
+
+def _of_text(check: Callable[[str], None]) -> Callable[[bytes], None]:
+    def checked(octets: bytes) -> None:
+        try:
+            check(_text(octets))
+        except RemoteProtocolError:
+            pass
+
+    return checked
+
+
+def _streamed(octets: bytes) -> None:
+    _stream(octets[1:], 2 + (octets[0] if octets else 0))
+
+
+def _streams() -> list[bytes]:
+    messages = sip_text.messages()
+    return [b"\x20" + b"\r\n\r\n".join(pair) for pair in zip(messages[::3], messages[1::3], strict=False)]
+
+
+def _kind(check: Callable[[str], None], examples: Sequence[bytes]) -> _Kind:
+    return _Kind(_of_text(check), lambda: examples)
+
+
+KINDS = (
+    _Kind(check_datagram, sip_text.messages),
+    _Kind(_streamed, _streams),
+    _kind(_uri, sip_text.ADDRESSES[:7]),
+    _kind(_name_addr, sip_text.ADDRESSES),
+    _kind(_via, sip_text.VIAS),
+    _kind(_cseq, [b"1 INVITE", b" 0004711\t OPTIONS "]),
+    _kind(_challenge, sip_text.CHALLENGES),
+    _kind(_credentials, sip_text.CREDENTIALS),
+    _kind(_replaces, sip_text.REPLACES),
+    _kind(_fragment, sip_text.FRAGMENTS),
+    _kind(_refer_to, sip_text.REFER_TO),
+    _kind(_field, sip_text.VALUES),
+)
+
+
+def run(choices: Choices) -> None:
+    """One input: the kind of thing it is, and its octets."""
+    kind = choices.pick(KINDS)
+    octets = choices.rest(kind.examples(), sip_text.WORDS)
+    before = time.process_time()
+    kind.check(octets)
+    assert time.process_time() - before < _SLOW_S, f"{len(octets)} octets take too long"
+
+
+def seeds() -> list[bytes]:
+    """Every example, as its kind."""
+    return [bytes((place,)) + octets for place, kind in enumerate(KINDS) for octets in kind.examples()]
+
+
+TARGET = Target(run, seeds, sip_text.WORDS, longest=4000)
