@@ -5,7 +5,7 @@ from zlib import crc32
 
 from mediaserver.sip.challenge import MOST_ANSWERS, answer_challenge
 from mediaserver.sip.client_tx import cancel_request, client_transaction, first_actions
-from mediaserver.sip.core import Core, acknowledgement, body_of, retry_after
+from mediaserver.sip.core import Core, acknowledgement, body_of
 from mediaserver.sip.events import ChangeRefused, SessionChanged
 from mediaserver.sip.headers import Headers
 from mediaserver.sip.identity import SDP
@@ -13,6 +13,7 @@ from mediaserver.sip.in_dialog import DialogRequests, Transmit, outcome_of
 from mediaserver.sip.leg import Change, Leg, LegAlarm, LegState
 from mediaserver.sip.message import Request, Response
 from mediaserver.sip.offers import at_rest
+from mediaserver.sip.seconds import retry_after_of
 from mediaserver.sip.session_timer import SessionTimers
 from mediaserver.sip.transaction import Cause, Engine, Input
 
@@ -209,7 +210,7 @@ class Changes:
         """Whether the change is sent again, now or later."""
         status = response.status
         if status == 491 or (status == 500 and "Retry-After" in response.headers):
-            wait = self._glare_wait(leg) if status == 491 else float(retry_after(response) or 0)
+            wait = self._glare_wait(leg) if status == 491 else float(retry_after_of(response) or 0)
             if wait > _LONGEST_WAIT_S:
                 return False
             self._core.alarms.start(leg, LegAlarm.CHANGE_AGAIN, now + wait)

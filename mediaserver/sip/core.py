@@ -176,12 +176,6 @@ def acknowledgement(core: Core, dialog: Dialog, flow: Flow, invite: Request, sdp
     return bytes(ack)
 
 
-def retry_after(response: Response) -> int | None:
-    """The seconds of Retry-After (20.33), without comment and parameters."""
-    value = (response.headers.get("Retry-After") or "").replace("(", ";").partition(";")[0].strip()
-    return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else None
-
-
 def _is_address(host: str) -> bool:
     try:
         ip_address(host)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from mediaserver.errors import RemoteProtocolError
 from mediaserver.sip.amendment import Contacts, amended, contacts_of
 from mediaserver.sip.client_tx import cancel_request, client_transaction, first_actions, response_key
-from mediaserver.sip.core import Core, acknowledgement, body_of, retry_after
+from mediaserver.sip.core import Core, acknowledgement, body_of
 from mediaserver.sip.dialog import Dialog, routed
 from mediaserver.sip.events import Answered, Flow, Progress, Refused
 from mediaserver.sip.forks import Forks
@@ -15,6 +15,7 @@ from mediaserver.sip.in_dialog import STATUS_OF, DialogRequests
 from mediaserver.sip.large import LargeRequests
 from mediaserver.sip.leg import Attempt, Credentials, Leg, LegAlarm, LegState
 from mediaserver.sip.message import Request, Response
+from mediaserver.sip.seconds import retry_after_of
 from mediaserver.sip.session_timer import SessionTimers
 from mediaserver.sip.transaction import Cause, Engine, Input, Transaction
 from mediaserver.sip.uri import NameAddr, SipUri
@@ -240,7 +241,7 @@ class Uac:
     def _refused(self, leg: Leg, attempt: Attempt, response: Response, now: float) -> None:
         again = None if attempt.cancelled else amended(self._core, self._timers, leg, attempt, response)
         if again is None:
-            self._give_up(leg, response.status, response.reason, now, retry_after(response), contacts_of(response))
+            self._give_up(leg, response.status, response.reason, now, retry_after_of(response), contacts_of(response))
             return
         self._core.alarms.stop(leg)
         self._core.forget_forks(leg, now)

@@ -55,11 +55,8 @@ class Referrals:
     def asked(self, leg: Leg, transaction: Transaction, now: float) -> None:
         """Take a REFER within the dialog of a leg; our user has half of what the peer waits to decide."""
         request = transaction.request
-        if leg.state is LegState.ENDING:
-            self._invitations.respond(transaction, 481, now, leg=leg)
-            return
-        if leg.state not in (LegState.CONFIRMED, LegState.ANSWERED) or leg.id in self._referrals:
-            self._invitations.respond(transaction, 491, now, leg=leg)
+        if (status := self._refusal(leg)) is not None:
+            self._invitations.respond(transaction, status, now, leg=leg)
             return
         try:
             target, replaces = parse_refer_to(request)
@@ -140,6 +137,13 @@ class Referrals:
                 self._close(referral)
             else:
                 self._end(referral, now)
+
+    def _refusal(self, leg: Leg) -> int | None:
+        if leg.state is LegState.ENDING:
+            return 481
+        if leg.parent is not None:
+            return 403  # one branch of a call of ours that nobody has answered: it has nothing to hand over
+        return 491 if leg.state not in (LegState.CONFIRMED, LegState.ANSWERED) or leg.id in self._referrals else None
 
     def _end(self, referral: Referral, now: float) -> None:
         referral.over = True

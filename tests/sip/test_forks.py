@@ -2,7 +2,7 @@
 
 import pytest
 
-from mediaserver.sip.events import Answered, InfoReceived, Progress, Refused, Reinvited
+from mediaserver.sip.events import Answered, InfoReceived, Progress, Refused, Reinvited, TransferAsked
 from mediaserver.sip.identity import EndpointSettings
 from mediaserver.sip.message import Response
 from support.sip_calls import ANSWER, HOLD, OFFER, Caller, reply
@@ -95,6 +95,22 @@ def test_a_branch_that_hangs_up_is_not_the_call() -> None:
     assert caller.events() == [Refused(caller.leg, 486, "Busy Here", None)]
     caller.rig.advance(64)
     assert caller.rig.is_empty()
+
+
+def test_a_branch_that_rings_transfers_nobody() -> None:
+    caller = Caller()
+    caller.hear(180, tag="a")
+    caller.events()
+    caller.receive("REFER", "Refer-To: <sip:desk@example.com>", tag="a")
+    assert caller.rig.statuses() == [403] and not caller.events()
+    caller.receive("SUBSCRIBE", "Event: refer", tag="a")
+    caller.receive("NOTIFY", "Event: refer", "Subscription-State: active", tag="a")
+    assert caller.rig.statuses() == [481, 481]
+    caller.hear(200, tag="a", body=SDP)
+    caller.requests()
+    caller.events()
+    caller.receive("REFER", "Refer-To: <sip:desk@example.com>", tag="a")
+    assert [type(event) for event in caller.events()] == [TransferAsked]
 
 
 def test_an_offer_that_comes_early() -> None:
