@@ -11,6 +11,7 @@ from mediaserver.call.routing import Routing
 from mediaserver.call.settings import CallSettings
 from mediaserver.errors import LocalProtocolError
 from mediaserver.sdp.negotiate import Capabilities
+from mediaserver.sdp.security import SrtpPolicy
 from mediaserver.sip.events import (
     Acknowledged,
     Answered,
@@ -233,6 +234,9 @@ class Ways:
 
     def key_style(self, trunk: str | None) -> KeyStyle:
         return self.keys
+
+    def srtp(self, trunk: str | None) -> SrtpPolicy:
+        return "never"
 
     def capabilities(self, trunk: str | None) -> Capabilities:
         return self.can
