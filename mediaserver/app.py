@@ -129,6 +129,7 @@ class Server:
             calls_refused=reception.refused,
             sip_refused=endpoint.refused,
             sip_malformed=endpoint.malformed,
+            **{f"sip_{name}": count for name, count in self._telephony.guard.counters().items() if count},
         )
         reception.drain()
         reception.drop_all()

@@ -9,6 +9,7 @@ from mediaserver import app_sip_parts as parts
 from mediaserver.agents.ready import ReadyAgent
 from mediaserver.agents.secrets import SecretError, Secrets
 from mediaserver.call.door import DoorSettings, FrontDoor
+from mediaserver.call.guarding import guard_of
 from mediaserver.call.outside import SipOutside
 from mediaserver.call.phones import RegisteredPhones
 from mediaserver.call.policy import Policy
@@ -47,12 +48,14 @@ class Telephony:
             raise ConfigurationError(faults)
         registrar = Registrar(parts.registrar_settings(settings)) if settings.phones.users else None
         self.phones = None if registrar is None else RegisteredPhones(registrar)
+        self.guard = guard_of(settings.sip.guard, settings.sip.allow, self.trunks)
         self.door = self._door(users)
         self.endpoint = SipEndpoint(
             token=lambda: secrets.token_hex(8),
             settings=parts.endpoint_settings(settings),
             door=self.door,
             registrar=registrar,
+            guard=self.guard,
         )
         self.shell = SipShell(parts.shell_settings(settings))
         self._outside = SipOutside(self.endpoint, self.shell)
@@ -140,6 +143,7 @@ class Telephony:
             "calls_out": self.routes.calls,
             "refused_out": dict(self.routes.refused),
             "refused_in": dict(self.door.over_limit),
+            "guard": self.guard.counters(),
         }
 
     # Within
@@ -174,7 +178,7 @@ class Telephony:
             phones=given.phones.users,
             retry_after_s=given.sip.retry_after_s,
         )
-        return FrontDoor(door, self.trunks, authenticator, self._at_home, self._incoming)
+        return FrontDoor(door, self.trunks, authenticator, self._at_home, self._incoming, self.guard.failed)
 
     def _passwords(self, faults: list[str]) -> dict[str, str]:
         """Who may prove to be somebody, by digest."""

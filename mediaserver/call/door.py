@@ -41,7 +41,8 @@ class FrontDoor:
     """`sip.door.Door` by configuration.
 
     `users` judges the digest of phones, of users and of trunks that have to prove themselves; None without any.
-    `at_home` says which account has registered by a flow. `incoming` counts the calls that came by a trunk.
+    `at_home` says which account has registered by a flow. `incoming` counts the calls that came by a trunk. `failed` is
+    told of credentials that were wrong.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class FrontDoor:
         users: DigestAuthenticator | None = None,
         at_home: Callable[[Flow], str | None] = lambda flow: None,
         incoming: Callable[[str], int] = lambda trunk: 0,
+        failed: Callable[[Flow, float], None] = lambda flow, now: None,
     ) -> None:
         self._settings = settings
         self._allowed = Networks.of(settings.allow)
@@ -58,6 +60,7 @@ class FrontDoor:
         self._users = users
         self._at_home = at_home
         self._incoming = incoming
+        self._failed = failed
         self._by_user = {trunk.settings.inbound_user: trunk for trunk in trunks.values() if trunk.settings.inbound_user}
         self._refused: OrderedDict[Hashable, float] = OrderedDict()
         self.over_limit: dict[str, int] = {}
@@ -68,6 +71,14 @@ class FrontDoor:
 
         A phone may stand behind the address of a trunk: it is known by the very flow it has registered by.
         """
+        admission = self._judge(request, flow, now)
+        if admission is _WELCOME or admission.status != 401:
+            return admission
+        if "Authorization" in request.headers and "stale=true" not in admission.headers[0][1]:
+            self._failed(flow, now)
+        return admission
+
+    def _judge(self, request: Request, flow: Flow, now: float) -> Admission:
         user = self._at_home(flow)
         if user is not None and flow.reliable and request.method != "REGISTER":
             return Admission(Verdict.WELCOME, user=user)

@@ -47,6 +47,15 @@ class Trunks(Mapping[str, Trunk]):
         called, hosts = _called(request), _hosts(request)
         return max(found, key=lambda each: _fit(each[1], each[0], called, hosts))[1]
 
+    def are_at(self, address: str, prefix: int) -> bool:
+        """Whether calls of a trunk come from an address, as one of its own or of a network of `prefix` bits or more."""
+        return any(
+            address in trunk.addresses
+            or (trunk.registered_by is not None and trunk.registered_by.remote[0] == address)
+            or trunk.networks.width(address) >= prefix
+            for trunk in self._trunks.values()
+        )
+
     def snapshot(self, incoming: Callable[[str], int]) -> dict[str, Mapping[str, object]]:
         """How each stands; `incoming` counts the calls that came by one."""
         return {name: trunk.snapshot(incoming(name)) for name, trunk in self._trunks.items()}

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, model_validator
 
+from mediaserver.config.guard import Guard
 from mediaserver.config.section import Ip, Network, OrNone, Section
 from mediaserver.config.values import Dscp, HeaderName, Listening
 
@@ -99,6 +100,7 @@ class Sip(Section):
     """Seconds between keep-alives to registrars and trunks (RFC 5626); 0: none."""
     dscp: Dscp = 24
     """Code point of SIP packets: "CS3", "AF31", a number."""
+    guard: Guard = Guard()
     agent_headers: tuple[HeaderName, ...] = ()
     """Header fields of an INVITE that agents may read: X-Customer-Id becomes {sip_x_customer_id}."""
 

@@ -7,6 +7,7 @@ from ipaddress import ip_address
 from mediaserver.errors import LocalProtocolError
 from mediaserver.sip.dialog import Dialog, DialogId
 from mediaserver.sip.events import Effect, Event, Flow, Send
+from mediaserver.sip.guard import Guard
 from mediaserver.sip.identity import SDP, EndpointSettings, Identity
 from mediaserver.sip.leg import Leg, LegAlarm, LegState
 from mediaserver.sip.message import Request, Response
@@ -25,13 +26,16 @@ class Core:
         self.dialogs: dict[DialogId, Leg] = {}
         self.alarms: Alarms[Leg, LegAlarm] = Alarms()
         self.outbox: list[Effect] = []
+        self.guard: Guard | None = None
         self.abandon: Callable[[Transaction, Leg, float], None] = lambda transaction, leg, now: None
         """Answers a request of the peer that its leg no longer can (15.1.2)."""
         self._issued = 0
 
     def send(self, flow: Flow, wire: bytes) -> None:
-        """Put bytes in the outbox."""
-        self.outbox.append(Send(flow, wire))
+        """Put bytes in the outbox; a response only if its size is in order (see `Guard.spend`)."""
+        guard = self.guard
+        if guard is None or flow.reliable or not wire.startswith(b"SIP/2.0") or guard.spend(flow, len(wire)):
+            self.outbox.append(Send(flow, wire))
 
     def emit(self, event: Event) -> None:
         """Put an event in the outbox."""

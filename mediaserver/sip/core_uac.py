@@ -36,13 +36,17 @@ class Uac:
         self.rested: Callable[[Leg, float], None] = lambda leg, now: None
         """Told when a call is answered and done with: what we want to change may go out."""
 
-    def receive(self, response: Response, now: float) -> None:
-        """Match a response to its transaction; a stray one, or one with a second Via, is dropped (8.1.3.3)."""
+    def receive(self, response: Response, now: float) -> bool:
+        """Match a response to its transaction; a stray one, or one with a second Via, is dropped (8.1.3.3).
+
+        True if it answers a request of ours.
+        """
         if len(response.headers.get_all("Via")) != 1 or response.status < 100:
-            return
+            return False
         transaction = self.transactions.find(response_key(response))
         if transaction is not None:
             self.transactions.feed(transaction, Input.of(response.status), now, response)
+        return transaction is not None
 
     # The user's commands
 

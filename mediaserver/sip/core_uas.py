@@ -31,8 +31,11 @@ from mediaserver.sip.transfers import Transfers
 from mediaserver.sip.updates import Updates
 
 _WELCOME = Admission(Verdict.WELCOME)
+_ENDS = ("ACK", "BYE", "CANCEL")
 _OUTSIDE = ("INVITE", "OPTIONS", "REFER")
 """What begins something, or asks for nothing; of the rest, what is in no dialog we know is 481 (12.2.2)."""
+_DISPENSABLE = ("Allow", "Supported", "Accept", "Server", "Timestamp")
+"""What a response goes without, lest it be much larger than the request of somebody who may not be there at all."""
 
 type Within = Callable[[Leg, Transaction, float], None]
 """Takes a request within a dialog: whose it is, its transaction, and when it came."""
@@ -87,6 +90,16 @@ class Uas:
             request.headers.replace_first("Via", str(received_via(request, flow)))
             self._respond(request, reply_flow(request, flow), Refusal(fault.status))
 
+    def too_many(self, request: Request, flow: Flow, now: float) -> None:
+        """Take a request of somebody who is over the limit: 503, unless it belongs to what has been let in."""
+        dialog_id = (request.call_id, request.to.tag or "", request.from_.tag or "")
+        known = self._transactions.find(request_key(request)) is not None or dialog_id in self._core.dialogs
+        if known or request.method in _ENDS:
+            self.receive(request, flow, now)
+        else:
+            request.headers.replace_first("Via", str(received_via(request, flow)))
+            self._overloaded(request, reply_flow(request, flow))
+
     def receive(self, request: Request, flow: Flow, now: float) -> None:
         """Match a request to its transaction, its dialog, or treat it as new (17.2.3, 12.2.2)."""
         request.headers.replace_first("Via", str(received_via(request, flow)))
@@ -94,6 +107,8 @@ class Uas:
         transaction = self._transactions.find(key)
         dialog_id = (request.call_id, request.to.tag or "", request.from_.tag or "")
         leg = self._core.dialogs.get(dialog_id) if request.to.tag else None
+        if leg is not None and self._core.guard is not None:
+            self._core.guard.vouch(flow, now)  # it has heard the tag we gave
         if request.method == "ACK":
             if transaction is not None:
                 self._transactions.feed(transaction, Input.ACK, now, request)
@@ -202,6 +217,8 @@ class Uas:
         leg.told = invite.body or None
         self._core.heard_allow(leg, invite)
         self._transactions.add(transaction, (), now)
+        if self._core.guard is not None:
+            self._core.guard.welcome(flow)
         self._invitations.respond(transaction, 100, now)
         self._invitations.expires(leg, invite, now)
         self._core.emit(
@@ -255,7 +272,10 @@ class Uas:
         return refusal
 
     def _judge(self, request: Request, flow: Flow, now: float) -> Admission:
-        return _WELCOME if self._door is None else self._door.admit(request, flow, now)
+        admission = _WELCOME if self._door is None else self._door.admit(request, flow, now)
+        if admission.user is not None and self._core.guard is not None:
+            self._core.guard.vouch(flow, now)
+        return admission
 
     @staticmethod
     def _hears(admission: Admission) -> bool:
@@ -285,7 +305,12 @@ class Uas:
             reason=refusal.reason,
             headers=refusal.headers,
         )
-        self._core.send(flow, bytes(response))
+        wire = bytes(response)
+        if self._core.guard is not None and len(wire) > self._core.guard.room(flow):
+            for name in _DISPENSABLE:
+                response.headers.remove(name)
+            wire = bytes(response)
+        self._core.send(flow, wire)
 
 
 def _merge_key(request: Request) -> Hashable:

@@ -9,6 +9,7 @@ from mediaserver.sip.core_uac import Uac
 from mediaserver.sip.core_uas import Uas
 from mediaserver.sip.door import Door
 from mediaserver.sip.events import Effect, Flow, TransferProgress
+from mediaserver.sip.guard import Guard, Pass
 from mediaserver.sip.identity import EndpointSettings
 from mediaserver.sip.invitation import Invitations
 from mediaserver.sip.leg import LegState
@@ -38,11 +39,13 @@ class SipEndpoint:
         settings: EndpointSettings | None = None,
         door: Door | None = None,
         registrar: Registrar | None = None,
+        guard: Guard | None = None,
     ) -> None:
         settings = settings or EndpointSettings()
         if registrar is not None and "REGISTER" not in settings.allow:
             settings = replace(settings, allow=(*settings.allow, "REGISTER"))
         self._core = Core(token, settings)
+        self._core.guard = self._guard = guard
         self._registrar = registrar
         timers = SessionTimers(self._core)
         self._uac = Uac(self._core, timers)
@@ -98,15 +101,22 @@ class SipEndpoint:
 
     def receive(self, data: bytes, flow: Flow, now: float) -> None:
         """Take one message from the wire: a datagram, or what `StreamParser` cut out of a stream; never raises."""
+        entry = Pass.ADMIT if self._guard is None else self._guard.judge(data, flow, now)
+        if entry is Pass.DROP:
+            return
         try:
             message = parse(data)
             if isinstance(message, Response):
-                self._uac.receive(message, now)
+                if self._uac.receive(message, now) and self._guard is not None:
+                    self._guard.vouch(flow, now)
+            elif entry is Pass.REFUSE:
+                self._uas.too_many(message, flow, now)
             else:
                 self._uas.receive(message, flow, now)
         except MalformedRequest as fault:
             self._malformed += 1
-            self._uas.malformed(fault, flow, now)
+            if entry is Pass.ADMIT:
+                self._uas.malformed(fault, flow, now)
         except RemoteProtocolError:  # no SIP, or nobody to answer: garbage is never answered
             if data.strip(_BLANK):
                 self._malformed += 1
