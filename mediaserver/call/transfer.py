@@ -53,13 +53,16 @@ class Transfers:
         except RouteRefusedError as error:
             self._failed(str(error), error.code)
             return
+        if target is None:
+            self._place(wanted, attended=False)
+            return
         self._referral = Referral(self._call, self._judged)
         self._referral.begin(target, wanted.headers)
 
-    def _target(self, wanted: TransferWanted) -> str:
+    def _target(self, wanted: TransferWanted) -> str | None:
         """Whom the peer is to call: a URI as it is, a number as the trunk it came by writes it. It has to be allowed.
 
-        Raises RouteRefusedError.
+        None: a phone that is registered here, which the peer would look for in vain. Raises RouteRefusedError.
         """
         routes = self._call.desk.routes
         try:
@@ -69,6 +72,8 @@ class Transfers:
                 raise
             ways = routes.out(self._wish(wanted, None))
         routes.over(ways[0])  # it is the peer that calls
+        if ways[0].flow is not None:
+            return None
         if wanted.target.lower().startswith(("sip:", "sips:")):
             return wanted.target
         return str(ways[0].target)

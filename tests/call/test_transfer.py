@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterator, MutableMapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -90,6 +91,22 @@ def test_a_uri_is_referred_to_as_it_is() -> None:
         want(exchange, "refer", target="sip:bob@elsewhere.example;transport=tcp")
         assert exchange.network.sent[-1][1] == "sip:bob@elsewhere.example;transport=tcp"
         exchange.ended()
+
+    tell(story())
+
+
+def test_a_phone_that_is_registered_here_is_called_by_us() -> None:
+    async def story() -> None:
+        exchange = Exchange()
+        exchange.ways.known["sip:alice@here.example"] = [replace(way("203.0.113.5", None), flow=FLOW)]
+        exchange.talking()
+        want(exchange, "refer", target="sip:alice@here.example")
+        await settle()
+        assert exchange.network.names() == [180, 200, "INVITE"]
+        exchange.answered()
+        assert isinstance(exchange.plane.orders[-1], Bridge)
+        exchange.ended()
+        assert exchange.nothing_left() and exchange.ways.held == []
 
     tell(story())
 
