@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from mediaserver.call.calls import Calls
 from mediaserver.call.handover import Handover
+from mediaserver.call.media_paths import MediaPaths
 from mediaserver.call.route import Routes
 from mediaserver.call.settings import CallSettings
 from mediaserver.call.signalling import Media, Signalling
@@ -26,3 +27,4 @@ class Desk:
     calls: "Calls[Call]"
     handover: "Callable[[Call], Handover]"
     """Who transfers a call."""
+    paths: MediaPaths

@@ -150,7 +150,8 @@ class Dialling:
         route, desk = self._route, self._desk
         assert route is not None
         local = (desk.address(flow.remote[0]), self._port)
-        ours = Negotiation(route.capabilities, local, random.SystemRandom().getrandbits(62))
+        path = desk.paths.path(route.trunk, flow.transport)
+        ours = Negotiation(route.capabilities, local, random.SystemRandom().getrandbits(62), path)
         self._branches = Branches(ours, late=self._late_offer)
         self._rang = False
         self._flow = flow
@@ -242,6 +243,8 @@ class Dialling:
             return
         if answer is not None:
             self._desk.signalling.acknowledge(leg, answer)
+        if self._flow is not None:
+            self._desk.paths.check(negotiation.plan, route.trunk, self._flow.transport)
         self._place = None  # from now on it is the call's
         self._finish()
         self._user.reached(Reached(leg, route, negotiation))

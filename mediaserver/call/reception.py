@@ -11,6 +11,7 @@ from mediaserver.call.calls import Calls
 from mediaserver.call.desk import Desk
 from mediaserver.call.dialler import Dialler
 from mediaserver.call.incoming import Incoming
+from mediaserver.call.media_paths import MediaPaths
 from mediaserver.call.no_routes import NoRoutes
 from mediaserver.call.replacement import replace_peer
 from mediaserver.call.route import Routes
@@ -44,7 +45,8 @@ class Reception:
         self._max_calls = max_calls
         self._calls: Calls[Call] = Calls()
         routes = routes or NoRoutes(settings.capabilities)
-        self._desk = Desk(settings, signalling, media, routes, address, self._calls, Transfers)
+        paths = MediaPaths(routes, settings.fingerprint)
+        self._desk = Desk(settings, signalling, media, routes, address, self._calls, Transfers, paths)
         self._draining = False
         self.dialler = Dialler(self._desk, routing.agents, routing.default, self._full)
         """Places calls."""
@@ -99,6 +101,7 @@ class Reception:
             event.trunk,
             partial(self._desk.address, event.flow.remote[0]),
             self._desk,
+            event.flow.transport,
         )
         self._calls.enter(call)
         self._calls.bind(event.leg, call)

@@ -24,5 +24,7 @@ class CallSettings:
     """How long a transfer by REFER may take from the peer's 202 to the end it tells of."""
     transfer_fallback: bool = True
     """Where the peer will not take a REFER, make the transfer by a second call."""
+    fingerprint: str | None = None
+    """Of the certificate the media plane shows in DTLS, as "sha-256 AB:…"; None: media by DTLS-SRTP are refused."""
     accept_transfers: bool = False
     """Follow a REFER of the peer, within what may be called at all."""

@@ -18,7 +18,9 @@ from mediaserver.net.flows import SipShell
 from mediaserver.net.rtp_port import PortRange
 from mediaserver.sdp.negotiate import Capabilities
 from mediaserver.sdp.negotiation import Negotiation
+from mediaserver.sdp.path import MediaPath
 from mediaserver.sdp.plan import MediaPlan
+from mediaserver.sdp.security import Protection, SrtpPolicy
 from mediaserver.sip.endpoint import SipEndpoint
 from mediaserver.sip.events import Acknowledged, Answered, Ended, Event, Flow, Progress, Refused, Reinvited
 from mediaserver.sip.uri import NameAddr, SipUri
@@ -46,6 +48,8 @@ class CallerSettings:
     """Offer comfort noise, which lets the callee leave silence out."""
     answer_timeout_s: float = 30.0
     rtp_ports: tuple[int, int] = (30000, 39998)
+    srtp: SrtpPolicy = "never"
+    """Offer encrypted media, beside plain ones ("optional") or alone ("required")."""
 
 
 class Caller:
@@ -93,7 +97,8 @@ class _Call:
             offer_comfort_noise=settings.comfort_noise,
             default_ptime=settings.ptime_ms,
         )
-        self._negotiation = Negotiation(capabilities, (host, self._port.number), secrets.randbits(31))
+        path = MediaPath(Protection(settings.srtp, secrets.token_bytes))
+        self._negotiation = Negotiation(capabilities, (host, self._port.number), secrets.randbits(31), path)
         self._plan: MediaPlan | None = None
         self._final: asyncio.Future[bytes | None] = self._loop.create_future()
         self._over = asyncio.Event()

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -15,6 +16,7 @@ from mediaserver.net.wheel import Spoke, Wheel
 from mediaserver.rtp.dtmf import EventSender
 from mediaserver.rtp.packet import build
 from mediaserver.sdp.plan import MediaPlan
+from mediaserver.webrtc.secure_port import SecurePort
 
 DIGIT_MS, GAP_MS = 100, 60
 
@@ -23,7 +25,8 @@ class MediaLine:
     """Sends a packet every ptime from :meth:`start` on, silence included, and hears the agent."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, port: RtpPort) -> None:
-        self._port = port
+        self._port: RtpPort | SecurePort = port
+        self._playing = False
         self._wheel = Wheel(loop)
         self._spoke: Spoke | None = None
         self._events = EventSender(DIGIT_MS, GAP_MS)
@@ -43,17 +46,31 @@ class MediaLine:
         self._events = EventSender(DIGIT_MS, GAP_MS, plan.event_clock_rate)
         self._silence = np.zeros(self._length, dtype=np.int16)
         self.change(plan)
-        self._port.listen(self._received, lambda packet, source, now: None)
+        self._playing = True
+        self._listen()
         self._spoke = self._wheel.add(plan.ptime_ms, self._turn)
 
     def change(self, plan: MediaPlan) -> None:
         """Send as newly agreed, from the next packet on; the ptime stays."""
         self._plan = plan
+        self._protect(plan)
         self._encode = encoder(plan.send)
         self._decoders = decoders(plan)
         self._clock = ClockFace(plan)
         self._step = plan.send.clock_rate * plan.ptime_ms // 1000
         self._event_step = plan.event_clock_rate * plan.ptime_ms // 1000
+
+    def _protect(self, plan: MediaPlan) -> None:
+        if isinstance(self._port, SecurePort):
+            self._port.follow(plan, time.monotonic())
+        elif plan.security is not None or plan.ice is not None:
+            self._port = SecurePort(self._port)
+            self._port.follow(plan, time.monotonic())
+            if self._playing:
+                self._listen()
+
+    def _listen(self) -> None:
+        self._port.listen(self._received, lambda packet, source, now: None)
 
     def stop(self) -> None:
         """Send no more; safe to call twice."""

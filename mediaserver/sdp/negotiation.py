@@ -1,5 +1,7 @@
 """The descriptions of one call over its life: who has offered what, and what is agreed (RFC 3264)."""
 
+import copy
+
 from mediaserver.errors import LocalProtocolError
 from mediaserver.sdp import negotiate
 from mediaserver.sdp.negotiate import Capabilities
@@ -24,6 +26,13 @@ class Negotiation:
         self._our_offer: bytes | None = None
         self.plan: MediaPlan | None = None
         """What is agreed; None before the first answer."""
+
+    def __copy__(self) -> "Negotiation":
+        """As it stands: each branch of a fork goes on for itself, encryption and ICE included."""
+        twin = object.__new__(Negotiation)
+        twin.__dict__.update(self.__dict__)
+        twin._path = copy.deepcopy(self._path)
+        return twin
 
     @property
     def offering(self) -> bool:

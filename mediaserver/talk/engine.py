@@ -119,6 +119,7 @@ class Engine:
             case Connect(encoding=encoding):
                 self._connect(order.call, seat, encoding)
             case Describe(plan=plan):
+                seat.leg.protect(plan, time.monotonic())
                 if seat.leg.session is None:
                     self._begin(order.call, seat, stream_plan(plan))
                 else:

@@ -16,6 +16,7 @@ from mediaserver.rtp.playout import ItemEnded, ItemStarted
 from mediaserver.rtp.session import MediaSession
 from mediaserver.sdp.plan import MediaPlan, PayloadFormat
 from mediaserver.talk.uplink import Uplink
+from mediaserver.webrtc.secure_port import SecurePort
 
 type Played = Callable[[list[ItemStarted | ItemEnded], float], None]
 """Told what playout began and ended, with the time."""
@@ -64,7 +65,8 @@ class Leg:
 
     def __init__(self, ports: PortRange, port: RtpPort, wheel: Wheel) -> None:
         self._ports = ports
-        self._port = port
+        self._pair = port
+        self._port: RtpPort | SecurePort = port
         self._wheel = wheel
         self._spoke: Spoke | None = None
         self._period_ms = 0
@@ -79,17 +81,32 @@ class Leg:
     @property
     def port(self) -> int:
         """Our RTP port; RTCP is the next one."""
-        return self._port.number
+        return self._pair.number
 
     @property
     def unsent(self) -> int:
-        """Packets the socket did not take."""
+        """Packets the socket did not take, or that had no key yet."""
         return self._port.unsent
 
     @property
     def ptime_ms(self) -> int:
         """Of what we send; 0 before it begins."""
         return self._period_ms
+
+    def protect(self, plan: MediaPlan, now: float) -> None:
+        """Encrypt media and answer connectivity checks as newly agreed; before `begin` or `change`."""
+        port = self._port
+        if isinstance(port, SecurePort):
+            port.follow(plan, now)
+        elif plan.security is not None or plan.ice is not None:
+            self._port = SecurePort(self._pair)
+            self._port.follow(plan, now)
+            if self.session is not None:
+                self._port.listen(self._rtp_arrived, self._rtcp_arrived)
+
+    def refused(self) -> dict[str, float]:
+        """What was not taken because it was not protected as agreed, by name."""
+        return self._port.counters() if isinstance(self._port, SecurePort) else {}
 
     def begin(self, session: MediaSession, uplink: Uplink, plan: StreamPlan, played: Played) -> None:
         """Open the stream in both directions."""
@@ -142,9 +159,11 @@ class Leg:
         if self.session is not None:
             self._send_rtcp(self.session.goodbye(time.monotonic()))
             self.session = None
-        if self._port.number:
-            self._ports.give_back(self._port)
-            self._port.number = 0
+        if self._pair.number:
+            if isinstance(self._port, SecurePort):
+                self._port.close()
+            self._ports.give_back(self._pair)
+            self._pair.number = 0
 
     # --- hot: once per packet each way ----------------------------------------------------------------------------
 

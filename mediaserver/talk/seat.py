@@ -119,7 +119,7 @@ class Seat:
     def counters(self) -> dict[str, float]:
         """What was counted, by name."""
         leg = self.leg
-        counters: dict[str, float] = {"unsent": leg.unsent}
+        counters: dict[str, float] = {"unsent": leg.unsent, **leg.refused()}
         if self.talk is not None:
             counters |= self.talk.counters()
         if leg.session is not None:
