@@ -41,14 +41,13 @@ class Dialog:
             remote=_untagged(invite.from_),
             remote_tag=invite.from_.tag or "",
             remote_target=_target(invite.contact),
-            route_set=tuple(NameAddr.parse(route) for route in invite.headers.get_all("Record-Route")),
+            route_set=_route_set(invite.headers),
             remote_cseq=invite.cseq.number,
         )
 
     @classmethod
     def of_caller(cls, invite: Request, response: Response) -> Self:
         """The dialog a 2xx to our INVITE makes (12.1.2); RemoteProtocolError if it cannot be read."""
-        routes = tuple(NameAddr.parse(route) for route in response.headers.get_all("Record-Route"))
         return cls(
             call_id=invite.call_id,
             local=_untagged(invite.from_),
@@ -57,7 +56,7 @@ class Dialog:
             remote_tag=response.to.tag or "",
             # Without a Contact the peer is at fault; the request's own target is the best guess to reach it.
             remote_target=invite.uri if response.contact is None else _target(response.contact),
-            route_set=routes[::-1],
+            route_set=_route_set(response.headers)[::-1],
             local_cseq=invite.cseq.number,
             invite_cseq=invite.cseq.number,
         )
@@ -82,7 +81,7 @@ class Dialog:
     def refresh_target(self, message: Request | Response) -> None:
         """Take the Contact of a re-INVITE or its 2xx as the new remote target (12.2); the route set stays."""
         if message.contact is not None and message.contact.uri.host:
-            self.remote_target = message.contact.uri
+            self.remote_target = _bare(message.contact.uri)
 
     def request(self, method: str, cseq: int | None = None) -> Request:
         """A request in this dialog without Via and Contact (12.2.1.1), with the next CSeq number unless given one."""
@@ -109,15 +108,31 @@ def routed(target: SipUri, route_set: Sequence[NameAddr]) -> tuple[SipUri, list[
     if "lr" in first.uri.parameters:
         return target, [str(route) for route in route_set]
     # A strict router takes the Request-URI for the next hop and finds the real target last.
-    bare = {name: value for name, value in first.uri.parameters.items() if name != "method"}
     rest = [str(route) for route in route_set[1:]]
-    return replace(first.uri, parameters=bare, headers=None), [*rest, f"<{target}>"]
+    return _bare(first.uri), [*rest, f"<{target}>"]
 
 
 def _target(contact: NameAddr) -> SipUri:
     if not contact.uri.host:
         raise RemoteProtocolError(f"cannot send to a Contact of scheme {contact.uri.scheme[:20]!r}")
-    return contact.uri
+    return _bare(contact.uri)
+
+
+def _bare(uri: SipUri) -> SipUri:
+    """What may stand in a Request-URI: no method and no header fields (19.1.1)."""
+    if uri.headers is None and "method" not in uri.parameters:
+        return uri
+    parameters = {name: value for name, value in uri.parameters.items() if name != "method"}
+    return replace(uri, parameters=parameters, headers=None)
+
+
+def _route_set(headers: Headers) -> tuple[NameAddr, ...]:
+    """The Record-Route values in order; those who write them are SIP proxies (20.30)."""
+    routes = tuple(NameAddr.parse(value) for value in headers.get_all("Record-Route"))
+    for route in routes:
+        if not route.uri.host:
+            raise RemoteProtocolError(f"a Record-Route of scheme {route.uri.scheme[:20]!r}")
+    return routes
 
 
 def _untagged(address: NameAddr) -> NameAddr:

@@ -73,6 +73,22 @@ def test_a_callee_cannot_do_without_a_contact(contact: str | None) -> None:
     assert raised.value.status == 400
 
 
+def test_what_may_not_stand_in_a_request_uri_is_left_out_of_it() -> None:
+    dialog = Dialog.of_callee(invite(contact="<sip:c@192.0.2.9;method=INVITE;ob?Subject=x>"), "mine")
+    assert str(dialog.request("BYE").uri) == "sip:c@192.0.2.9;ob"
+    dialog.refresh_target(invite(contact="<sip:d@192.0.2.9?Subject=x>"))
+    assert str(dialog.request("BYE").uri) == "sip:d@192.0.2.9"
+
+
+def test_a_record_route_that_is_no_sip_uri_makes_no_dialog() -> None:
+    sent = invite(extra=["Record-Route: <tel:+1555>"])
+    with pytest.raises(RemoteProtocolError):
+        Dialog.of_callee(sent, "mine")
+    response = sent.response(200, to_tag="theirs")
+    with pytest.raises(RemoteProtocolError):
+        Dialog.of_caller(sent, response)
+
+
 def test_parameters_of_from_and_to_survive() -> None:
     message = invite()
     message.headers.set("From", '"Anna, A." <sip:anna@example.com;user=phone>;epid=77;tag=ft')
