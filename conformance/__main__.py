@@ -1,0 +1,5 @@
+"""`python -m conformance`."""
+
+from conformance.run import main
+
+raise SystemExit(main())

@@ -1,0 +1,203 @@
+"""One case, played."""
+
+import asyncio
+import contextlib
+import ssl
+import sys
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree.ElementTree import Element
+
+from conformance import checks, relay
+from conformance.case import Case
+from conformance.ears import Ear, ears
+from conformance.sipp import Party, Place
+from conformance.wire import Fault, Wire
+from conformance.world import Running, World
+
+_OVER_S = 5.0
+"""SIPp gives up by itself at the end of a case's time; after this much more it is killed."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a case: `fault` is None if all was as it should be. `hits`: how often what was broken came by."""
+
+    case: Case
+    seconds: float
+    fault: str | None
+    hits: int = 0
+
+
+@dataclass
+class Scene:
+    """All that takes part in one playing of a case."""
+
+    running: Running
+    parties: Sequence[Party]
+    wires: dict[str, Wire]
+    ears: dict[str, Ear]
+    began: int
+    """Lines of the server's log that were there before."""
+
+
+async def play(case: Case, world: World, folder: Path, *, broken: Fault | None = None, relayed: bool = False) -> Result:
+    """Play it, with something `broken` on the way, if that is given; `relayed`: by the detour that breaking takes."""
+    began = time.monotonic()
+    faults = [fault for fault in (case.lost if broken is None else None, broken) if fault is not None]
+    wires: dict[str, Wire] = {}
+    try:
+        async with asyncio.timeout(case.seconds + _OVER_S):
+            fault = await _played(case, world, folder, faults, relayed, wires)
+    except TimeoutError:
+        fault = f"not over after {case.seconds:.0f} s"
+    except (OSError, AssertionError) as error:
+        fault = f"{type(error).__name__}: {error}"
+    hits = sum(wire.hits.get(fault, 0) for wire in wires.values() for fault in faults)
+    return Result(case, time.monotonic() - began, fault, hits)
+
+
+async def _played(
+    case: Case, world: World, folder: Path, faults: Sequence[Fault], relayed: bool, wires: dict[str, Wire]
+) -> str | None:
+    folder.mkdir(parents=True)
+    detour = relayed or bool(faults)
+    places = {_name(element): _Ports(world, element, case, detour) for element in case.parties}
+    names: dict[str, object] = {name: ports.towards for name, ports in places.items()}
+    async with AsyncExitStack() as stack:
+        heard = await stack.enter_async_context(ears(case.ears))
+        names |= {name: ear.port for name, ear in heard.items()}
+        running = await stack.enter_async_context(world.server(case, folder, names))
+        began = len(running.process.lines) if running.process else 0
+        parties = []
+        for element in case.parties:
+            party = await _party(
+                case, element, places[_name(element)], folder, running, world, heard, faults, wires, stack
+            )
+            stack.push_async_callback(party.kill)
+            parties.append(party)
+        return await _acted(case, Scene(running, parties, wires, heard, began))
+
+
+def _name(element: Element) -> str:
+    return element.get("name", element.tag)
+
+
+class _Ports:
+    """Those of a party: its own, its media's, and the relay's two if there is a detour."""
+
+    def __init__(self, world: World, element: Element, case: Case, detour: bool) -> None:
+        self.transport = element.get("transport", case.transport)
+        self.own, self.media = world.ports.one(), world.ports.one()
+        self.detour = detour or self.transport not in ("udp", "tcp", "udp6")
+        self.near, self.far = (world.ports.one(), world.ports.one()) if self.detour else (0, 0)
+        self.towards = self.far if self.detour else self.own
+        """Where the server finds it."""
+
+
+async def _party(
+    case: Case, element: Element, ports: _Ports, folder: Path, running: Running, world: World,
+    heard: dict[str, Ear], faults: Sequence[Fault], wires: dict[str, Wire], stack: AsyncExitStack,
+) -> Party:  # fmt: skip
+    transport = ports.transport
+    host = "::1" if transport == "udp6" else relay.HOST
+    server = running.at.get(transport)
+    if ports.detour:
+        name = _name(element)
+        wire = wires[name] = Wire([fault for fault in faults if fault.party in ("", name)])
+        if transport.startswith("udp"):
+            between = relay.datagrams(wire, ports.near, ports.far, (host, ports.own), server, host)
+        elif element.tag == "callee":
+            between = relay.stream(wire, ports.far, (host, ports.own), called=True)
+        else:
+            assert server is not None, f"the server does not listen by {transport}"
+            between = relay.stream(wire, ports.near, server, transport, _trusting(world))
+        await stack.enter_async_context(between)
+        server = (host, ports.near)
+    target = "" if server is None else f"[{server[0]}]:{server[1]}" if ":" in server[0] else f"{server[0]}:{server[1]}"
+    place = Place(host, ports.own, ports.media, target, "udp" if transport.startswith("udp") else "tcp")
+    keys = {name: ear.port for name, ear in heard.items()}
+    return Party(folder, case.name, element, place, keys, case.seconds)
+
+
+def _trusting(world: World) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=str(world.identity.authority))
+
+
+async def _acted(case: Case, scene: Scene) -> str | None:
+    """Everybody acts; the first fault in the order of the case file."""
+    for party in scene.parties:
+        if party.element.tag == "callee":
+            await party.start()
+    acts = [_enter(party, scene) for party in scene.parties]
+    acts += [_dial(element, scene) for element in case.dials]
+    acts += [_stop(case.stop, scene)] if case.stop is not None else []
+    async with _together(acts) as outcomes:
+        faults = [fault for fault in outcomes if fault is not None]
+    if faults:
+        return "; ".join(faults)
+    if case.lost is not None and (fault := checks.came_again(case.lost, scene.wires)) is not None:
+        return fault
+    for element in case.checks:
+        fault = await checks.CHECKS[element.tag](element, case, scene)
+        if fault is not None:
+            return fault
+    return checks.heard(case.ears, scene.ears)
+
+
+@asynccontextmanager
+async def _together(acts: Sequence[object]) -> AsyncIterator[list[str | None]]:
+    tasks = [asyncio.ensure_future(act) for act in acts]  # type: ignore[call-overload]
+    try:
+        yield await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _enter(party: Party, scene: Scene) -> str | None:
+    """Start a party, once what it waits for is in the server's log, and see it through."""
+    after = party.element.get("after")
+    if party.element.tag == "caller":
+        if after is not None:
+            try:
+                await scene.running.line(after, int(party.element.get("count", "1")))
+            except TimeoutError:
+                return f"{party.name} waited for {after} in vain"
+        await party.start()
+    return await party.over()
+
+
+async def _dial(element: Element, scene: Scene) -> str | None:
+    """`<dial number="+49301" exit="0" prints="completed"/>`: `mediaserver dial` with the settings of the case."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "mediaserver", "dial", "assistant", element.attrib["number"], "-c", str(scene.running.path),
+        *element.get("options", "").split(), stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    try:
+        printed, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+    shown = printed.decode(errors="replace")
+    if process.returncode != int(element.get("exit", "0")):
+        return f"dial exited with {process.returncode}: {shown}"
+    wanted = element.get("prints", "")
+    return None if wanted in shown else f"dial did not print {wanted!r}: {shown}"
+
+
+async def _stop(element: Element, scene: Scene) -> str | None:
+    """`<stop after="trunk.registered"/>`: the server is told to end."""
+    assert scene.running.process is not None
+    try:
+        await scene.running.line(element.attrib["after"], int(element.get("count", "1")))
+    except TimeoutError:
+        return f"no {element.attrib['after']}, which the server was to be stopped after"
+    scene.running.process.terminate()
+    return None
