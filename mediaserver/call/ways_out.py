@@ -1,7 +1,7 @@
 """The configured ways out: trunks by number, phones by account, SIP URIs as they are; and how many calls they bear."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from mediaserver.call.call_rate import CallWindow
@@ -199,7 +199,8 @@ class WaysOut:
         return Route(
             target,
             says.from_,
-            trunk.hop,
+            # Who is called by a sips URI is called by TLS, or not at all.
+            trunk.hop if target.scheme == "sip" else replace(trunk.hop, scheme=target.scheme),
             trunk.capabilities,
             trunk.name,
             trunk.name,

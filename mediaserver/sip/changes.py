@@ -95,7 +95,7 @@ class Changes:
             )
             return
         request = leg.dialog.request("INVITE")
-        request.headers.add("Contact", self._core.identity.contact(leg.flow, leg.user))
+        request.headers.add("Contact", self._core.contact(leg))
         for name, value in headers.items():
             request.headers.add(name, value)
         request.headers.add("Accept", SDP)

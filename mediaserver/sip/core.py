@@ -8,7 +8,7 @@ from mediaserver.errors import LocalProtocolError
 from mediaserver.sip.dialog import Dialog, DialogId
 from mediaserver.sip.events import Effect, Event, Flow, Send
 from mediaserver.sip.guard import Guard
-from mediaserver.sip.identity import SDP, EndpointSettings, Identity
+from mediaserver.sip.identity import SDP, EndpointSettings, Identity, OwnContact
 from mediaserver.sip.leg import Leg, LegAlarm, LegState
 from mediaserver.sip.message import Request, Response
 from mediaserver.sip.timers import Alarms
@@ -41,11 +41,15 @@ class Core:
         """Put an event in the outbox."""
         self.outbox.append(event)
 
-    def new_leg(self, state: LegState, flow: Flow, user: str | None) -> Leg:
+    def new_leg(self, state: LegState, flow: Flow, contact: OwnContact) -> Leg:
         """A leg with the next handle."""
         self._issued += 1
-        leg = self.legs[self._issued] = Leg(self._issued, state, flow, user)
+        leg = self.legs[self._issued] = Leg(self._issued, state, flow, contact)
         return leg
+
+    def contact(self, leg: Leg) -> str:
+        """Our Contact in the dialog of a leg."""
+        return self.identity.contact(leg.flow, leg.contact)
 
     def leg(self, handle: int, *states: LegState) -> Leg | None:
         """The leg of a command; None when it has ended meanwhile, for its end may cross the command.
@@ -119,7 +123,7 @@ class Core:
             to_tag = leg.dialog.local_tag
         response = request.response(status, reason, to_tag=to_tag)
         if leg is not None and 100 < status < 300 and request.method in ("INVITE", "UPDATE"):
-            response.headers.add("Contact", self.identity.contact(leg.flow, leg.user))
+            response.headers.add("Contact", self.contact(leg))
         if 100 < status < 300 and request.method in ("INVITE", "OPTIONS", "UPDATE"):
             self.identity.capabilities(response.headers)
         for name, value in headers:

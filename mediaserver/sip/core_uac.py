@@ -10,13 +10,14 @@ from mediaserver.sip.dialog import Dialog, routed
 from mediaserver.sip.events import Answered, Flow, Progress, Refused
 from mediaserver.sip.forks import Forks
 from mediaserver.sip.headers import Headers
-from mediaserver.sip.identity import SDP
+from mediaserver.sip.identity import SDP, OwnContact
 from mediaserver.sip.in_dialog import STATUS_OF, DialogRequests
 from mediaserver.sip.large import LargeRequests
 from mediaserver.sip.leg import Attempt, Credentials, Leg, LegAlarm, LegState
 from mediaserver.sip.message import Request, Response
 from mediaserver.sip.seconds import retry_after_of
 from mediaserver.sip.session_timer import SessionTimers
+from mediaserver.sip.sips import promises
 from mediaserver.sip.transaction import Cause, Engine, Input, Transaction
 from mediaserver.sip.uri import NameAddr, SipUri
 
@@ -64,16 +65,18 @@ class Uac:
     ) -> Leg:
         """Send an INVITE outside any dialog (8.1.1, 13.2.1); `routes` are its preloaded Route set (8.1.1.1)."""
         core = self._core
-        leg = core.new_leg(LegState.CALLING, flow, from_.uri.user)
+        route_set = [NameAddr.parse(route) for route in routes]
+        secure = promises(target, route_set, flow)
+        leg = core.new_leg(LegState.CALLING, flow, OwnContact(from_.uri.user, secure))
         leg.credentials = credentials
-        uri, ways = routed(target, [NameAddr.parse(route) for route in routes])
+        uri, ways = routed(target, route_set)
         headers = Headers([("Route", way) for way in ways])
         headers.add("Max-Forwards", "70")
         headers.add("From", str(NameAddr(from_.display, from_.uri, {**from_.parameters, "tag": core.token()})))
         headers.add("To", str(NameAddr(None, target) if to is None else to))
         headers.add("Call-ID", core.token())
         headers.add("CSeq", "1 INVITE")
-        headers.add("Contact", core.identity.contact(flow, leg.user))
+        headers.add("Contact", core.contact(leg))
         core.identity.capabilities(headers)
         if core.settings.reliable == "require":
             headers.add("Require", "100rel")

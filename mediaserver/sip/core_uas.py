@@ -4,11 +4,12 @@ from collections.abc import Callable, Hashable
 from zlib import crc32
 
 from mediaserver.errors import RemoteProtocolError
+from mediaserver.sip import sips
 from mediaserver.sip.core import Core
 from mediaserver.sip.dialog import Dialog
 from mediaserver.sip.door import Admission, Door, Verdict
 from mediaserver.sip.events import Flow, IncomingCall
-from mediaserver.sip.identity import SDP, received_via, reply_flow
+from mediaserver.sip.identity import SDP, OwnContact, received_via, reply_flow
 from mediaserver.sip.invitation import Invitations
 from mediaserver.sip.leg import Leg, LegState
 from mediaserver.sip.message import MalformedRequest, Request
@@ -185,7 +186,7 @@ class Uas:
         if not self._hears(admission):
             self._turn_away(request, flow, admission)
             return
-        refusal = self._screen(request, admission)
+        refusal = self._screen(request, admission, flow)
         if refusal is not None:
             self._refuse(request, to, refusal)
         elif request.method == "OPTIONS":
@@ -208,7 +209,7 @@ class Uas:
             self._refuse(invite, reply_flow(invite, flow), Refusal(400, reason=f"Bad Request ({fault})"))
             return
         replies = reply_flow(invite, flow)
-        leg = self._core.new_leg(LegState.RINGING, replies, invite.uri.user)
+        leg = self._core.new_leg(LegState.RINGING, replies, OwnContact(invite.uri.user, secure=sips.asked_for(invite)))
         leg.flow = self._core.dialog_flow(dialog, replies, (invite.via.host, invite.via.port or 5060))
         self._core.enter_dialog(leg, dialog)
         transaction = server_transaction(invite, key, replies, leg=leg)
@@ -252,13 +253,13 @@ class Uas:
         transaction.wire = bytes(response)
         self._transactions.feed(transaction, Input.of(reply.status), now)
 
-    def _screen(self, request: Request, admission: Admission) -> Refusal | None:
+    def _screen(self, request: Request, admission: Admission, flow: Flow) -> Refusal | None:
         settings = self._core.settings
         refusal = refuse_method(request, settings)
         registers = request.method == "REGISTER" and self._registrar is not None
         if refusal is None and (request.to.tag or request.method not in _OUTSIDE) and not registers:
             return Refusal(481)
-        refusal = refusal or refuse_target(request)
+        refusal = refusal or refuse_target(request, flow)
         merged = request.method == "INVITE" and self._transactions.find_merged(_merge_key(request)) is not None
         if refusal is None and merged:
             return Refusal(482)  # the same request by another way (8.2.2.2)

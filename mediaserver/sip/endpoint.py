@@ -10,7 +10,7 @@ from mediaserver.sip.core_uas import Uas
 from mediaserver.sip.door import Door
 from mediaserver.sip.events import Effect, Flow, TransferProgress
 from mediaserver.sip.guard import Guard, Pass
-from mediaserver.sip.identity import EndpointSettings
+from mediaserver.sip.identity import EndpointSettings, OwnContact
 from mediaserver.sip.invitation import Invitations
 from mediaserver.sip.leg import LegState
 from mediaserver.sip.message import MalformedRequest, Response, parse
@@ -322,7 +322,7 @@ class SipEndpoint:
 
     def contact(self, flow: Flow, user: str | None) -> str:
         """Our Contact value as a peer of `flow` reaches us, for a REGISTER."""
-        return self._core.identity.contact(flow, user)
+        return self._core.identity.contact(flow, OwnContact(user))
 
     def request(
         self,

@@ -30,6 +30,11 @@ class Flow:
         """The transport retransmits for us."""
         return self.transport != "udp"
 
+    @property
+    def secure(self) -> bool:
+        """Nobody between us and the peer reads or changes what passes: it may carry what is meant for a sips URI."""
+        return self.transport in ("tls", "wss")
+
 
 @dataclass(frozen=True, slots=True)
 class Send:

@@ -54,6 +54,15 @@ class EndpointSettings:
         return (*reliable, *timer, *self.supported)
 
 
+@dataclass(frozen=True, slots=True)
+class OwnContact:
+    """What a Contact of ours says besides the address."""
+
+    user: str | None = None
+    secure: bool = False
+    """It is a sips URI: whoever was called or calls by one is answered by one (RFC 3261 12.1.1, RFC 5630 3.1.3)."""
+
+
 class Identity:
     """Composes the header fields that speak of us."""
 
@@ -68,11 +77,15 @@ class Identity:
         host, port = flow.local
         return self._settings.advertised_host or host, self._settings.advertised_port or port
 
-    def contact(self, flow: Flow, user: str | None) -> str:
-        """Our Contact on `flow` (8.1.1.8)."""
+    def contact(self, flow: Flow, own: OwnContact) -> str:
+        """Our Contact on `flow` (8.1.1.8); sips only where the flow is what that promises."""
         host, port = self.address(flow)
+        secure = own.secure and flow.secure
         parameters: dict[str, str | None] = {"transport": flow.transport} if flow.reliable else {}
-        return str(NameAddr(None, SipUri("sip", user, host, port, parameters)))
+        if secure:
+            # That it is TLS is what sips says already; `transport` names what carries it (RFC 5630 3.1.2).
+            parameters = {"transport": "ws"} if flow.transport == "wss" else {}
+        return str(NameAddr(None, SipUri("sips" if secure else "sip", own.user, host, port, parameters)))
 
     def via(self, flow: Flow, branch: str) -> str:
         """Our Via on `flow`; rport asks for the response to come back the same way (RFC 3581 3)."""

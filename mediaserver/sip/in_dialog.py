@@ -100,7 +100,7 @@ class DialogRequests:
     ) -> Request:
         assert leg.dialog is not None
         request = leg.dialog.request(method)
-        request.headers.add("Contact", self._core.identity.contact(leg.flow, leg.user))
+        request.headers.add("Contact", self._core.contact(leg))
         for name, value in headers:
             request.headers.add(name, value)
         if content_type is not None:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from mediaserver.sip.dialog import Dialog
 from mediaserver.sip.events import Flow
+from mediaserver.sip.identity import OwnContact
 from mediaserver.sip.message import Request
 from mediaserver.sip.transaction import Transaction
 
@@ -152,8 +153,7 @@ class Leg:
     state: LegState
     flow: Flow
     """Where requests in the dialog are sent."""
-    user: str | None = None
-    """The user part of our Contact."""
+    contact: OwnContact
     credentials: Credentials | None = None
     dialog: Dialog | None = None
     pending: Transaction | None = None

@@ -12,6 +12,7 @@ from mediaserver.sip.identity import SDP
 from mediaserver.sip.in_dialog import Transmit, outcome_of
 from mediaserver.sip.leg import Credentials
 from mediaserver.sip.message import Request, Response
+from mediaserver.sip.sips import promises
 from mediaserver.sip.transaction import Cause
 from mediaserver.sip.uri import NameAddr, SipUri
 
@@ -58,7 +59,9 @@ class OutsideRequests:
     ) -> int:
         """Send a request (8.1.1); the number its `Replied` will bear."""
         core = self._core
-        uri, ways = routed(target, [NameAddr.parse(route) for route in routes])
+        route_set = [NameAddr.parse(route) for route in routes]
+        promises(target, route_set, flow)
+        uri, ways = routed(target, route_set)
         fields = Headers([("Route", way) for way in ways])
         fields.add("Max-Forwards", "70")
         fields.add("From", str(NameAddr(from_.display, from_.uri, {**from_.parameters, "tag": core.token()})))

@@ -81,7 +81,7 @@ class Referrals:
         else:
             wanted = seconds_of(transaction.request.headers.get("Expires"))
             life = min(_LIFE_S if wanted is None else wanted, _LIFE_S)
-            headers = [("Expires", str(life)), ("Contact", self._core.identity.contact(leg.flow, leg.user))]
+            headers = [("Expires", str(life)), ("Contact", self._core.contact(leg))]
             self._invitations.respond(transaction, 200, now, leg=leg, headers=headers)
             referral.ends_at = now + life
             if life:
@@ -98,7 +98,7 @@ class Referrals:
         if referral is None or referral.accepted:
             return
         leg = referral.leg
-        headers = [("Contact", self._core.identity.contact(leg.flow, leg.user))]
+        headers = [("Contact", self._core.contact(leg))]
         if referral.silent:
             headers.append(("Refer-Sub", "false"))
         self._invitations.respond(referral.request, 202, now, leg=leg, headers=headers)

@@ -9,6 +9,7 @@ from mediaserver.sip.binding import Binding, binding_of
 from mediaserver.sip.events import BindingsChanged, Flow
 from mediaserver.sip.message import Request
 from mediaserver.sip.seconds import seconds_of
+from mediaserver.sip.sips import may_come_by
 from mediaserver.sip.timers import Alarms
 from mediaserver.sip.uri import NameAddr
 
@@ -85,7 +86,7 @@ class Registrar:
 
     def register(self, request: Request, user: str | None, flow: Flow, now: float) -> Reply:
         """Do what a REGISTER says, all of it or nothing; the response to it. `user` None: nobody has been proved."""
-        refusal = self._refused(request, user)
+        refusal = self._refused(request, user, flow)
         if refusal is not None or user is None:
             return refusal or Reply(403)
         contacts = request.headers.get_all("Contact")
@@ -117,7 +118,7 @@ class Registrar:
 
     # What a REGISTER says
 
-    def _refused(self, request: Request, user: str | None) -> Reply | None:
+    def _refused(self, request: Request, user: str | None, flow: Flow) -> Reply | None:
         address = request.to.uri
         domains = self._settings.domains
         if domains and address.host.lower() not in domains:
@@ -127,6 +128,8 @@ class Registrar:
         contacts = [NameAddr.parse(value) for value in request.headers.get_all("Contact") if value != "*"]
         if any(not contact.uri.host for contact in contacts):
             return Reply(400, reason="Bad Request (a Contact that is no SIP URI)")
+        if any(not may_come_by(contact.uri, flow) for contact in contacts):
+            return Reply(400, reason="Bad Request (a sips Contact that did not come by TLS)")
         try:
             for path in request.headers.get_all("Path"):
                 NameAddr.parse(path)

@@ -3,8 +3,10 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from mediaserver.sip.events import Flow
 from mediaserver.sip.identity import SDP, EndpointSettings
 from mediaserver.sip.message import Request
+from mediaserver.sip.sips import may_come_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +32,12 @@ def refuse_package(request: Request) -> Refusal | None:
     return Refusal(469, [("Recv-Info", "")])
 
 
-def refuse_target(request: Request) -> Refusal | None:
-    """416 for what is not a sip URI (8.2.2.1), 483 for a request that has no hop left and is not for us to answer."""
-    if request.uri.scheme != "sip":
+def refuse_target(request: Request, flow: Flow) -> Refusal | None:
+    """416 for what is no sip URI, nor a sips one that came by TLS (8.2.2.1, RFC 5630 3.1.4).
+
+    And 483 for a request that has no hop left and is not for us to answer.
+    """
+    if not may_come_by(request.uri, flow):
         return Refusal(416)
     if request.max_forwards == 0 and request.method != "OPTIONS":
         return Refusal(483)

@@ -183,6 +183,8 @@ def test_a_uri_at_an_allowed_host() -> None:
     assert str(direct.target) == str(direct.hop) == "sip:bob@free.example;transport=tcp" and direct.trunk is None
     (by,) = out.ways.out(Wanted("sip:reception@pbx.example"))
     assert by.trunk == "pbx" and by.target.user == "reception"
+    (secure,) = out.ways.out(Wanted("sips:reception@pbx.example"))
+    assert (str(secure.target), secure.hop.scheme, by.hop.scheme) == ("sips:reception@pbx.example", "sips", "sip")
 
 
 SAYS = {

@@ -174,6 +174,12 @@ def test_contacts_that_make_no_sense() -> None:
     assert desk.at() == []
 
 
+def test_a_sips_contact_has_to_come_by_tls() -> None:
+    desk, tls = Desk(), Flow("tls", PEER, LOCAL, 7)
+    assert desk.take(register("<sips:anna@192.0.2.9>")).status == 400
+    assert desk.take(register("<sips:anna@192.0.2.9>"), tls).status == 200
+
+
 def test_which_uris_are_the_same_contact() -> None:
     same = [
         ("sip:%61nna@Example.COM", "sip:anna@example.com"),
