@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import lru_cache
 
 import structlog
@@ -29,6 +30,7 @@ from mediaserver.rtp.plan import MediaSettings
 from mediaserver.sdp.negotiate import Capabilities
 from mediaserver.talk.conversation import TalkSettings
 from mediaserver.talk.engine import Engine, EngineSettings
+from mediaserver.webrtc.identity import Identity
 
 _DRAIN_S = 3.0
 
@@ -38,6 +40,7 @@ class Server:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._identity = Identity()
         try:
             self._loaded = source.of(settings)
         except ConfigurationError as error:
@@ -50,7 +53,7 @@ class Server:
         except ConfigurationError as error:
             faults += error.faults
         try:
-            self._calls = _call_settings(settings)
+            self._calls = replace(_call_settings(settings), fingerprint=self._identity.fingerprint)
             self._telephony = Telephony(settings, self._roster.agents, self._calls.capabilities)
         except ConfigurationError as error:
             faults += error.faults
@@ -99,11 +102,12 @@ class Server:
         first, last = (int(number) for number in settings.rtp.ports.split("-"))
         engine = Engine(
             asyncio.get_running_loop(),
-            PortRange(settings.rtp.address, first, last),
+            PortRange(settings.rtp.address, first, last, dscp=settings.rtp.dscp),
             lambda agent: self._agents[agent.name].provider,
             lambda report: reception.media(report),
             _engine_settings(settings),
             self._detectors,
+            self._identity,
         )
         reception = Reception(
             self._calls,
@@ -113,6 +117,7 @@ class Server:
             engine,
             self._address_towards,
             telephony.routes,
+            telephony.ladders,
         )
         await self._provision.start()
         await telephony.start(reception)
@@ -141,6 +146,8 @@ class Server:
         await leaving
         await engine.close()
         await self._telephony.shell.close()
+        if self._telephony.ladders is not None:
+            self._telephony.ladders.close()
         await self._provision.close()
 
     def _reload(self) -> None:

@@ -10,6 +10,7 @@ from mediaserver.agents.ready import ReadyAgent
 from mediaserver.agents.secrets import SecretError, Secrets
 from mediaserver.call.door import DoorSettings, FrontDoor
 from mediaserver.call.guarding import guard_of
+from mediaserver.call.ladders import ladder_files
 from mediaserver.call.outside import SipOutside
 from mediaserver.call.phones import RegisteredPhones
 from mediaserver.call.policy import Policy
@@ -52,12 +53,13 @@ class Telephony:
         self.door = self._door(users)
         self.endpoint = SipEndpoint(
             token=lambda: secrets.token_hex(8),
-            settings=parts.endpoint_settings(settings),
+            settings=parts.endpoint_settings(settings, self.trunks.take_no_tcp),
             door=self.door,
             registrar=registrar,
             guard=self.guard,
         )
         self.shell = SipShell(parts.shell_settings(settings))
+        self.ladders = ladder_files(settings.ladder, self.endpoint.call_id, self.shell.now)
         self._outside = SipOutside(self.endpoint, self.shell)
         self._lines = TrunkLines(self.trunks.values(), self._outside, settings.sip.keepalive_s)
         policy = Policy(settings.outbound, settings.phones.users, self.trunks.hosts)
@@ -114,6 +116,7 @@ class Telephony:
             listeners=parts.listeners(self._settings),
             on_event=self._event,
             on_flow_closed=self._outside.flow_closed,
+            witness=None if self.ladders is None else self.ladders.wire,
         )
         self._lines.start()
 

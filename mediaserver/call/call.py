@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from enum import Enum, auto
+from functools import partial
 
 import structlog
 
@@ -43,6 +44,7 @@ from mediaserver.talk.orders import (
     Report,
     Silent,
     TransferWanted,
+    Unprotected,
 )
 
 INTERNAL_ERROR = CallEnd(Result.FAILED, "internal-error", cause=TEMPORARY_FAILURE)
@@ -187,6 +189,8 @@ class Call(ABC):
                 pass
             case Silent(seconds=seconds):
                 self._silent(seconds)
+            case Unprotected(why=why):
+                self.hang_up(CallEnd(Result.FAILED, "media-security", cause=BEARER_LOST), why)
             case _ if self.partner is not None:
                 pass  # of a conversation that ended with the bridge
             case Ready():
@@ -214,7 +218,7 @@ class Call(ABC):
         """The media plane has let go: the end of the call is complete."""
         self.desk.calls.gone(self)
         if self.end is not None:
-            self.record.write(self.end, counters)
+            self.record.write(self.end, counters, partial(self.desk.ladders.ended, self.id))
 
     # --- what others do with it ---------------------------------------------------------------------------------------
 
@@ -239,6 +243,7 @@ class Call(ABC):
         self.leg, self.trunk, self.route = leg, trunk, route
         self.stream.begin(negotiation)
         calls.bind(leg, self)
+        self.desk.ladders.joined(self.id, leg)
         self.log.info("call.moved", trunk=trunk)
         self.stream.tell()
 

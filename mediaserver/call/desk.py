@@ -1,11 +1,12 @@
 """What all calls work with."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mediaserver.call.calls import Calls
 from mediaserver.call.handover import Handover
+from mediaserver.call.ladders import CallLadders, NoLadders
 from mediaserver.call.media_paths import MediaPaths
 from mediaserver.call.route import Routes
 from mediaserver.call.settings import CallSettings
@@ -28,3 +29,4 @@ class Desk:
     handover: "Callable[[Call], Handover]"
     """Who transfers a call."""
     paths: MediaPaths
+    ladders: CallLadders = field(default_factory=NoLadders)

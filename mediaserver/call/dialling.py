@@ -38,6 +38,9 @@ class Reached:
 class WhoDials(Protocol):
     """Who wants somebody reached; told exactly one of `reached` and `nobody`, unless the dialling is given up."""
 
+    def dialled(self, leg: int) -> None:
+        """An INVITE is about to leave."""
+
     def rings(self, status: int, plan: MediaPlan | None) -> None:
         """A branch of the call is under way; `plan` is its early media."""
 
@@ -157,6 +160,7 @@ class Dialling:
         self._flow = flow
         self._leg = desk.signalling.invite(route, flow, self._branches.offer, self._headers)
         desk.calls.bind(self._leg, self)
+        self._user.dialled(self._leg)
         self._log.info(
             "call.dialling",
             to=str(route.target),

@@ -56,6 +56,10 @@ class Following:
 
     # --- from the dialling --------------------------------------------------------------------------------------------
 
+    def dialled(self, leg: int) -> None:
+        """It belongs to the call."""
+        self._call.desk.ladders.joined(self._call.id, leg)
+
     def rings(self, status: int, plan: MediaPlan | None) -> None:
         """The peer is told; whom it hears is still us."""
         self._tell(status)

@@ -70,6 +70,10 @@ class Outgoing(Call):
 
     # --- from the dialling --------------------------------------------------------------------------------------------
 
+    def dialled(self, leg: int) -> None:
+        """It belongs to the call."""
+        self.desk.ladders.joined(self.id, leg)
+
     def rings(self, status: int, plan: MediaPlan | None) -> None:
         """Early media open the stream; the agent does not hear them: an announcement is nobody to talk to."""
         self._watch("ringing", {"status": status})

@@ -11,6 +11,7 @@ from mediaserver.call.calls import Calls
 from mediaserver.call.desk import Desk
 from mediaserver.call.dialler import Dialler
 from mediaserver.call.incoming import Incoming
+from mediaserver.call.ladders import CallLadders, NoLadders
 from mediaserver.call.media_paths import MediaPaths
 from mediaserver.call.no_routes import NoRoutes
 from mediaserver.call.replacement import replace_peer
@@ -40,13 +41,16 @@ class Reception:
         media: Media,
         address: Callable[[str], str],
         routes: Routes | None = None,
+        ladders: CallLadders | None = None,
     ) -> None:
         self._routing = routing
         self._max_calls = max_calls
         self._calls: Calls[Call] = Calls()
         routes = routes or NoRoutes(settings.capabilities)
         paths = MediaPaths(routes, settings.fingerprint)
-        self._desk = Desk(settings, signalling, media, routes, address, self._calls, Transfers, paths)
+        self._desk = Desk(
+            settings, signalling, media, routes, address, self._calls, Transfers, paths, ladders or NoLadders()
+        )
         self._draining = False
         self.dialler = Dialler(self._desk, routing.agents, routing.default, self._full)
         """Places calls."""
@@ -105,6 +109,7 @@ class Reception:
         )
         self._calls.enter(call)
         self._calls.bind(event.leg, call)
+        self._desk.ladders.joined(name, event.leg)
         call.take(self._welcome, call, event)
 
     def _replacing(self, event: IncomingCall, leg: int) -> None:
@@ -117,7 +122,9 @@ class Reception:
 
     def _refuse(self, event: IncomingCall, reason: str) -> None:
         self.refused += 1
-        self._log.warning("call.refused", reason=reason, calls=len(self), sip_status=503)
+        about = {"reason": reason, "sip_status": 503}
+        path = self._desk.ladders.refused(event.leg, about | _who(event.request))
+        self._log.warning("call.refused", **about, calls=len(self), **({"ladder": path} if path is not None else {}))
         retry = str(self._desk.settings.retry_after_s)
         self._desk.signalling.reject(event.leg, 503, [("Retry-After", retry)])
 

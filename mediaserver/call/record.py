@@ -1,7 +1,7 @@
 """What is written down of a call when it is over."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from structlog.typing import FilteringBoundLogger
 
@@ -24,19 +24,29 @@ class Record:
         self._answered_at = time.monotonic()
         self._log.info("call.answered", after_ms=round((self._answered_at - self._began) * 1000, 1))
 
-    def write(self, end: CallEnd, counters: Mapping[str, float]) -> None:
-        """The call is over, and the media plane has let go."""
+    def write(
+        self,
+        end: CallEnd,
+        counters: Mapping[str, float],
+        ladder: Callable[[Mapping[str, object]], str | None] = lambda about: None,
+    ) -> None:
+        """The call is over, and the media plane has let go. `ladder` says where its messages will be."""
         if self._written:
             return
         self._written = True
         spoken_s = time.monotonic() - self._answered_at if self._answered_at is not None else 0.0
-        self._log.info(
-            "call.ended",
-            result=end.result.value,
-            reason=end.reason,
-            sip_status=end.sip_status,
-            duration_s=round(spoken_s, 3),
+        about: dict[str, object] = {
+            "result": end.result.value,
+            "reason": end.reason,
+            "sip_status": end.sip_status,
+            "duration_s": round(spoken_s, 3),
             **({"detail": end.detail} if end.detail else {}),
             **({"with": self.related} if self.related is not None else {}),
+        }
+        path = ladder(about)
+        self._log.info(
+            "call.ended",
+            **about,
+            **({"ladder": path} if path is not None else {}),
             **{name: round(value, 1 if name.endswith("_ms") else 6) for name, value in counters.items()},
         )

@@ -9,6 +9,7 @@ from mediaserver.cli.check import check
 from mediaserver.cli.demo import demo
 from mediaserver.cli.dial import dial
 from mediaserver.cli.emulate import emulate
+from mediaserver.cli.ladder import ladder
 from mediaserver.cli.serve import serve
 
 app = typer.Typer(
@@ -25,4 +26,5 @@ app.command()(chat)
 app.command()(demo)
 app.command()(emulate)
 app.command()(check)
+app.command()(ladder)
 app.add_typer(agents_app, name="agents")

@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from mediaserver.config import cross
 from mediaserver.config.faults import sentences
+from mediaserver.config.ladder import Ladder
 from mediaserver.config.outbound import Outbound, Transfer
 from mediaserver.config.phones import Phones
 from mediaserver.config.providers import Providers
@@ -110,6 +111,7 @@ class Settings(BaseSettings):
     routing: tuple[Rule, ...] = ()
     """Which agent answers which call; before the trunks' own `numbers`."""
     continuity: Continuity = Continuity()
+    ladder: Ladder = Ladder()
     providers: Providers = Providers()
     log: Log = Log()
 

@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import structlog
 
@@ -46,6 +47,16 @@ class ShellSettings:
     versions: tuple[int, ...] = (4, 6)
 
 
+class Witness(Protocol):
+    """Sees the messages."""
+
+    def received(self, message: bytes, flow: Flow, now: float) -> None:
+        """A message came."""
+
+    def sent(self, message: bytes, flow: Flow, now: float) -> None:
+        """A message was sent."""
+
+
 class SipShell:
     """Runs one `SipEndpoint` on any number of listeners.
 
@@ -59,6 +70,7 @@ class SipShell:
         self._endpoint: SipEndpoint | None = None
         self._on_event: Callable[[Event], None] = lambda event: None
         self._on_flow_closed: Callable[[Flow, str | None], None] = lambda flow, error: None
+        self._witness: Witness | None = None
         self._profiles = Profiles(settings.profiles)
         self._addresses = LocalAddresses()
         self._ports = ListeningPorts(self._addresses, settings.sockets)
@@ -109,14 +121,17 @@ class SipShell:
         listeners: Sequence[Listener] = (),
         on_event: Callable[[Event], None],
         on_flow_closed: Callable[[Flow, str | None], None] = lambda flow, error: None,
+        witness: Witness | None = None,
     ) -> None:
         """Open the listeners and run; port 0 lets the system choose. `udp` and `tcp` are short for two of them.
 
         `on_flow_closed` is told of every connection that is gone and of every flow that is not alive any more, after
-        the endpoint. Raises OSError if an address cannot be had, ConfigurationError for a certificate.
+        the endpoint. `witness` sees every message that is taken or sent. Raises OSError if an address cannot be had,
+        ConfigurationError for a certificate.
         """
         self._endpoint = endpoint
         self._on_event, self._on_flow_closed = on_event, on_flow_closed
+        self._witness = witness
         short = [Listener("udp", udp)] if udp is not None else []
         short += [Listener("tcp", tcp)] if tcp is not None else []
         try:
@@ -195,7 +210,9 @@ class SipShell:
         """A message came."""
         if self._endpoint is not None:
             try:
-                self._endpoint.receive(data, flow, self.now())
+                now = self.now()
+                if self._endpoint.receive(data, flow, now) and self._witness is not None:
+                    self._witness.received(data, flow, now)
             except Exception as fault:
                 self._report("received", fault)  # a bug of ours must not cost the socket all calls share
             self.pump()
@@ -250,6 +267,8 @@ class SipShell:
         try:
             if isinstance(effect, Send):
                 self._send(effect.flow, effect.data)
+                if self._witness is not None:
+                    self._witness.sent(effect.data, effect.flow, self.now())
             else:
                 self._on_event(effect)
         except Exception as fault:  # the other effects are other calls' as well

@@ -99,11 +99,14 @@ class SipEndpoint:
 
     # What the shell does
 
-    def receive(self, data: bytes, flow: Flow, now: float) -> None:
-        """Take one message from the wire: a datagram, or what `StreamParser` cut out of a stream; never raises."""
+    def receive(self, data: bytes, flow: Flow, now: float) -> bool:
+        """Take one message from the wire: a datagram, or what `StreamParser` cut out of a stream; never raises.
+
+        False if the guard has dropped it unread.
+        """
         entry = Pass.ADMIT if self._guard is None else self._guard.judge(data, flow, now)
         if entry is Pass.DROP:
-            return
+            return False
         try:
             message = parse(data)
             if isinstance(message, Response):
@@ -121,6 +124,7 @@ class SipEndpoint:
             if data.strip(_BLANK):
                 self._malformed += 1
         self._tell_bindings()
+        return True
 
     def flow_closed(self, flow: Flow, error: str | None, now: float) -> None:
         """A connection is gone, or could not be opened: what was under way on it fails (18.4)."""
@@ -136,6 +140,15 @@ class SipEndpoint:
         if self._registrar is not None and self._registrar.uses(flow):
             return True
         return any(leg.flow == flow for leg in self._core.legs.values())
+
+    def call_id(self, leg: int) -> str | None:
+        """The Call-ID of a leg; None if it has ended."""
+        party = self._core.legs.get(leg)
+        if party is None:
+            return None
+        if party.dialog is not None:
+            return party.dialog.call_id
+        return None if party.attempt is None else party.attempt.request.call_id
 
     def handle_timer(self, now: float) -> None:
         """Do everything that is due at `now`."""
