@@ -24,10 +24,10 @@ class Result(Enum):
 class CallEnd:
     """`reason` is a word for the counters; `sip_status` is the final answer to the INVITE, if the end was one.
 
-    Reasons: caller-hung-up, callee-hung-up, agent-hung-up, max-duration, max-cost, media-timeout, "session timer",
-    "no ACK", transferred, partner-hung-up, shutting-down, cancelled, answered-elsewhere, max-calls, no-media,
-    unacceptable-media, answer-deadline, internal-error, model-CODE; of a call of ours also busy, declined, no-answer,
-    unreachable, unknown-number, forbidden, unavailable, and the codes of a route refused.
+    Reasons: caller-hung-up, callee-hung-up, agent-hung-up, max-duration, max-cost, media-timeout, media-security,
+    "session timer", "no ACK", transferred, partner-hung-up, shutting-down, cancelled, answered-elsewhere, max-calls,
+    no-media, unacceptable-media, answer-deadline, internal-error, model-CODE; of a call of ours also busy, declined,
+    no-answer, unreachable, unknown-number, forbidden, unavailable, and the codes of a route refused.
     """
 
     result: Result

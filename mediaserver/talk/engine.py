@@ -44,6 +44,7 @@ from mediaserver.talk.orders import (
 from mediaserver.talk.seat import Seat
 from mediaserver.talk.tools import Toolbox
 from mediaserver.talk.uplink import Uplink
+from mediaserver.webrtc.identity import Identity
 
 _HOUSEKEEPING_S = 1.0
 _BRIDGED_RATE = 16_000
@@ -62,7 +63,7 @@ class Engine:
     """Every call of this process.
 
     `detectors` judge the caller's speech where we decide interruptions; without them a pool is made for the first call
-    that needs it, which takes a moment in which no other call is served.
+    that needs it, which takes a moment in which no other call is served. `identity` is who we are in DTLS.
     """
 
     def __init__(
@@ -73,9 +74,11 @@ class Engine:
         report: Callable[[Report], None],
         settings: EngineSettings,
         detectors: DetectorPool | None = None,
+        identity: Identity | None = None,
     ) -> None:
         self._loop = loop
         self._ports = ports
+        self._identity = identity
         self._provider = provider
         self._report = report
         self._settings = settings
@@ -91,7 +94,7 @@ class Engine:
     def open(self, order: Open) -> int:
         """Take a port pair; the RTP port. Raises NoPortError, ConfigurationError, ProviderError."""
         talk_of = None if order.agent is None else self._cast(order.call, order.agent)
-        leg = Leg(self._ports, self._ports.take(self._loop), self._wheel)
+        leg = Leg(self._ports, self._ports.take(self._loop), self._wheel, self._identity)
         talk = None if talk_of is None else talk_of(leg)
         self._seats[order.call] = Seat(order.call, leg, talk, order.inband, self._report)
         return leg.port

@@ -16,6 +16,7 @@ from mediaserver.rtp.playout import ItemEnded, ItemStarted
 from mediaserver.rtp.session import MediaSession
 from mediaserver.sdp.plan import MediaPlan, PayloadFormat
 from mediaserver.talk.uplink import Uplink
+from mediaserver.webrtc.identity import Identity
 from mediaserver.webrtc.secure_port import SecurePort
 
 type Played = Callable[[list[ItemStarted | ItemEnded], float], None]
@@ -61,11 +62,15 @@ def stream_plan(plan: MediaPlan) -> StreamPlan:
 
 
 class Leg:
-    """A session on real sockets. `uplink` gets the caller's audio; `playout` is what the caller gets."""
+    """A session on real sockets. `uplink` gets the caller's audio; `playout` is what the caller gets.
 
-    def __init__(self, ports: PortRange, port: RtpPort, wheel: Wheel) -> None:
+    `identity` is who we are in DTLS.
+    """
+
+    def __init__(self, ports: PortRange, port: RtpPort, wheel: Wheel, identity: Identity | None = None) -> None:
         self._ports = ports
         self._pair = port
+        self._identity = identity
         self._port: RtpPort | SecurePort = port
         self._wheel = wheel
         self._spoke: Spoke | None = None
@@ -77,6 +82,8 @@ class Leg:
         self._ear: Ear | None = None
         self.happened: Callable[[], None] | None = None
         """Called soon after the session has something to tell."""
+        self.unprotected: Callable[[str], None] | None = None
+        """Told why media cannot be encrypted as agreed."""
 
     @property
     def port(self) -> int:
@@ -99,10 +106,14 @@ class Leg:
         if isinstance(port, SecurePort):
             port.follow(plan, now)
         elif plan.security is not None or plan.ice is not None:
-            self._port = SecurePort(self._pair)
+            self._port = SecurePort(self._pair, self._identity, self._no_keys)
             self._port.follow(plan, now)
             if self.session is not None:
                 self._port.listen(self._rtp_arrived, self._rtcp_arrived)
+
+    def _no_keys(self, why: str) -> None:
+        if self.unprotected is not None:
+            self.unprotected(why)
 
     def refused(self) -> dict[str, float]:
         """What was not taken because it was not protected as agreed, by name."""

@@ -175,6 +175,14 @@ class Silent:
 
 
 @dataclass(frozen=True, slots=True)
+class Unprotected:
+    """Media cannot be encrypted as agreed: no handshake, or not with who has the certificate that was described."""
+
+    call: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Dialled:
     """The caller pressed a key."""
 
@@ -215,4 +223,4 @@ class Closed:
     counters: Mapping[str, float]
 
 
-type Report = Ready | Lost | HangUp | Silent | Dialled | TransferWanted | KeysWanted | Closed
+type Report = Ready | Lost | HangUp | Silent | Unprotected | Dialled | TransferWanted | KeysWanted | Closed

@@ -15,7 +15,7 @@ from mediaserver.talk.bridge import Bridge
 from mediaserver.talk.conversation import Talk
 from mediaserver.talk.digits import Inband, Presses, Way
 from mediaserver.talk.leg import Leg
-from mediaserver.talk.orders import Dialled, Press, Report, Silent
+from mediaserver.talk.orders import Dialled, Press, Report, Silent, Unprotected
 from mediaserver.talk.ringback import Ringback
 from mediaserver.talk.tone_ear import ToneEar
 
@@ -38,6 +38,7 @@ class Seat:
         self._report = report
         self._log = structlog.get_logger().bind(call=call)
         leg.happened = self.tell
+        leg.unprotected = lambda why: report(Unprotected(call, why))
 
     def described(self, plan: MediaPlan) -> None:
         """The stream is as `plan` says, from now on."""

@@ -1,12 +1,15 @@
 """The RTP port of a leg whose media are protected: the same face as a plain one, around it."""
 
+import asyncio
+import time
 from collections.abc import Callable
 from typing import Protocol
 
 from mediaserver.sdp.plan import MediaPlan
-from mediaserver.sdp.security import Sdes
+from mediaserver.sdp.security import Dtls
 from mediaserver.webrtc.channel import Channel
-from mediaserver.webrtc.keyring import Keyring, Keys
+from mediaserver.webrtc.identity import Identity
+from mediaserver.webrtc.keyring import Keyring
 from mediaserver.webrtc.srtp import UNSEALABLE
 
 type Address = tuple[str, int]
@@ -33,13 +36,26 @@ class Port(Protocol):
 
 
 class SecurePort:
-    """Hands over only what the peer has signed, opened; seals what is sent. `follow` says with what."""
+    """Hands over only what is the peer's, opened; seals what is sent. `follow` says how it is protected.
 
-    def __init__(self, port: Port) -> None:
+    With ICE, packets go where the peer has nominated, and come from its described address as far as others can tell:
+    connectivity checks have proved whose they are. `failed` is told once why there will be no keys. `identity` is
+    needed for DTLS only.
+    """
+
+    def __init__(
+        self, port: Port, identity: Identity | None = None, failed: Callable[[str], None] | None = None
+    ) -> None:
         self._port = port
-        self._rtp, self._rtcp = Channel(), Channel()
+        self._failed = failed
+        self._rtp, self._rtcp = Channel(port.send_rtp, identity), Channel(port.send_rtcp, identity)
+        self._shared_keys = Keyring()
+        self._rtcp_keys = Keyring()
+        self._described: Address | None = None
+        self._described_rtcp: Address | None = None
         self._told_rtp: Arrived | None = None
         self._told_rtcp: Arrived | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._unsent = 0
 
     @property
@@ -49,18 +65,23 @@ class SecurePort:
 
     @property
     def unsent(self) -> int:
-        """Packets that were not sent: the socket did not take them, or there is no key yet."""
+        """Packets that were not sent: the socket did not take them, or there is no key or no way to the peer yet."""
         return self._unsent + self._port.unsent
 
     def follow(self, plan: MediaPlan, now: float) -> None:
-        """Protect media as agreed, from the next packet on."""
-        match plan.security:
-            case Sdes(suite=suite, ours=ours, theirs=theirs):
-                keys = self._rtp.keys or Keyring()
-                keys.use(Keys(suite, ours, theirs), now)
-                self._rtp.keys = self._rtcp.keys = keys
-            case _:
-                self._rtp.keys = self._rtcp.keys = None
+        """Protect media as agreed, from the next packet on. Raises ValueError for a key that is none."""
+        security, ice = plan.security, plan.ice
+        self._described = plan.remote_rtp if ice is not None else None
+        self._described_rtcp = plan.remote_rtcp if ice is not None else None
+        self._rtp.follow(security, ice, plan.remote_rtp, self._shared_keys, now)
+        # A handshake is for one socket: where RTCP has its own, so are its keys (RFC 5764 4.2).
+        keys = self._rtcp_keys if isinstance(security, Dtls) and not plan.rtcp_mux else self._shared_keys
+        if isinstance(security, Dtls) and plan.rtcp_mux:
+            self._rtcp.follow(None, None, plan.remote_rtcp, keys, now)
+            self._rtcp.keys = keys
+        else:
+            self._rtcp.follow(security, ice, plan.remote_rtcp, keys, now)
+        self._look()
 
     def listen(self, rtp: Arrived, rtcp: Arrived) -> None:
         """Begin to hand over packets."""
@@ -69,48 +90,83 @@ class SecurePort:
 
     def close(self) -> None:
         """Close both sockets; safe to call twice."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._failed = self._told_rtp = self._told_rtcp = None
         self._port.close()
 
     def counters(self) -> dict[str, float]:
         """What was refused, by name."""
-        rings = {id(ring): ring for ring in (self._rtp.keys, self._rtcp.keys) if ring is not None}.values()
+        rings, channels = (self._shared_keys, self._rtcp_keys), (self._rtp, self._rtcp)
         return {
-            "unauthentic": sum(ring.unauthentic for ring in rings),
+            "unauthentic": sum(ring.unauthentic for ring in rings)
+            + sum(each.ice.refused for each in channels if each.ice is not None)
+            + sum(each.association.refused for each in channels if each.association is not None),
             "replayed": sum(ring.replayed for ring in rings),
+            "strange": sum(each.strange for each in channels),
         }
 
     # --- hot --------------------------------------------------------------------------------------------------------
 
     def send_rtp(self, packet: bytes, destination: Address) -> None:
         """Seal and send now, or lose it. RTCP that shares the port goes this way too."""
+        self._send(self._rtp, packet, destination, self._port.send_rtp)
+
+    def _send(
+        self, channel: Channel, packet: bytes, to: Address | None, send: Callable[[bytes, Address], None]
+    ) -> None:
+        if channel.ice is not None:
+            to = channel.ice.destination(time.monotonic())
         try:
-            sealed = self._rtp.sealed(packet)
+            sealed = channel.sealed(packet)
         except UNSEALABLE:
             sealed = None
-        if sealed is None:
+        if sealed is None or to is None:
             self._unsent += 1
             return
-        self._port.send_rtp(sealed, destination)
+        send(sealed, to)
 
     def _rtp_arrived(self, packet: bytes, source: Address, now: float) -> None:
         opened = self._rtp.opened(packet, source, now)
-        if opened is not None and self._told_rtp is not None:
-            self._told_rtp(opened, source, now)
+        if opened is None:
+            if self._rtp.association is not None:
+                self._look()
+        elif self._told_rtp is not None:
+            self._told_rtp(opened, self._described or source, now)
 
     # --- rare -------------------------------------------------------------------------------------------------------
 
     def send_rtcp(self, packet: bytes, destination: Address) -> None:
         """As `send_rtp`, from the RTCP port."""
-        try:
-            sealed = self._rtcp.sealed(packet)
-        except UNSEALABLE:
-            sealed = None
-        if sealed is None:
-            self._unsent += 1
-            return
-        self._port.send_rtcp(sealed, destination)
+        self._send(self._rtcp, packet, destination, self._port.send_rtcp)
 
     def _rtcp_arrived(self, packet: bytes, source: Address, now: float) -> None:
         opened = self._rtcp.opened(packet, source, now)
-        if opened is not None and self._told_rtcp is not None:
-            self._told_rtcp(opened, source, now)
+        if opened is None:
+            if self._rtcp.association is not None:
+                self._look()
+        elif self._told_rtcp is not None:
+            self._told_rtcp(opened, self._described_rtcp or source, now)
+
+    def _look(self) -> None:
+        """See whether a handshake has failed, and when it has to be looked after."""
+        failure = next((each.association.failure for each in (self._rtp, self._rtcp)
+                        if each.association is not None and each.association.failure is not None), None)  # fmt: skip
+        if failure is not None and self._failed is not None:
+            failed, self._failed = self._failed, None
+            failed(failure)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        now = time.monotonic()
+        due = [each for each in (self._rtp.deadline(now), self._rtcp.deadline(now)) if each is not None]
+        if due:
+            self._timer = asyncio.get_running_loop().call_later(max(0.0, min(due) - now), self._timed_out)
+
+    def _timed_out(self) -> None:
+        self._timer = None
+        now = time.monotonic()
+        for each in (self._rtp, self._rtcp):
+            each.handle_timer(now)
+        self._look()
