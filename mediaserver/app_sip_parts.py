@@ -11,7 +11,9 @@ from mediaserver.config.cross import unknown
 from mediaserver.config.network import Networks
 from mediaserver.config.trunks import TrunkSettings
 from mediaserver.errors import ConfigurationError
+from mediaserver.net.dns import DnsSettings
 from mediaserver.net.flows import ShellSettings
+from mediaserver.net.limits import ConnectionLimits
 from mediaserver.net.listener import Listener
 from mediaserver.net.sockets import SocketSettings
 from mediaserver.net.tls import TlsClient, TlsIdentity, TlsServer, TlsSettings
@@ -22,6 +24,8 @@ from mediaserver.sip.registrar import RegistrarSettings
 
 _TRANSPORTS: tuple[Transport, ...] = ("udp", "tcp", "tls", "ws", "wss")
 _MODERATE_USERS = 1000
+_TIMER_C_S = 185.0
+"""More than three minutes (RFC 3261 16.6)."""
 
 
 def capabilities_of(name: str, trunk: TrunkSettings, settings: Settings, usual: Capabilities) -> Capabilities:
@@ -123,11 +127,29 @@ def listeners(settings: Settings) -> list[Listener]:
 
 def shell_settings(settings: Settings) -> ShellSettings:
     """How the network is used."""
-    return ShellSettings(sockets=SocketSettings(dscp=settings.sip.dscp), profiles=tls_profiles(settings))
+    sip, given = settings.sip, settings.sip.connections
+    return ShellSettings(
+        limits=ConnectionLimits(
+            connections=given.total,
+            per_source=given.per_source,
+            handshakes=given.handshakes,
+            handshake_s=given.handshake_s,
+            message_s=given.message_s,
+            idle_s=given.idle_s,
+            ping_s=given.ping_s,
+            connect_s=given.connect_s,
+        ),
+        sockets=SocketSettings(dscp=sip.dscp, reuse_port=sip.reuse_port),
+        dns=DnsSettings(servers=sip.dns.addresses, timeout_s=sip.dns.timeout_s),
+        profiles=tls_profiles(settings),
+        versions=sip.dns.versions,
+    )
 
 
-def endpoint_settings(settings: Settings) -> EndpointSettings:
-    """How SIP behaves."""
+def endpoint_settings(
+    settings: Settings, datagrams_only: Callable[[str], bool] = lambda address: False
+) -> EndpointSettings:
+    """How SIP behaves. `datagrams_only` says of which addresses it is known that they take no TCP."""
     sip = settings.sip
     return EndpointSettings(
         reliable=sip.prack,
@@ -135,6 +157,10 @@ def endpoint_settings(settings: Settings) -> EndpointSettings:
         session_expires=sip.session_expires_s,
         min_se=sip.min_se_s,
         retry_after=sip.retry_after_s,
+        # Whoever may ring longer than a proxy would wait is not cut off before his time.
+        timer_c=max(_TIMER_C_S, settings.outbound.ring_timeout_s + 5.0),
+        max_datagram=sip.max_datagram,
+        datagrams_only=datagrams_only,
     )
 
 

@@ -14,7 +14,12 @@ from mediaserver import app_sip_parts as parts
 from mediaserver.app_sip import Telephony
 from mediaserver.config import load
 from mediaserver.errors import ConfigurationError
+from mediaserver.net.dns import DnsSettings
+from mediaserver.net.flows import ShellSettings
+from mediaserver.net.limits import ConnectionLimits
+from mediaserver.net.sockets import SocketSettings
 from mediaserver.sdp.capabilities import Capabilities
+from mediaserver.sip.identity import EndpointSettings
 from support import rig
 
 USUAL = Capabilities(codecs=("PCMU", "PCMA", "G722"))
@@ -77,7 +82,8 @@ def test_warnings(tmp_path: Path) -> None:
 def test_what_a_trunk_negotiates(tmp_path: Path) -> None:
     made = telephony(
         tmp_path,
-        '[trunks.a]\nhost = "a.example"\ncodecs = ["PCMA"]\nptime_ms = 30\ntransfer = "refer"\ndtmf = "info"\nsrtp = "required"\n'
+        '[trunks.a]\nhost = "a.example"\ncodecs = ["PCMA"]\nptime_ms = 30\n'
+        'transfer = "refer"\ndtmf = "info"\nsrtp = "required"\n'
         '[trunks.b]\nhost = "b.example"',
     )
     narrow = made.routes.capabilities("a")
@@ -109,7 +115,26 @@ def test_what_the_parts_are_told(tmp_path: Path) -> None:
         advertise = { "10.0.0.0/8" = "10.0.0.5", "0.0.0.0/0" = "203.0.113.7" }
         dscp = "AF31"
         session_timers = "request"
+        session_expires_s = 600
+        min_se_s = 100
         prack = "require"
+        max_datagram = 1200
+        reuse_port = true
+        [sip.connections]
+        total = 50
+        per_source = 5
+        handshakes = 6
+        handshake_s = 1.5
+        message_s = 2.5
+        idle_s = 60
+        ping_s = 10
+        connect_s = 3
+        [sip.dns]
+        servers = ["192.0.2.53", "192.0.2.54:5353", "2001:db8::53", "[2001:db8::54]:5353"]
+        timeout_s = 1
+        versions = [6]
+        [outbound]
+        ring_timeout_s = 300
         [sip.certificates]
         ca = "ours.pem"
         [trunks.old]
@@ -135,12 +160,57 @@ def test_what_the_parts_are_told(tmp_path: Path) -> None:
     assert parts.shell_settings(settings).sockets.dscp == 26
     endpoint = parts.endpoint_settings(settings)
     assert (endpoint.session_timer, endpoint.reliable) == ("request", "require")
+    assert (endpoint.session_expires, endpoint.min_se, endpoint.max_datagram) == (600, 100, 1200)
+    assert endpoint.timer_c > 300, "a call may ring as long as the settings say"
+    assert parts.endpoint_settings(settings_of(tmp_path, "")).timer_c == EndpointSettings().timer_c
+    shell = parts.shell_settings(settings)
+    assert shell.limits == ConnectionLimits(
+        connections=50,
+        per_source=5,
+        handshakes=6,
+        handshake_s=1.5,
+        message_s=2.5,
+        idle_s=60,
+        ping_s=10,
+        connect_s=3,
+    )
+    assert shell.sockets.reuse_port and shell.versions == (6,)
+    assert (shell.dns.timeout_s, shell.dns.servers) == (
+        1,
+        (("192.0.2.53", 53), ("192.0.2.54", 5353), ("2001:db8::53", 53), ("2001:db8::54", 5353)),
+    )
     profiles = parts.tls_profiles(settings)
     assert (profiles[""].ca, profiles["old"].ca, profiles["old"].strict_x509) == ("ours.pem", "ours.pem", False)
     registrar = parts.registrar_settings(settings)
     assert (registrar.expires, registrar.bindings_per_user) == (120, 2)
     assert parts.own_domain(settings) == "10.0.0.5"
     assert parts.own_domain(settings_of(tmp_path, "")) == "mediaserver.invalid"
+
+
+def test_what_is_not_said_is_as_each_part_has_it(tmp_path: Path) -> None:
+    usual = settings_of(tmp_path, "")
+    shell = parts.shell_settings(usual)
+    assert (shell.limits, shell.dns, shell.versions) == (ConnectionLimits(), DnsSettings(), ShellSettings().versions)
+    assert shell.sockets == SocketSettings()
+    assert parts.endpoint_settings(usual).max_datagram == EndpointSettings().max_datagram
+
+
+def test_a_trunk_that_takes_no_tcp_is_known_by_its_addresses(tmp_path: Path) -> None:
+    made = telephony(
+        tmp_path,
+        """
+        [trunks.deaf]
+        host = "192.0.2.9"
+        networks = ["198.51.100.0/24"]
+        large_by_tcp = false
+        [trunks.usual]
+        host = "192.0.2.10"
+        """,
+    )
+    deaf = made.trunks["deaf"]
+    deaf.addresses = frozenset({"203.0.113.1"})
+    addresses = ("192.0.2.9", "198.51.100.7", "203.0.113.1", "192.0.2.10", "2001:db8::1")
+    assert [made.trunks.take_no_tcp(each) for each in addresses] == [True, True, True, False, False]
 
 
 async def test_certificates_are_read_again_at_sighup(tmp_path: Path) -> None:

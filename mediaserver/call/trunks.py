@@ -56,6 +56,14 @@ class Trunks(Mapping[str, Trunk]):
             for trunk in self._trunks.values()
         )
 
+    def take_no_tcp(self, address: str) -> bool:
+        """Whether a trunk at an address has it set that large requests come by UDP all the same."""
+        return any(
+            not trunk.settings.large_by_tcp
+            and (address in trunk.addresses or trunk.networks.width(address) >= 0 or address == trunk.settings.host)
+            for trunk in self._trunks.values()
+        )
+
     def snapshot(self, incoming: Callable[[str], int]) -> dict[str, Mapping[str, object]]:
         """How each stands; `incoming` counts the calls that came by one."""
         return {name: trunk.snapshot(incoming(name)) for name, trunk in self._trunks.items()}

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from mediaserver.config.guard import Guard
 from mediaserver.config.section import Ip, Network, OrNone, Section
 from mediaserver.config.values import Dscp, HeaderName, Listening
+from mediaserver.config.wire import Connections, Dns
 
 type DigestAlgorithm = Literal["MD5", "SHA-256", "SHA-512-256"]
 
@@ -100,6 +101,12 @@ class Sip(Section):
     """Seconds between keep-alives to registrars and trunks (RFC 5626); 0: none."""
     dscp: Dscp = 24
     """Code point of SIP packets: "CS3", "AF31", a number."""
+    max_datagram: int = Field(1300, ge=0, le=65_000)
+    """Bytes of a request over UDP; a larger one is tried by TCP first (RFC 3261 18.1.1). 0: never."""
+    reuse_port: bool = False
+    """Share the ports with other processes of this machine that do the same (SO_REUSEPORT)."""
+    connections: Connections = Connections()
+    dns: Dns = Dns()
     guard: Guard = Guard()
     agent_headers: tuple[HeaderName, ...] = ()
     """Header fields of an INVITE that agents may read: X-Customer-Id becomes {sip_x_customer_id}."""

@@ -45,6 +45,8 @@ class TrunkSettings(Section):
     """How it is reached; none: what DNS says (NAPTR, SRV), or UDP."""
     outbound_proxy: OrNone[Uri] = None
     """Where all requests go first, as in "sip:sbc.example.com;transport=tls"."""
+    large_by_tcp: bool = True
+    """Try requests above `sip.max_datagram` by TCP; false for one that takes no TCP and does not refuse it either."""
     domain: OrNone[Host] = None
     """Domain of our address there (From, To of REGISTER); empty: `host`."""
     user: OrNone[Line] = None

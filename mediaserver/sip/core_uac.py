@@ -31,7 +31,7 @@ class Uac:
         self._core = core
         self._timers = timers
         self.transactions = Engine(core.settings.timers, core.send, self)
-        self._large = LargeRequests(core.settings.max_datagram, core.identity, self.transactions)
+        self._large = LargeRequests(core.settings, core.identity, self.transactions)
         self.requests = DialogRequests(core, self.transmit)
         self.forks = Forks(core, self.requests)
         self.rested: Callable[[Leg, float], None] = lambda leg, now: None

@@ -1,5 +1,6 @@
 """What the endpoint says of itself: Contact, Via, Allow, User-Agent; and the settings that decide it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -43,6 +44,8 @@ class EndpointSettings:
     """What that 503 tells the caller to wait."""
     max_datagram: int = 1300
     """Bytes of a request over UDP; a larger one is tried by TCP first (18.1.1). 0: never."""
+    datagrams_only: Callable[[str], bool] = lambda address: False
+    """Whether an address is known to take no TCP: then it gets none."""
     ring_refresh: float = 60.0
     """How often the last provisional response is repeated, lest a proxy gives the call up (RFC 3261 13.3.1.1)."""
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from mediaserver.sip.client_tx import first_actions
-from mediaserver.sip.identity import Identity
+from mediaserver.sip.identity import EndpointSettings, Identity
 from mediaserver.sip.transaction import Engine, Transaction
 
 _REMEMBERED_S = 3600.0
@@ -11,13 +11,14 @@ _MOST = 1024
 
 
 class LargeRequests:
-    """Chooses TCP for what is larger than `limit` bytes; remembers for an hour which peers do not take it.
+    """Chooses TCP for what is larger than the settings allow; remembers for an hour which peers do not take it.
 
     Only the request itself goes another way: the Contact and what follows in the dialog stay with UDP.
     """
 
-    def __init__(self, limit: int, identity: Identity, transactions: Engine) -> None:
-        self._limit = limit
+    def __init__(self, settings: EndpointSettings, identity: Identity, transactions: Engine) -> None:
+        self._limit = settings.max_datagram
+        self._datagrams_only = settings.datagrams_only
         self._identity = identity
         self._transactions = transactions
         self._without_tcp: dict[tuple[str, int], float] = {}
@@ -27,7 +28,7 @@ class LargeRequests:
         flow = transaction.flow
         if flow.transport != "udp" or not 0 < self._limit < len(transaction.wire):
             return
-        if self._without_tcp.get(flow.remote, now) > now:
+        if self._without_tcp.get(flow.remote, now) > now or self._datagrams_only(flow.remote[0]):
             return
         transaction.flow = replace(flow, transport="tcp", key=0)
         self._compose(transaction)

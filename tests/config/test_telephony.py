@@ -55,6 +55,12 @@ def test_every_fault_of_the_tables_at_once(tmp_path: Path) -> None:
         [sip]
         tls = "0.0.0.0:5061"
         dscp = "CS9"
+        max_datagram = -1
+        [sip.dns]
+        servers = ["dns.example"]
+        versions = [5]
+        [sip.connections]
+        totl = 5
         [trunks."a b"]
         host = "x"
         [trunks.one]
@@ -84,6 +90,10 @@ def test_every_fault_of_the_tables_at_once(tmp_path: Path) -> None:
     text = "\n".join(faults)
     for expected in (
         "sip.dscp is 'CS9': write a code point",
+        "sip.max_datagram is -1",
+        "sip.dns.servers.0 is 'dns.example': write the IP address of a name server",
+        "sip.dns.versions.0 is 5",
+        "sip.connections.totl: unknown setting; did you mean total?",
         "name it with letters",
         "trunks.one.host is 'sip:carrier.example': write a name or an IP address alone",
         "trunks.one.regster: unknown setting; did you mean register?",

@@ -61,6 +61,18 @@ def test_what_stays_as_it_was(sdp: bytes, flow: Flow, limit: int) -> None:
     assert last(rig)[0] == flow
 
 
+def test_who_is_known_to_take_no_tcp_gets_none() -> None:
+    asked: list[str] = []
+
+    def datagrams_only(address: str) -> bool:
+        asked.append(address)
+        return True
+
+    rig = Rig(EndpointSettings(datagrams_only=datagrams_only))
+    invite(rig)
+    assert last(rig)[0] == UDP and asked == [PEER[0]]
+
+
 def test_without_tcp_there_it_goes_by_udp_as_the_same_request_and_is_repeated() -> None:
     rig = Rig()
     leg = invite(rig)
