@@ -124,7 +124,8 @@ def accept(our_offer: bytes, answer: bytes, capabilities: Capabilities, path: Me
     offered = payload_formats(mine.media[0])
     known = {form.payload_type: form for form in offered}
     local = _local(mine)
-    stream = _understand(theirs, theirs.media[0], capabilities, known, local, path)
+    # The peer's order is what it wants to be sent (RFC 3264 7), and its comfort noise goes with the first of it.
+    stream = _understand(theirs, theirs.media[0], replace(capabilities, own_order=False), known, local, path)
     if path is not None:
         stream = replace(stream, path=path.accepted(mine.media[0], theirs, theirs.media[0], local))
     stream = _with_candidate(stream)

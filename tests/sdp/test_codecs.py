@@ -51,6 +51,15 @@ def test_ours_goes_before_theirs_if_it_is_to() -> None:
     assert plan.send.encoding == "G722"
 
 
+def test_in_an_answer_the_order_is_the_peers() -> None:
+    ours = Capabilities(codecs=("L16/16000", "PCMU"), offer_comfort_noise=True, own_order=True)
+    plan = accept(offer(ours, LOCAL, 1, 1), described("m=audio 4000 RTP/AVP 0 96 13", "a=rtpmap:96 L16/16000"), ours)
+    assert plan.send.encoding == "PCMU"
+    plan = accept(offer(Capabilities(codecs=("PCMU", "L16/16000"), offer_comfort_noise=True), LOCAL, 1, 1),
+                  described("m=audio 4000 RTP/AVP 0 96 13", "a=rtpmap:96 L16/16000"), ours)  # fmt: skip
+    assert (plan.send.encoding, plan.comfort_noise_receive) == ("PCMU", 13)
+
+
 @pytest.mark.parametrize(
     "rtpmap", ["opus/48000", "opus/48000/1", "opus/16000/2", "L16/44100", "L16/16000/2", "G722/16000", "PCMU/16000"]
 )
