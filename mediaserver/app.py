@@ -137,6 +137,7 @@ class Server:
             **{f"sip_{name}": count for name, count in self._telephony.guard.counters().items() if count},
         )
         reception.drain()
+        endpoint.draining = True
         reception.drop_all()
         leaving = asyncio.get_running_loop().create_task(self._telephony.leave())
         deadline = time.monotonic() + _DRAIN_S

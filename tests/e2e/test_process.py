@@ -17,7 +17,9 @@ from typer.testing import CliRunner
 from mediaproviders.emulators.openai import EmulatorSettings
 from mediaserver.cli import app
 from mediaserver.load.script import Silence
+from mediaserver.sip.message import Message, Request, parse
 from support import rig
+from support.sip_wire import session, sip_wire
 
 WELL = {
     "sip": {"udp": "127.0.0.1:0", "tcp": "127.0.0.1:0"},
@@ -151,6 +153,38 @@ async def test_addresses_in_use(tmp_path: Path) -> None:
             assert outcome.code == 2
             assert "cannot listen" in outcome.err and "address already in use" in outcome.err.lower()
             assert "Traceback" not in outcome.err
+
+
+async def test_while_calls_end_nobody_else_is_let_in(tmp_path: Path) -> None:
+    """A caller that does not answer the BYE holds the end up; meanwhile a balancer has to hear that we go."""
+    async with (
+        rig.with_emulator(tmp_path, EmulatorSettings(answer_ms=200)) as (server, _),
+        sip_wire((server.host, server.port)) as wire,
+    ):
+
+        def heard(*words: str) -> list[Message]:
+            texts = [data for data in wire.received if all(word.encode() in data for word in words)]
+            return [parse(data) for data in texts]
+
+        ok = await wire.invite(session(40_000))
+        assert ok.status == 200
+        wire.acknowledge(ok)
+        await server.line("call.answered")
+        before = wire.ask("OPTIONS")
+        await rig.eventually(lambda: bool(heard(before, "SIP/2.0 200")))
+        os.kill(server.pid, signal.SIGTERM)
+        await rig.eventually(lambda: bool(heard("BYE sip:")))
+        after = wire.ask("OPTIONS")
+        refused = await wire.invite(session(40_002))
+        await rig.eventually(lambda: bool(heard(after, "SIP/2.0 503", "Retry-After: ")))
+        assert (refused.status, refused.headers.get("Retry-After")) == (503, "5")
+        bye = heard("BYE sip:")[0]
+        assert isinstance(bye, Request)
+        wire.send(bytes(bye.response(200)))
+        async with asyncio.timeout(5.0):
+            assert await server.server._process.wait() == 0
+        (ended,) = server.lines("call.ended")
+        assert ended.fields["reason"] == "shutting-down"
 
 
 async def test_sigterm_ends_calls_with_a_bye(tmp_path: Path) -> None:

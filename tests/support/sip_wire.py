@@ -76,6 +76,16 @@ class SipWire(asyncio.DatagramProtocol):
             self.send(self._request("ACK", call, branch, to=response.headers.get("To")))
         return response
 
+    def acknowledge(self, ok: Response) -> None:
+        """The ACK to a 2xx."""
+        self.send(self._request("ACK", ok.call_id, f"z9hG4bK{secrets.token_hex(6)}", to=ok.headers.get("To")))
+
+    def ask(self, method: str) -> str:
+        """Send a request outside of calls; its Call-ID, which the response in `received` has."""
+        call = secrets.token_hex(6)
+        self.send(self._request(method, call, f"z9hG4bK{secrets.token_hex(6)}"))
+        return call
+
     def cancel(self) -> None:
         """Give up the last INVITE."""
         self.send(self._request("CANCEL", *self._last))
