@@ -141,7 +141,10 @@ class Ladders:
     def _append(self, record: _Record, rung: Rung) -> None:
         settings, size = self._settings, len(rung.message)
         while self._octets + size > settings.total_octets and self._unclaimed:
-            _, oldest = self._unclaimed.popitem(last=False)
+            key, oldest = next(iter(self._unclaimed.items()))
+            if oldest is record:
+                break
+            del self._unclaimed[key]
             self._octets -= oldest.octets
         if self._octets + size > settings.total_octets:
             record.dropped += 1
