@@ -18,6 +18,7 @@ class Report:
     memory_mb: int | None = None
     found: list[Path] = field(default_factory=list)
     fault: str = ""
+    shown: float = -60.0
 
     def __str__(self) -> str:
         told = [f"{self.target} {self.engine} {self.seconds / 60:.1f} min", f"{self.runs:,} runs"]
@@ -28,9 +29,12 @@ class Report:
 
 
 def show(report: Report) -> None:
-    """The state of a run: in place on a terminal, else not."""
+    """The state of a run: in place on a terminal, else a line a minute."""
     if sys.stderr.isatty():
         print(f"\r\x1b[K{report}", end="", file=sys.stderr, flush=True)
+    elif report.seconds - report.shown >= 60:
+        report.shown = report.seconds
+        print(report, file=sys.stderr, flush=True)
 
 
 def conclude(report: Report) -> int:

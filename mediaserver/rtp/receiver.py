@@ -116,7 +116,7 @@ class Receiver:
         if self.reorder.passes(sequence):
             inlet, timestamp, payload = held
             if not payload:
-                return None
+                return self._first()  # another stream may have begun with it, and what was held of the old one is out
             return inlet.audio(timestamp, payload, now) or self._first()
         self.reorder.hold(sequence, held, now, self.stats.jitter_s)
         self._release(now)

@@ -63,6 +63,15 @@ def test_what_a_hole_held_is_not_lost_when_the_stream_changes() -> None:
     assert got[-2:] == payloads[1:]
 
 
+def test_what_a_hole_held_comes_out_when_the_new_stream_begins_with_a_key() -> None:
+    uplink, old, new = Uplink(session()), Peer(ssrc=1), Peer(ssrc=2)
+    payloads = speech(2)
+    uplink.receive(old.audio(payloads[0]), 0.0)
+    old.lose()
+    assert uplink.receive(old.audio(payloads[1]), 0.04) == []
+    assert uplink.session.rtp_received(new.event(1, 160), PEER, 0.045) is not None
+
+
 def test_a_sender_that_renumbers_is_taken_up_with_its_second_packet() -> None:
     uplink, peer = Uplink(session()), Peer(sequence=100)
     payloads = speech(30)
