@@ -5,7 +5,8 @@ In a case file, besides SIPp's own elements, which are kept as they are:
 `<send request="INVITE" sdp="PCMU">`, `<send response="180">`: a message. Its text holds header lines, which take the place
 of the usual ones of that name; `without="Contact"` leaves some out, `line` is another start line, `uri` another target.
 `<body type="...">` within is its body, `<sdp>` lines added to its description; `direction`, `at`, `port` and `profile` are
-the description's. CSeq and branch count up by themselves, unless `cseq` or `branch` say otherwise.
+the description's. CSeq and branch count up by themselves, unless `cseq` or `branch` say otherwise. A response is to the last
+request that came, or with `of="INVITE"` to the last INVITE; `tag` is ours, as `tag=a`.
 `<recv ...>` with `<expect header="Allow" like="INVITE"/>`, `<expect body="a=recvonly"/>`, `<expect line="INVITE sip:x"/>`,
 `<unless .../>`, which must not be there, and `<keep name="target" header="Contact" like="&lt;(sip:[^&gt;]*)"/>` for `[$target]`.
 `<call>`, `<change>`, `<hang-up>`, `<hung-up>`, `<ring>` and `<answer>` are whole exchanges; see `fragments`.
@@ -31,7 +32,7 @@ _TAG = "tag=[pid]t[call_number]"
 _MESSAGE = ("sdp", "direction", "at", "port", "profile", "request", "response", "cseq", "branch", "line", "uri")
 _EARLY = ("PRACK", "UPDATE", "BYE")
 """What is sent within a dialog even before the INVITE is answered."""
-_OURS = (*_MESSAGE, "without", "tag")
+_OURS = (*_MESSAGE, "without", "tag", "of")
 
 
 def scenario(name: str, party: Element) -> str:
@@ -69,6 +70,8 @@ class Composer:
                 yield self._send(element)
             elif element.tag == "recv":
                 yield self._recv(element)
+            elif element.tag == "learn":
+                continue
             elif element.tag == "established":
                 self._in_dialog = True
             else:
@@ -87,8 +90,8 @@ class Composer:
         actions = [self._sought(child) for child in element if child.tag in ("expect", "unless", "keep")]
         if method is not None and method != "ACK":
             self._asked = method
-        if method == "INVITE" and not self.calls and not self._in_dialog:
-            actions += self._caller_kept()
+        if method == "INVITE":
+            actions += self._kept()
         others = [_copied(child) for child in element.findall("action/*")]
         head = f"  <recv {_attributes(attributes)}"
         if not actions and not others:
@@ -96,16 +99,19 @@ class Composer:
         inner = "\n".join(f"      {action}" for action in (*actions, *others))
         return f"{head}>\n    <action>\n{inner}\n    </action>\n  </recv>"
 
-    def _caller_kept(self) -> list[str]:
-        kept = (("theirs", "From:", ".*"), ("ours", "To:", ".*"), ("via", "Via:", ".*"), ("asked", "CSeq:", ".*"))
+    def _kept(self) -> list[str]:
+        """What a response to this INVITE, and a request of ours in the call it begins, take from it."""
+        begins = not self.calls and not self._in_dialog
+        prefix = "" if begins else "re_"
         actions = []
-        for name, header, like in kept:
-            self._known(name)
-            actions.append(f'<ereg regexp="{like}" search_in="hdr" header="{header}" assign_to="{name}"/>')
-        self._known("contact")
-        self._known("target")
-        like = quoteattr("<(sip:[^>]*)>")
-        actions.append(f'<ereg regexp={like} search_in="hdr" header="Contact:" assign_to="contact,target"/>')
+        for name, header in (("theirs", "From"), ("ours", "To"), ("via", "Via"), ("asked", "CSeq")):
+            self._known(prefix + name)
+            actions.append(f'<ereg regexp=".*" search_in="hdr" header="{header}:" assign_to="{prefix}{name}"/>')
+        if begins:
+            self._known("contact")
+            self._known("target")
+            like = quoteattr("<(sip:[^>]*)>")
+            actions.append(f'<ereg regexp={like} search_in="hdr" header="Contact:" assign_to="contact,target"/>')
         return actions
 
     def _sought(self, element: Element) -> str:
@@ -148,7 +154,7 @@ class Composer:
         others = {name: value for name, value in element.attrib.items() if name not in _OURS}
         if "request" in element.attrib and element.attrib["request"] != "ACK":
             others.setdefault("retrans", "500")
-        elif element.get("response", "").startswith("2") and self._asked == "INVITE":
+        elif element.get("response", "").startswith("2") and element.get("of", self._asked) == "INVITE":
             others.setdefault("retrans", "500")
         return f"  <send {_attributes(others)}>\n    <![CDATA[\n\n{text}\n\n    ]]>\n  </send>".replace(
             "<send >", "<send>"
@@ -173,6 +179,9 @@ class Composer:
             )
         else:
             target, mine, yours = "[$target]", f"[$ours];{_TAG}", "[$theirs]"
+        if method == "REGISTER":
+            target = "sip:[remote_ip]:[remote_port]"
+            mine, yours = f"<sip:[service]@[remote_ip]:[remote_port]>;{_TAG}", "<sip:[service]@[remote_ip]:[remote_port]>"
         target = element.get("uri", target)
         return [
             element.get("line", f"{method} {target} SIP/2.0"),
@@ -199,17 +208,17 @@ class Composer:
 
     def _response(self, element: Element) -> list[str]:
         status = int(element.attrib["response"])
-        tag = element.get("tag", _TAG)
+        asked = element.get("of", self._asked)
         head = element.get("line", f"SIP/2.0 {status} {REASONS[status]}")
-        if not self.calls and not self._in_dialog and self._asked == "INVITE":
-            to = "[$ours]" if status == 100 else f"[$ours];{tag}"
-            lines = [head, "Via: [$via]", "[last_Record-Route:]", "From: [$theirs]", f"To: {to}"]
-            lines += ["Call-ID: [call_id]", "CSeq: [$asked]", f"Contact: {_CONTACT}"]
-            return lines
-        outside = not self.calls and not self._in_dialog and self._asked not in ("ACK", "PRACK", "CANCEL", "UPDATE")
-        to = f"[last_To:];{tag}" if outside else "[last_To:]"
-        lines = [head, "[last_Via:]", "[last_From:]", to, "[last_Call-ID:]", "[last_CSeq:]", f"Contact: {_CONTACT}"]
-        return lines
+        begins = not self.calls and not self._in_dialog
+        tag = f";{element.get('tag', _TAG)}" if begins and status > 100 and asked not in _EARLY else ""
+        if asked == "INVITE":
+            of = "" if begins else "re_"
+            lines = [f"Via: [${of}via]", f"From: [${of}theirs]", f"To: [${of}ours]{tag}"]
+            lines += ["Call-ID: [call_id]", f"CSeq: [${of}asked]"]
+        else:
+            lines = ["[last_Via:]", "[last_From:]", f"[last_To:]{tag}", "[last_Call-ID:]", "[last_CSeq:]"]
+        return [head, *lines, f"Contact: {_CONTACT}"]
 
     def _body(self, element: Element) -> tuple[str, list[str]]:
         given = element.find("body")

@@ -29,20 +29,20 @@ def _step(tag: str, *children: Element, **attributes: str) -> Element:
 def _asked(element: Element, method: str) -> list[Element]:
     """A request, its provisional responses, its final one, and the ACK: `call`, `change`."""
     sent, sought = _split(element)
-    status = sent.attrib.pop("status", "200")
+    final = sent.attrib.pop("status", "200")
     sent.tag = "send"
     sent.set("request", sent.get("request", method))
     sent.attrib.setdefault("sdp", "PCMU telephone-event")
     if sent.get("sdp") == "":
         del sent.attrib["sdp"]
-    again = [_step("recv", response="100", optional="true"), _step("recv", response="180", optional="true")]
-    taken = _step("recv", *sought, response=status)
-    if status == "401":
+    again = [_step("recv", response=status, optional="true") for status in ("100", "180", "183")]
+    taken = _step("recv", *sought, response=final)
+    if final == "401":
         taken.set("auth", "true")
     if sent.get("request") != "INVITE":
         return [sent, taken]
     acknowledged = _step("send", request="ACK")
-    if not status.startswith("2"):
+    if not final.startswith("2"):
         acknowledged.set("branch", "INVITE")
     return [sent, *again, taken, acknowledged]
 

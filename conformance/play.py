@@ -2,6 +2,9 @@
 
 import asyncio
 import contextlib
+import os
+import re
+import signal
 import ssl
 import sys
 import time
@@ -17,9 +20,12 @@ from conformance.ears import Ear, ears
 from conformance.sipp import Party, Place
 from conformance.wire import Fault, Wire
 from conformance.world import Running, World
+from mediaserver.errors import MediaServerError
 
 _OVER_S = 5.0
 """SIPp gives up by itself at the end of a case's time; after this much more it is killed."""
+
+_LEARNT_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,7 @@ async def play(case: Case, world: World, folder: Path, *, broken: Fault | None =
             fault = await _played(case, world, folder, faults, relayed, wires)
     except TimeoutError:
         fault = f"not over after {case.seconds:.0f} s"
-    except (OSError, AssertionError) as error:
+    except (OSError, AssertionError, MediaServerError) as error:
         fault = f"{type(error).__name__}: {error}"
     hits = sum(wire.hits.get(fault, 0) for wire in wires.values() for fault in faults)
     return Result(case, time.monotonic() - began, fault, hits)
@@ -111,7 +117,9 @@ async def _party(
         if transport.startswith("udp"):
             between = relay.datagrams(wire, ports.near, ports.far, (host, ports.own), server, host)
         elif element.tag == "callee":
-            between = relay.stream(wire, ports.far, (host, ports.own), called=True)
+            between = relay.stream(
+                wire, ports.far, (host, ports.own), called=True, offering=_offering(world) if transport == "tls" else None
+            )
         else:
             assert server is not None, f"the server does not listen by {transport}"
             between = relay.stream(wire, ports.near, server, transport, _trusting(world))
@@ -125,6 +133,12 @@ async def _party(
 
 def _trusting(world: World) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=str(world.identity.authority))
+
+
+def _offering(world: World) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(world.identity.chain, world.identity.key)
+    return context
 
 
 async def _acted(case: Case, scene: Scene) -> str | None:
@@ -168,8 +182,23 @@ async def _enter(party: Party, scene: Scene) -> str | None:
                 await scene.running.line(after, int(party.element.get("count", "1")))
             except TimeoutError:
                 return f"{party.name} waited for {after} in vain"
-        await party.start()
+        try:
+            await party.start(await _learnt(party.element, scene))
+        except TimeoutError:
+            return f"{party.name} had to know what never came by"
     return await party.over()
+
+
+async def _learnt(element: Element, scene: Scene) -> dict[str, str]:
+    """`<learn name="tag" party="first" like="tag=(.*)"/>`: `[tag]` is the last such thing another SIPp saw so far."""
+    learnt = {}
+    for each in element.findall("learn"):
+        other = next(party for party in scene.parties if party.name == each.attrib["party"])
+        async with asyncio.timeout(_LEARNT_S):
+            while not (found := re.findall(each.attrib["like"], other.messages.replace("\r\n", "\n"), re.MULTILINE)):
+                await asyncio.sleep(0.02)
+        learnt[each.attrib["name"]] = found[-1]
+    return learnt
 
 
 async def _dial(element: Element, scene: Scene) -> str | None:
@@ -199,5 +228,5 @@ async def _stop(element: Element, scene: Scene) -> str | None:
         await scene.running.line(element.attrib["after"], int(element.get("count", "1")))
     except TimeoutError:
         return f"no {element.attrib['after']}, which the server was to be stopped after"
-    scene.running.process.terminate()
+    os.kill(scene.running.process.pid, signal.SIGTERM)
     return None

@@ -183,9 +183,15 @@ async def stream(
     tls: ssl.SSLContext | None = None,
     *,
     called: bool = False,
+    offering: ssl.SSLContext | None = None,
 ) -> AsyncIterator[None]:
-    """Relay what connects to `port` by TCP on by `transport`. It is the party that connects, or the server if `called`."""
-    changes = _renamed(transport)
+    """Relay what connects to `port` by TCP on by `transport`. It is the party that connects, or the server if `called`.
+
+    `offering`: what connects has to speak TLS.
+    """
+    changes = _renamed("tls" if offering else transport)
+    if called:
+        changes[_text(to)] = _text((HOST, port))
     wire.rewrite = lambda message, side: _in_addresses(message, changes) if side == "peer" else message
     running: set[asyncio.Task[None]] = set()
 
@@ -202,7 +208,7 @@ async def stream(
         finally:
             running.discard(task)
 
-    listening = await asyncio.start_server(joined, HOST, port)
+    listening = await asyncio.start_server(joined, HOST, port, ssl=offering)
     try:
         yield
     finally:

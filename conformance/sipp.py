@@ -66,10 +66,11 @@ class Party:
             options += ["-key", name, str(value)]
         return [*options, *element.get("options", "").split()]
 
-    async def start(self) -> None:
+    async def start(self, learnt: Mapping[str, str] | None = None) -> None:
         """Start it; one that is called listens when this returns."""
+        keys = [word for name, value in (learnt or {}).items() for word in ("-key", name, value)]
         self._process = await asyncio.create_subprocess_exec(
-            *self._command, cwd=self._folder, env=os.environ | {"TERM": "dumb"}, stdin=asyncio.subprocess.DEVNULL,
+            *self._command, *keys, cwd=self._folder, env=os.environ | {"TERM": "dumb"}, stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL, stderr=(self._folder / "stderr").open("wb"),
         )  # fmt: skip
         if self.element.tag == "callee":

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -48,6 +49,7 @@ class World:
         self.ports = ports
         self.identity = certificates.make(folder / "certificates")
         self._stack = AsyncExitStack()
+        self._silent = self._stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         self._running: dict[str, asyncio.Task[Running]] = {}
 
     @asynccontextmanager
@@ -77,6 +79,7 @@ class World:
             "certificate": self.identity.chain,
             "key": self.identity.key,
             "authority": self.identity.authority,
+            "silent": self._silent.getsockname()[1],
             **names,
         }
         async with OpenAIEmulator(_model(model or {}, known)) as emulator:
@@ -88,7 +91,7 @@ class World:
                 return
             async with serving(path) as process:
                 ready = await process.ready(READY_S)
-                at = {}
+                at: dict[str, tuple[str, int]] = {}
                 for key, value in ready.fields.items():
                     if key.startswith("sip_"):
                         at |= _addresses(key.removeprefix("sip_"), value)
