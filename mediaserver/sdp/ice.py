@@ -43,18 +43,24 @@ class IceLite:
         if theirs is None:
             return None, ()
         candidates = _candidates(media)
-        default = (connection.address, media.port)
+        default = (_written(connection.address), media.port)
         if candidates and media.port != _DISCARD and default not in candidates:
             # Something on the way has rewritten the address: only that one will do (RFC 8839 4.2.5).
             return None, (("ice-mismatch", None),)
         if theirs != self._theirs:
             self._theirs, self._credentials = theirs, None
         ufrag, password = self._own()
-        return Ice(ufrag, password, theirs[0], _best(candidates, local)), self._attributes(local)
+        attributes = self._attributes(local, mux=media.has("rtcp-mux"))
+        return Ice(ufrag, password, theirs[0], _best(candidates, local)), attributes
 
-    def offer(self, local: tuple[str, int]) -> Attributes:
-        """The attributes of an offer of ours."""
-        return self._attributes(local)
+    @property
+    def agreed(self) -> bool:
+        """The peer does it too, as far as is known: further offers of ours go on with it."""
+        return self._theirs is not None
+
+    def offer(self, local: tuple[str, int], *, mux: bool) -> Attributes:
+        """The attributes of an offer of ours; `mux`: RTCP shares the port."""
+        return self._attributes(local, mux=mux)
 
     def accepted(self, session: SessionDescription, media: MediaDescription, local: tuple[str, int]) -> Ice | None:
         """What the answer to an offer with ICE agrees to; None: the peer does not do it."""
@@ -69,15 +75,25 @@ class IceLite:
             self._credentials = _word(self._octets(6)), _word(self._octets(18))
         return self._credentials
 
-    def _attributes(self, local: tuple[str, int]) -> Attributes:
+    def _attributes(self, local: tuple[str, int], *, mux: bool) -> Attributes:
         ufrag, password = self._own()
         address, port = local
+        rtcp = ("candidate", f"1 2 UDP {_HOST_PRIORITY - 1} {address} {port + 1} typ host")
         return (
             ("ice-ufrag", ufrag),
             ("ice-pwd", password),
             ("candidate", f"1 1 UDP {_HOST_PRIORITY} {address} {port} typ host"),
+            *(() if mux else (rtcp,)),
             ("end-of-candidates", None),
         )
+
+
+def _written(address: str) -> str:
+    """An address as candidates are compared by."""
+    try:
+        return str(ip_address(address))
+    except ValueError:
+        return address
 
 
 def _word(octets: bytes) -> str:

@@ -7,6 +7,7 @@ from mediaserver.errors import RemoteProtocolError
 from mediaserver.sdp.capabilities import Capabilities as Capabilities
 from mediaserver.sdp.capabilities import announced, companion, events_beside, spoken_of
 from mediaserver.sdp.formats import COMFORT_NOISE, format_attributes, payload_formats
+from mediaserver.sdp.grouping import bundled, grouped, mid_of
 from mediaserver.sdp.path import Agreed, MediaPath
 from mediaserver.sdp.plan import Direction, MediaPlan, PayloadFormat
 from mediaserver.sdp.security import PLAIN_PROFILES
@@ -62,9 +63,17 @@ def answer(
     formats += [] if stream.noise is None else [stream.noise]
     ptime = _ptime(stream, capabilities)
     mux = stream.media.has("rtcp-mux")
-    ours = _audio(formats, stream.media.protocol, local[1], ptime, agreed, mux, stream.path.attributes)
+    attributes = (*mid_of(stream.media.attribute("mid")), *stream.path.attributes)
+    ours = _audio(formats, stream.media.protocol, local[1], ptime, agreed, mux, attributes)
     described = replace(
-        _description(local[0], session_id, version, (), lite=stream.path.ice is not None),
+        _description(
+            local[0],
+            session_id,
+            version,
+            (),
+            lite=stream.path.ice is not None,
+            more=grouped(offered, stream.media),
+        ),
         media=tuple(ours if index == chosen else media.rejected() for index, media in enumerate(offered.media)),
         times=offered.times,
     )
@@ -105,10 +114,12 @@ def offer(
     In a session that is up, what was `agreed` keeps its payload types and goes first.
     """
     formats = capabilities.offered(agreed)
-    profile, attributes = ("RTP/AVP", ()) if path is None else path.offer(local)
     mux = (path is not None and path.browser) or (agreed is not None and agreed.rtcp_mux)
+    profile, attributes = ("RTP/AVP", ()) if path is None else path.offer(local, mux=mux)
+    attributes = (*mid_of(None if path is None else path.mid), *attributes)
     media = _audio(formats, profile, local[1], capabilities.default_ptime, direction, mux, attributes)
-    return bytes(_description(local[0], session_id, version, (media,), lite=media.has("ice-ufrag")))
+    more = bundled(None if path is None else path.mid)
+    return bytes(_description(local[0], session_id, version, (media,), lite=media.has("ice-ufrag"), more=more))
 
 
 def accept(our_offer: bytes, answer: bytes, capabilities: Capabilities, path: MediaPath | None = None) -> MediaPlan:
@@ -317,8 +328,14 @@ def _audio(
 
 
 def _description(
-    address: str, session_id: int, version: int, media: tuple[MediaDescription, ...], *, lite: bool = False
+    address: str,
+    session_id: int,
+    version: int,
+    media: tuple[MediaDescription, ...],
+    *,
+    lite: bool = False,
+    more: Attributes = (),
 ) -> SessionDescription:
     connection = Connection.of(address)
-    attributes: Attributes = (("ice-lite", None),) if lite else ()
+    attributes: Attributes = (*more, *((("ice-lite", None),) if lite else ()))
     return SessionDescription(Origin("-", str(session_id), str(version), connection), media, connection, attributes)

@@ -23,6 +23,8 @@ class MediaPath:
         self._protection = protection
         self._ice = ice
         self.browser = browser
+        self.mid = "0" if browser else None
+        """The stream's name in our offers; it keeps the one that the peer has given it (RFC 8829 5.2.2)."""
 
     def takes(self, protocol: str) -> bool:
         """Whether a stream with this transport profile can be agreed to."""
@@ -33,15 +35,20 @@ class MediaPath:
     ) -> Agreed:
         """Agree to an offered stream. Raises RemoteProtocolError (488) when its encryption is of no use."""
         security, lines = self._protection.answer(session, media)
+        self.mid = media.attribute("mid")
         if self._ice is None:
             return Agreed(security, None, lines)
         ice, more = self._ice.answer(session, media, connection, local)
         return Agreed(security, ice, (*lines, *more))
 
-    def offer(self, local: tuple[str, int]) -> tuple[str, Attributes]:
-        """Transport profile and attributes of an offer of ours; ICE only for those who cannot do without."""
+    def offer(self, local: tuple[str, int], *, mux: bool) -> tuple[str, Attributes]:
+        """Transport profile and attributes of an offer of ours; `mux`: with RTCP on the same port.
+
+        ICE only for those who cannot do without, or have done it before.
+        """
         profile, lines = self._protection.offer()
-        ice = self._ice.offer(local) if self._ice is not None and self.browser else ()
+        wanted = self._ice is not None and (self.browser or self._ice.agreed)
+        ice = self._ice.offer(local, mux=mux) if self._ice is not None and wanted else ()
         return profile, (*lines, *ice)
 
     def accepted(

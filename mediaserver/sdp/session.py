@@ -79,8 +79,9 @@ class MediaDescription:
         return any(known == name for known, _ in self.attributes)
 
     def rejected(self) -> "MediaDescription":
-        """The answer that refuses this stream (RFC 3264 6): same kind and formats, port zero."""
-        return MediaDescription(self.kind, 0, self.protocol, self.formats)
+        """The answer that refuses this stream (RFC 3264 6): same kind, formats and name, port zero."""
+        name = tuple(each for each in self.attributes if each[0] == "mid")
+        return MediaDescription(self.kind, 0, self.protocol, self.formats, attributes=name)
 
     def lines(self) -> list[str]:
         """As it stands in a description, without line ends."""

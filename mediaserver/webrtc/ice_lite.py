@@ -81,8 +81,8 @@ class IceAgent:
         except _UNREADABLE:
             self.refused += 1
             return None
-        if message.message_method is not stun.Method.BINDING:
-            return None
+        if message.message_method is not stun.Method.BINDING or "FINGERPRINT" not in message.attributes:
+            return None  # nothing of ICE's (RFC 8445 7.1)
         if message.message_class is stun.Class.INDICATION:
             self.accepts(source, now)  # a keep-alive (RFC 8445 11)
             return None
