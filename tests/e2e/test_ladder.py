@@ -21,8 +21,11 @@ PASSWORD = "looking-glass-9fe1"
 async def ladder_of(server: Rig, event: str) -> list[dict[str, object]]:
     """The lines of the file that a log line names, once it is there."""
     path = Path(str((await server.line(event)).fields["ladder"]))
-    await rig.eventually(path.exists)
-    await rig.eventually(lambda: path.read_text().endswith("\n"))
+    await rig.eventually(lambda: path.exists() and path.read_text().endswith("\n"))
+    return rows(path)
+
+
+def rows(path: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
@@ -97,15 +100,14 @@ async def test_the_command_shows_it_and_writes_a_capture(tmp_path: Path) -> None
     assert "reason=caller-hung-up" in shown and "INVITE sip:agent@" in shown and "200 OK (BYE)" in shown
     assert "m=audio" in _mediaserver("ladder", "--full", path) and "m=audio" not in shown
     _mediaserver("ladder", path, "--pcap", str(tmp_path / "call.pcap"))
-    methods = subprocess.run(
-        ["tshark", "-n", "-r", str(tmp_path / "call.pcap"), "-T", "fields", "-e", "sip.Method", "-e", "sip.Status-Code"],
-        check=True, capture_output=True, text=True, timeout=60,
-    ).stdout.split()  # fmt: skip
+    fields = ("-e", "sip.Method", "-e", "sip.Status-Code")
+    methods = _run("tshark", "-n", "-r", str(tmp_path / "call.pcap"), "-T", "fields", *fields).split()
     assert methods == ["INVITE", "100", "180", "200", "ACK", "BYE", "200"]
 
 
 def _mediaserver(*arguments: str) -> str:
-    run = subprocess.run(
-        [sys.executable, "-m", "mediaserver", *arguments], check=True, capture_output=True, text=True, timeout=60
-    )
-    return run.stdout
+    return _run(sys.executable, "-m", "mediaserver", *arguments)
+
+
+def _run(*command: str) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
