@@ -3,7 +3,7 @@
 import asyncio
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 from rich.console import Console
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mediaserver.load.recording import Samples
     from mediaserver.load.report import CallReport
     from mediaserver.load.script import Step
+    from mediaserver.sdp.security import SrtpPolicy
 
 NOT_ANSWERED = 1
 WRONG = 2
@@ -30,6 +31,9 @@ def call(
     greeting: Annotated[bool, typer.Option(help="Wait for the callee to speak first.")] = True,
     user: Annotated[str | None, typer.Option(help="Digest credentials as user:password.")] = None,
     codec: Annotated[str, typer.Option(help="PCMU, PCMA, G722, OPUS or L16.")] = "PCMU",
+    srtp: Annotated[
+        str, typer.Option(help="Encrypted media: never, optional (offered), required, or dtls (DTLS-SRTP alone).")
+    ] = "never",
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Call somebody over SIP and RTP: play recordings or speak text, take turns, record what is heard."""
@@ -45,6 +49,8 @@ def call(
         raise typer.BadParameter("must be PCMU, PCMA, G722, OPUS or L16", param_hint="--codec")
     if (missing := registry.unavailable(codec.upper())) is not None:
         raise typer.BadParameter(missing, param_hint="--codec")
+    if srtp not in ("never", "optional", "required", "dtls"):
+        raise typer.BadParameter("must be never, optional, required or dtls", param_hint="--srtp")
     name, colon, password = (user or "").partition(":")
     if user is not None and not colon:
         raise typer.BadParameter("write user:password", param_hint="--user")
@@ -57,7 +63,12 @@ def call(
     for turn in turns:
         steps += [turn, WaitForAnswer()]
     steps.append(Silence(0.3 if turns or greeting else duration))
-    settings = CallerSettings(codecs=(codec.upper(),), credentials=(name, password) if user else None)
+    settings = CallerSettings(
+        codecs=(codec.upper(),),
+        credentials=(name, password) if user else None,
+        srtp="required" if srtp == "dtls" else cast("SrtpPolicy", srtp),
+        dtls=srtp == "dtls",
+    )
     caller = Caller(
         settings,
         watch=(lambda what: None) if as_json else (lambda what: console.print(f"  {what}")),
@@ -100,8 +111,9 @@ def _show(console: Console, report: "CallReport", record: Path | None, as_json: 
         console.print(f"Not answered: {report.status or 'no response'} {report.reason}".rstrip())
         return
     shown = report.to_json()
+    encrypted = "" if report.srtp is None else f", encrypted ({report.srtp})"
     console.print(
-        f"Ended by the {report.ended_by or 'network'} after {report.duration_s:.1f} s on {report.codec}:"
+        f"Ended by the {report.ended_by or 'network'} after {report.duration_s:.1f} s on {report.codec}{encrypted}:"
         f" {shown['packets']} packets, {shown['missing']} missing, clock {shown['clock_ms']} ms off"
     )
     if record is not None:

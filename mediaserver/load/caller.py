@@ -20,10 +20,11 @@ from mediaserver.sdp.negotiate import Capabilities
 from mediaserver.sdp.negotiation import Negotiation
 from mediaserver.sdp.path import MediaPath
 from mediaserver.sdp.plan import MediaPlan
-from mediaserver.sdp.security import Protection, SrtpPolicy
+from mediaserver.sdp.security import OFFERED, Protection, SrtpPolicy
 from mediaserver.sip.endpoint import SipEndpoint
 from mediaserver.sip.events import Acknowledged, Answered, Ended, Event, Flow, Progress, Refused, Reinvited
 from mediaserver.sip.uri import NameAddr, SipUri
+from mediaserver.webrtc.identity import Identity
 
 BYE_S = 3.0
 """How long the answer to a BYE or CANCEL is waited for."""
@@ -50,6 +51,10 @@ class CallerSettings:
     rtp_ports: tuple[int, int] = (30000, 39998)
     srtp: SrtpPolicy = "never"
     """Offer encrypted media, beside plain ones ("optional") or alone ("required")."""
+    suites: tuple[str, ...] = OFFERED
+    """Which of them, most wanted first."""
+    dtls: bool = False
+    """Offer DTLS-SRTP alone, whatever `srtp` says."""
 
 
 class Caller:
@@ -90,14 +95,19 @@ class _Call:
         self._shell = SipShell()
         self._ports = PortRange(host, *_span(settings.rtp_ports))
         self._port = self._ports.take(self._loop)
-        self._line = MediaLine(self._loop, self._port)
+        identity = Identity() if settings.dtls else None
+        self._line = MediaLine(self._loop, self._port, identity)
         capabilities = Capabilities(
             codecs=settings.codecs,
             comfort_noise=settings.comfort_noise,
             offer_comfort_noise=settings.comfort_noise,
             default_ptime=settings.ptime_ms,
         )
-        path = MediaPath(Protection(settings.srtp, secrets.token_bytes))
+        policy, fingerprint = settings.srtp, None
+        if identity is not None:
+            policy, fingerprint = "required", identity.fingerprint
+        protection = Protection(policy, secrets.token_bytes, fingerprint, browser=settings.dtls, suites=settings.suites)
+        path = MediaPath(protection)
         self._negotiation = Negotiation(capabilities, (host, self._port.number), secrets.randbits(31), path)
         self._plan: MediaPlan | None = None
         self._final: asyncio.Future[bytes | None] = self._loop.create_future()
@@ -247,6 +257,7 @@ class _Call:
 
     def _evaluate(self) -> None:
         report = self._report
+        report.srtp = self._line.suite
         report.arrivals = self._line.arrivals
         report.sent = self._line.said()
         if self._plan is not None:

@@ -16,6 +16,7 @@ from mediaserver.net.wheel import Spoke, Wheel
 from mediaserver.rtp.dtmf import EventSender
 from mediaserver.rtp.packet import build
 from mediaserver.sdp.plan import MediaPlan
+from mediaserver.webrtc.identity import Identity
 from mediaserver.webrtc.secure_port import SecurePort
 
 DIGIT_MS, GAP_MS = 100, 60
@@ -24,8 +25,9 @@ DIGIT_MS, GAP_MS = 100, 60
 class MediaLine:
     """Sends a packet every ptime from :meth:`start` on, silence included, and hears the agent."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, port: RtpPort) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, port: RtpPort, identity: Identity | None = None) -> None:
         self._port: RtpPort | SecurePort = port
+        self._identity = identity
         self._playing = False
         self._wheel = Wheel(loop)
         self._spoke: Spoke | None = None
@@ -64,7 +66,7 @@ class MediaLine:
         if isinstance(self._port, SecurePort):
             self._port.follow(plan, time.monotonic())
         elif plan.security is not None or plan.ice is not None:
-            self._port = SecurePort(self._port)
+            self._port = SecurePort(self._port, self._identity)
             self._port.follow(plan, time.monotonic())
             if self._playing:
                 self._listen()
@@ -72,8 +74,15 @@ class MediaLine:
     def _listen(self) -> None:
         self._port.listen(self._received, lambda packet, source, now: None)
 
+    @property
+    def suite(self) -> str | None:
+        """The SRTP suite in use; None: media go in the clear."""
+        return self._port.suite if isinstance(self._port, SecurePort) else None
+
     def stop(self) -> None:
         """Send no more; safe to call twice."""
+        if isinstance(self._port, SecurePort):
+            self._port.rest()
         if self._spoke is not None:
             self._wheel.close()
             self._spoke = None

@@ -27,6 +27,8 @@ class CallReport:
     ended_by: str = ""
     """`caller`, `agent` or `vanished`; empty when there was no call."""
     codec: str = ""
+    srtp: str | None = None
+    """The suite that media were encrypted by; None: they were not."""
     spoken: list[Spoken] = field(default_factory=list)
     timed_out: list[str] = field(default_factory=list)
     """Waits of the script that were in vain."""
@@ -69,6 +71,7 @@ class CallReport:
             "ended_s": since(self.ended_at),
             "ended_by": self.ended_by,
             "codec": self.codec,
+            "srtp": self.srtp,
             "spoken": [
                 {"label": said.label, "began_s": since(said.began_at), "ended_s": since(said.voice_ended_at)}
                 for said in self.spoken

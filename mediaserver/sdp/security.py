@@ -96,7 +96,7 @@ class Protection:
     """Our side of a leg's media security for its whole life.
 
     `octets` gives that many random octets. `fingerprint` is that of our certificate ("sha-256 AB:…"); None: no DTLS.
-    `browser`: our offers are for one, which takes nothing but DTLS-SRTP.
+    `browser`: our offers are for one, which takes nothing but DTLS-SRTP. `suites` are those we offer, by SDES.
     """
 
     def __init__(
@@ -106,8 +106,10 @@ class Protection:
         fingerprint: str | None = None,
         *,
         browser: bool = False,
+        suites: tuple[str, ...] = OFFERED,
     ) -> None:
         self._policy = policy
+        self._suites = suites
         self._octets = octets
         self._fingerprint = fingerprint
         self._browser = browser
@@ -138,7 +140,7 @@ class Protection:
             return "UDP/TLS/RTP/SAVPF", self._certificate("actpass")
         if self._policy == "never":
             return "RTP/AVP", ()
-        lines = tuple(self._line(tag, suite) for tag, suite in enumerate(OFFERED, start=1))
+        lines = tuple(self._line(tag, suite) for tag, suite in enumerate(self._suites, start=1))
         return ("RTP/SAVP" if self._policy == "required" else "RTP/AVP"), lines
 
     def accepted(

@@ -44,6 +44,11 @@ class Keyring:
             self._opener, self._theirs = opener(*theirs), theirs
 
     @property
+    def suite(self) -> str | None:
+        """In use for what we take; None before there are keys."""
+        return None if self._theirs is None else self._theirs[0]
+
+    @property
     def unauthentic(self) -> int:
         """Packets that were not the peer's."""
         current = 0 if self._opener is None else self._opener.unauthentic

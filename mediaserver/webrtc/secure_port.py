@@ -57,6 +57,7 @@ class SecurePort:
         self._told_rtcp: Arrived | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._unsent = 0
+        self._resting = False
 
     @property
     def number(self) -> int:
@@ -67,6 +68,11 @@ class SecurePort:
     def unsent(self) -> int:
         """Packets that were not sent: the socket did not take them, or there is no key or no way to the peer yet."""
         return self._unsent + self._port.unsent
+
+    @property
+    def suite(self) -> str | None:
+        """How media are encrypted; None: not at all, or not yet."""
+        return None if self._rtp.keys is None else self._rtp.keys.suite
 
     def follow(self, plan: MediaPlan, now: float) -> None:
         """Protect media as agreed, from the next packet on. Raises ValueError for a key that is none."""
@@ -90,11 +96,16 @@ class SecurePort:
 
     def close(self) -> None:
         """Close both sockets; safe to call twice."""
+        self.rest()
+        self._port.close()
+
+    def rest(self) -> None:
+        """Hand over nothing more, and wait for nothing; the sockets are for others to close."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         self._failed = self._told_rtp = self._told_rtcp = None
-        self._port.close()
+        self._resting = True
 
     def counters(self) -> dict[str, float]:
         """What was refused, by name."""
@@ -161,7 +172,7 @@ class SecurePort:
             self._timer = None
         now = time.monotonic()
         due = [each for each in (self._rtp.deadline(now), self._rtcp.deadline(now)) if each is not None]
-        if due:
+        if due and not self._resting:
             self._timer = asyncio.get_running_loop().call_later(max(0.0, min(due) - now), self._timed_out)
 
     def _timed_out(self) -> None:

@@ -14,12 +14,12 @@ from typing import IO
 
 import numpy as np
 
-from mediaserver.load.recording import Samples, read_wav, write_wav
+from mediaserver.load.recording import Samples, read_wav, resample, write_wav
 from support import rig
 from support.baresip_control import Control
 from support.sipp import Ear, free_port, tap
 
-_MODULES = ("g711.so", "g722.so", "opus.so", "l16.so", "aufile.so", "sndfile.so", "srtp.so", "dtls_srtp.so")
+_MODULES = ("g711.so", "g722.so", "opus.so", "l16.so", "aufile.so", "sndfile.so", "srtp.so", "dtls_srtp.so", "ice.so")
 CODECS = {"PCMU": "PCMU/8000/1", "PCMA": "PCMA/8000/1", "G722": "G722/16000/1", "OPUS": "opus/48000/2"}
 """As it calls them: by their sampling rate, not by their clock."""
 _STOP_S = 5.0
@@ -115,11 +115,15 @@ class Softphone(Baresip):
 
 
 def samples_so_far(path: Path) -> Samples:
-    """What is in a WAV file that is still being written, and whose header has no size yet; nothing if it is not there."""
+    """What is in a WAV file that is still being written, and whose header has no size yet, at 8 kHz."""
     content = path.read_bytes() if path.exists() else b""
     at = content.find(b"data")
-    body = b"" if at < 0 else content[at + 8 :]
-    return np.frombuffer(body[: len(body) // 2 * 2], "<i2")
+    if at < 0:
+        return np.zeros(0, np.int16)
+    body = content[at + 8 :]
+    return resample(
+        np.frombuffer(body[: len(body) // 2 * 2], "<i2"), int.from_bytes(content[24:28], "little"), rig.RATE
+    )
 
 
 def padded(speech: Samples, before_s: float, after_s: float, rate: int = 8000) -> Samples:
@@ -139,15 +143,17 @@ async def calling(
     rate: int = 8000,
     extra: dict[str, str] | None = None,
     credentials: tuple[str, str] | None = None,
+    options: str = "",
     max_s: int = 60,
 ) -> AsyncIterator[Baresip]:
     """Dial `uri` and play `speaks` (at `rate` Hz) once answered. Ends by itself after `max_s`.
 
-    `extra` are lines of its configuration besides.
+    `extra` are lines of its configuration besides, `options` parameters of its account ("mediaenc=srtp").
     """
     account = f"<sip:caller@127.0.0.1>;regint=0;audio_codecs={CODECS[codec]}"
     if credentials is not None:
         account += f";auth_user={credentials[0]};auth_pass={credentials[1]}"
+    account += f";{options}" if options else ""
     with _prepare(folder, speaks, account, rate, extra or {}) as output:
         process = await _run(folder, output, "-e", f"/dial {uri}", max_s=max_s)
     phone = Baresip(process, folder)
