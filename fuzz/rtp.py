@@ -1,10 +1,11 @@
-"""RTP, RTCP and every codec: arbitrary datagrams, and a media session that stands whatever comes."""
+"""RTP, RTCP, SRTP and every codec: arbitrary datagrams, and sessions and paths that stand whatever comes."""
 
 from collections.abc import Callable, Sequence
 from functools import cache
 
 import numpy as np
 
+from fuzz import secure
 from fuzz.choices import Choices, edited
 from fuzz.rtp_scene import MOVED, PEER, SOURCES, SSRC, STRANGER, Scene, plan
 from fuzz.target import Target
@@ -240,11 +241,13 @@ def _examples() -> Sequence[bytes]:
 
 def run(choices: Choices) -> None:
     """One input: octets for what stands alone, or the life of a session."""
-    kind = choices.below(len(_ALONE) * 2)
+    kind = choices.below(12)
     if kind < len(_ALONE):
         _ALONE[kind](choices.rest(_examples(), _WORDS))
-    else:
+    elif kind < 9:
         _session(choices)
+    else:
+        secure.path(choices)
 
 
 def seeds() -> list[bytes]:
@@ -255,7 +258,11 @@ def seeds() -> list[bytes]:
         for number in range(len(_PLANS))
         for step, start in ((0, 0), (3, 9), (7, 1), (10, 3))
     ]
-    return alone + scripts
+    paths = [
+        bytes((9, ice, 3, suite, *range(start, start + 60))) for ice in (0, 1) for suite in range(6) for start in (0, 9)
+    ]
+    handshakes = [bytes((9, ice, 0, active, 3, *b"\1" * 40, *range(30))) for ice in (0, 1) for active in (0, 1)]
+    return alone + scripts + paths + handshakes
 
 
-TARGET = Target(run, seeds, _WORDS, longest=1500, steps=25)
+TARGET = Target(run, seeds, [*_WORDS, *secure.WORDS], longest=1500, steps=25)

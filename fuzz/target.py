@@ -10,7 +10,7 @@ TARGETS = {
     "sip_message": "SIP messages, streams of them, and what stands in their header fields",
     "sip_endpoint": "a SIP endpoint with peers, a user and time",
     "sdp": "session descriptions, offers and answers",
-    "rtp": "a media session in every codec, and what it is made of",
+    "rtp": "media sessions in every codec, and paths with SRTP, DTLS and ICE",
 }
 WATCHED = ("mediaserver.sip", "mediaserver.sdp", "mediaserver.rtp", "mediaserver.webrtc", "mediacodecs")
 """Packages whose coverage guides the fuzzer."""
