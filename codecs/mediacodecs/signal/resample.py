@@ -3,6 +3,9 @@
 Output sample n is the inner product of the filter's phase n with the input around it, and phases repeat after a whole
 number of input samples. So a row of input of fixed width gives a row of output by one matrix product, and a long block
 is one product of many rows, which is where its speed comes from.
+
+For the blocks of a call, some ms each, the sums are the least of it: every array that numpy makes costs as much, and so
+does every operation asked of it. A stream of blocks of one length therefore has its arrays made once, see `_Bench`.
 """
 
 from dataclasses import dataclass
@@ -28,6 +31,12 @@ _WIDEST_BLOCK = 24
 # Above this many multiplications OpenBLAS brings in threads, which costs the other calls more than it saves this one.
 _LARGEST_PRODUCT = 262_144
 
+# As arrays: of a plain number numpy would have to find out each time what it is.
+_HIGHEST = np.array(32767, np.float32)
+_LOWEST = np.array(-32768, np.float32)
+_ROUNDING = np.array(3 << 22, np.float32)
+"""Added to a sample it leaves no bit for a fraction: the sum is rounded, and its last 16 bits are the sample's."""
+
 type _Floats = NDArray[np.float32]
 
 
@@ -52,6 +61,20 @@ class _Design:
         """How many rows one product may have."""
         per_row: int = self.weights[0].size
         return max(1, _LARGEST_PRODUCT // per_row)
+
+    def has_place_for(self, length: int, kept: int) -> bool:
+        """A block of `length` after `kept` samples is one product, and leaves as many as it found."""
+        whole = kept == self.history and length % self.hop == 0 and len(self.offsets) == 1
+        return whole and 0 < length // self.hop <= self.rows_at_once
+
+    def rows(self, buffer: _Floats, count: int) -> _Floats:
+        """A view of overlapping rows of input; only for designs of one block.
+
+        It is made without numpy's own function for that, which costs more than all the rest.
+        """
+        begin = int(self.offsets[0]) * buffer.itemsize
+        strides = (self.hop * buffer.itemsize, buffer.itemsize)
+        return np.ndarray((count, self.weights.shape[1]), np.float32, buffer, begin, strides)
 
 
 def _filter(up: int, down: int) -> NDArray[np.float64]:
@@ -100,8 +123,12 @@ class Resampler:
         self.rate_out = rate_out
         self._design = None if rate_in == rate_out else _design(rate_in, rate_out)
         self._kept: _Floats
-        self._consumed = 0
-        self._produced = 0
+        self._length: int
+        """Of the last block."""
+        self._bench: _Bench | None
+        """Where blocks of that length are converted, from the second on. What is kept then lies there."""
+        self._consumed: int
+        self._produced: int
         self._begin()
 
     @property
@@ -114,15 +141,14 @@ class Resampler:
         design = self._design
         if design is None:
             return pcm
-        buffer = np.concatenate((self._kept, pcm), dtype=np.float32)
-        rows = (len(buffer) - design.history) // design.hop
-        self._kept = buffer[rows * design.hop :].copy()
-        self._consumed += len(pcm)
-        parts = [
-            _converted(design, buffer[start * design.hop :], min(design.rows_at_once, rows - start))
-            for start in range(0, rows, design.rows_at_once)
-        ]
-        result = parts[0] if len(parts) == 1 else np.concatenate([silence(0), *parts])
+        length = len(pcm)
+        if length != self._length:
+            self._length, self._bench = length, None
+        elif self._bench is None and design.has_place_for(length, len(self._kept)):
+            self._bench = _Bench(design, length, self._kept)
+            self._kept = self._bench.history
+        result = self._unprepared(design, pcm) if self._bench is None else self._bench.convert(pcm)
+        self._consumed += length
         self._produced += len(result)
         return result
 
@@ -137,26 +163,65 @@ class Resampler:
         self._begin()
         return tail
 
+    def _unprepared(self, design: _Design, pcm: Pcm) -> Pcm:
+        """A block of any length."""
+        buffer = np.concatenate((self._kept, pcm), dtype=np.float32)
+        rows = (len(buffer) - design.history) // design.hop
+        self._kept = buffer[rows * design.hop :].copy()
+        at_once = design.rows_at_once
+        parts = [
+            _converted(design, buffer[start * design.hop :], min(at_once, rows - start))
+            for start in range(0, rows, at_once)
+        ]
+        return parts[0] if len(parts) == 1 else np.concatenate([silence(0), *parts])
+
     def _begin(self) -> None:
         self._kept = np.zeros(0 if self._design is None else self._design.history, np.float32)
+        self._length = 0
+        self._bench = None
         self._consumed = 0
         self._produced = 0
 
 
+class _Bench:
+    """All that blocks of one length are converted with, in its place before they come.
+
+    The input is a view of overlapping rows: it begins with the `history` of the block.
+    """
+
+    def __init__(self, design: _Design, length: int, history: _Floats) -> None:
+        buffer = np.concatenate((history, np.zeros(length, np.float32)))
+        self.history = buffer[: design.history]
+        self._next_history = buffer[length:]
+        self._block = buffer[design.history :]
+        self._rows = design.rows(buffer, length // design.hop)
+        self._weights = design.weights[0]
+        product = np.empty((len(self._rows), self._weights.shape[1]), np.float32)
+        self._product = product
+        self._samples = product.reshape(-1)
+        self._bits = self._samples.view(np.int32)
+
+    def convert(self, pcm: Pcm) -> Pcm:
+        """The next block."""
+        samples = self._samples
+        self._block[...] = pcm
+        np.matmul(self._rows, self._weights, self._product)
+        self.history[...] = self._next_history
+        np.minimum(samples, _HIGHEST, out=samples)
+        np.maximum(samples, _LOWEST, out=samples)
+        np.add(samples, _ROUNDING, samples)
+        return self._bits.astype(np.int16)
+
+
 def _converted(design: _Design, buffer: _Floats, rows: int) -> Pcm:
     """The output of some rows; `buffer` begins with the history of the first."""
-    width = design.weights.shape[1]
     if len(design.offsets) == 1:
-        # The rows are a view of the buffer: overlapping, and made without numpy's own, which costs more than the rest.
-        begin = int(design.offsets[0]) * buffer.itemsize
-        strides = (design.hop * buffer.itemsize, buffer.itemsize)
-        inputs: _Floats = np.ndarray((rows, width), np.float32, buffer, begin, strides)
-        samples: _Floats = (inputs @ design.weights[0]).reshape(-1)
+        samples: _Floats = (design.rows(buffer, rows) @ design.weights[0]).reshape(-1)
     else:
         starts = design.offsets[:, None] + np.arange(rows) * design.hop
-        windows = np.lib.stride_tricks.sliding_window_view(buffer, width)[starts]
+        windows = np.lib.stride_tricks.sliding_window_view(buffer, design.weights.shape[1])[starts]
         samples = (windows @ design.weights).transpose(1, 0, 2).reshape(-1)
+    np.minimum(samples, _HIGHEST, out=samples)
+    np.maximum(samples, _LOWEST, out=samples)
     np.rint(samples, out=samples)
-    np.minimum(samples, 32767, out=samples)
-    np.maximum(samples, -32768, out=samples)
     return samples.astype(np.int16)

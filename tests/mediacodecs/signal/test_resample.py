@@ -88,6 +88,22 @@ def test_blocks_do_not_matter(pair, sizes, seed):
     assert abs(len(heard) - exact - delay) <= 1
 
 
+@pytest.mark.parametrize("pair", PAIRS)
+@pytest.mark.parametrize("ms", [10, 20, 40])
+def test_blocks_of_one_length_are_as_good_and_one_s_own(pair, ms):
+    # At full scale, so that rounding and clipping are alike, too.
+    size, count = pair[0] * ms // 1000, 400 // ms
+    whole = np.random.default_rng(7).integers(-32768, 32768, size * count).astype(np.int16)
+    blocks = np.split(whole, count)
+    resampler = Resampler(*pair)
+    heard = [resampler.process(block) for block in blocks[:-7]]
+    as_they_came = [each.copy() for each in heard]
+    heard += [resampler.process(np.concatenate(blocks[-7:-4])), *map(resampler.process, blocks[-4:])]
+    assert all(np.array_equal(*each) for each in zip(heard, as_they_came, strict=False)), "a later block changed it"
+    expected = Resampler(*pair).process(whole).astype(int)
+    assert np.all(np.abs(np.concatenate(heard).astype(int) - expected) <= 1)
+
+
 @pytest.mark.parametrize(("rate_in", "rate_out"), PAIRS)
 def test_ratio_is_exact_over_a_long_time(rate_in, rate_out):
     resampler = Resampler(rate_in, rate_out)
