@@ -8,6 +8,8 @@ from typing import Final
 from websockets.asyncio.client import ClientConnection
 from websockets.protocol import State
 
+from mediaproviders.websocket import frame
+
 MOST_BYTES: Final = 16 * 1024 * 1024
 """The longest message taken; nothing sensible comes near it."""
 WRITE_BYTES: Final = 8192
@@ -35,12 +37,16 @@ class Wire(ClientConnection):
     def ready(self) -> bool:
         """Open, and not congested."""
         # A transport knows of a reset before the protocol is told; uvloop's raises when written to in between.
-        return not self._congested and self.state is State.OPEN and not self.transport.is_closing()
+        return not self._congested and self.protocol.state is State.OPEN and not self.transport.is_closing()
 
     def write(self, message: bytes) -> None:
         """Send one text message; only while :attr:`ready`."""
-        self.protocol.send_text(message)
-        self.send_data()
+        protocol = self.protocol
+        if protocol.extensions or protocol.expect_continuation_frame:
+            protocol.send_text(message)
+            self.send_data()
+        else:
+            self.transport.write(frame.text(message))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection stands."""
