@@ -7,6 +7,7 @@ Deadlines are absolute: a late turn of the wheel does not move the next one.
 import asyncio
 import time
 from collections.abc import Callable
+from math import ceil
 
 SLOT_MS = 5
 
@@ -32,7 +33,8 @@ class Wheel:
         self._loop = loop
         self._clock = clock
         self._rings: dict[int, list[list[Turn]]] = {}
-        self._origin = clock()
+        # The loop's timers tick in whole ms of the same clock. Deadlines that do, too, need to be woken for but once.
+        self._origin = ceil(clock() * 1000) / 1000
         self._slot = 0  # the last slot turned
         self._timer: asyncio.TimerHandle | None = None
         self.worst_late_ms = 0.0
@@ -90,8 +92,8 @@ class Wheel:
         self._rings.clear()
 
     def _current(self, now: float) -> int:
-        # The microsecond is for rounding: a deadline that has come must not look as if it had not.
-        return int((now - self._origin + 1e-6) * 1000 / SLOT_MS)
+        # Some microseconds for rounding: a deadline that has come must not look as if it had not.
+        return int((now - self._origin + 2e-5) * 1000 / SLOT_MS)
 
     def _deadline(self, slot: int) -> float:
         return self._origin + slot * SLOT_MS / 1000
@@ -111,13 +113,15 @@ class Wheel:
         slot = self._next_slot()
         if slot is None:
             return
-        delay = self._deadline(slot) - self._clock()
-        self._timer = self._loop.call_later(max(delay, 0.0), self._turn)
+        # Rounded up: the loop rounds to the nearest ms, and half a ms before the deadline that is a busy wait. The
+        # hundredth is for what floats make of a whole number.
+        delay_ms = ceil((self._deadline(slot) - self._clock()) * 1000 - 0.01)
+        self._timer = self._loop.call_later(max(delay_ms, 0) / 1000, self._turn)
 
     def _turn(self) -> None:
         now = self._clock()
         current = self._current(now)
-        if current <= self._slot:  # the loop's own clock is coarser than ours: the timer came early
+        if current <= self._slot:  # the loop's clock is coarser than ours: the timer came early
             self._arm()
             return
         late_ms = (now - self._deadline(self._slot + 1)) * 1000
