@@ -85,11 +85,16 @@ class Playout:
 
     def work(self, budget_ms: int = _SLICE_MS) -> bool:
         """Transcode one slice of at most `budget_ms` of audio; True when more remains."""
+        worked = False
         for entry in self._queue:
             if entry.has_raw:
+                if worked:
+                    return True
                 entry.transcode(budget_ms)
-                break
-        return any(entry.has_raw for entry in self._queue)
+                worked = True
+                if entry.has_raw:
+                    return True
+        return False
 
     # --- draining --------------------------------------------------------------------------------------------------
 

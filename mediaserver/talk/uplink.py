@@ -58,14 +58,14 @@ def _plain(payload: bytes, pcm: bytes) -> bytes:
 def _resampling(rate_in: int, rate_out: int, chunk_ms: int) -> Callable[[bytes, bytes], bytes]:
     resampler = Resampler(rate_in, rate_out)
     size = chunk_ms * rate_in // 1000 * 2
-    collected = bytearray()
+    collected = b""
 
     def convert(payload: bytes, pcm: bytes) -> bytes:
-        collected.extend(pcm)
+        nonlocal collected
+        collected += pcm
         if len(collected) < size:
             return b""
-        chunk = bytes(collected)
-        collected.clear()
+        chunk, collected = collected, b""
         return to_bytes(resampler.process(from_bytes(chunk)))
 
     return convert
