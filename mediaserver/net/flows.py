@@ -1,6 +1,7 @@
 """The shell of the SIP endpoint: sockets, the clock, name lookups; all decisions are the endpoint's."""
 
 import asyncio
+import os
 import random
 import secrets
 import time
@@ -13,6 +14,7 @@ import structlog
 from mediaserver.errors import ConfigurationError
 from mediaserver.net import stun
 from mediaserver.net.avoided import Avoided
+from mediaserver.net.bounced import Bounced
 from mediaserver.net.connections import Connections
 from mediaserver.net.dns import Dns, DnsSettings
 from mediaserver.net.keepalive import Failed, KeepAlives
@@ -135,7 +137,7 @@ class SipShell:
         short = [Listener("udp", udp)] if udp is not None else []
         short += [Listener("tcp", tcp)] if tcp is not None else []
         try:
-            await self._ports.open([*short, *listeners], self._datagram, self._connections)
+            await self._ports.open([*short, *listeners], self._datagram, self._bounced, self._connections)
         except BaseException:
             self._endpoint = None
             raise
@@ -243,6 +245,11 @@ class SipShell:
             self._stun(data, source, by)
         else:
             self.received(data, Flow("udp", source, by.local.towards(source[0])))
+
+    def _bounced(self, bounced: Bounced) -> None:
+        if self._endpoint is not None:
+            self._endpoint.undelivered(bounced.quoted, os.strerror(bounced.error).lower(), self.now())
+            self.pump()
 
     def _stun(self, data: bytes, source: Address, by: SipDatagrams) -> None:
         if (response := stun.answer(data, source)) is not None:

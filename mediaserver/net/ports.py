@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 
 from mediaserver.errors import ConfigurationError
+from mediaserver.net.bounced import Bounced
 from mediaserver.net.connections import Connections
 from mediaserver.net.listener import Bound, Listener
 from mediaserver.net.local_address import Address, LocalAddress, LocalAddresses, family_of
@@ -16,6 +17,8 @@ _TLS_ABOVE = {"tls": True, "wss": True}
 
 type Arrived = Callable[[bytes, Address, SipDatagrams], None]
 """A datagram, its source, and the socket it came by."""
+type Undelivered = Callable[[Bounced], None]
+"""A datagram of ours that came back."""
 
 
 class ListeningPorts:
@@ -34,12 +37,14 @@ class ListeningPorts:
         """Whether datagrams can be sent at all."""
         return bool(self._udp)
 
-    async def open(self, listeners: Sequence[Listener], arrived: Arrived, connections: Connections) -> None:
+    async def open(
+        self, listeners: Sequence[Listener], arrived: Arrived, undelivered: Undelivered, connections: Connections
+    ) -> None:
         """Open them all, or none. OSError if an address cannot be had, ConfigurationError for a certificate."""
         try:
             for listener in listeners:
                 if listener.transport == "udp":
-                    self._open_udp(listener, arrived)
+                    self._open_udp(listener, arrived, undelivered)
                 else:
                     await self._open_server(listener, connections)
         except BaseException:
@@ -69,10 +74,10 @@ class ListeningPorts:
         exact = (each for each in fitting if each.local.towards(flow.remote[0]) == flow.local)
         return next(exact, fitting[0])
 
-    def _open_udp(self, listener: Listener, arrived: Arrived) -> None:
+    def _open_udp(self, listener: Listener, arrived: Arrived, undelivered: Undelivered) -> None:
         sock = datagrams(listener.address, self._sockets)
         local = self._note(listener, sock.getsockname())
-        self._udp.append(SipDatagrams(sock, local, arrived))
+        self._udp.append(SipDatagrams(sock, local, arrived, undelivered))
 
     async def _open_server(self, listener: Listener, connections: Connections) -> None:
         tls: TlsServer | None = None

@@ -1,5 +1,6 @@
 """The UAC core (RFC 3261 8.1, 9.1, 13.2): our INVITEs, their CANCELs and ACKs."""
 
+import re
 from collections.abc import Callable, Sequence
 
 from mediaserver.errors import RemoteProtocolError
@@ -11,7 +12,7 @@ from mediaserver.sip.events import Answered, Flow, Progress, Refused
 from mediaserver.sip.forks import Forks
 from mediaserver.sip.headers import Headers
 from mediaserver.sip.identity import SDP, OwnContact
-from mediaserver.sip.in_dialog import STATUS_OF, DialogRequests
+from mediaserver.sip.in_dialog import DialogRequests, outcome_of
 from mediaserver.sip.large import LargeRequests
 from mediaserver.sip.leg import Attempt, Credentials, Leg, LegAlarm, LegState
 from mediaserver.sip.message import Request, Response
@@ -22,6 +23,8 @@ from mediaserver.sip.transaction import Cause, Engine, Input, Transaction
 from mediaserver.sip.uri import NameAddr, SipUri
 
 _CANCELLED = "Request Terminated"
+_OUR_REQUEST = re.compile(rb"([A-Z]+) [^\r\n]+\r\nVia:[^\r\n]+;branch=(z9hG4bK[^;,\s]+)[;\r]")
+"""As we write them, with our Via in front; what is cut short within the branch is not recognised."""
 
 
 class Uac:
@@ -48,6 +51,19 @@ class Uac:
         if transaction is not None:
             self.transactions.feed(transaction, Input.of(response.status), now, response)
         return transaction is not None
+
+    def undelivered(self, quoted: bytes, error: str, now: float) -> None:
+        """A datagram came back. Only who has seen it knows its branch: an error that quotes none is nobody's.
+
+        Nobody else can have us give up a call by a forged one (RFC 5927).
+        """
+        match = _OUR_REQUEST.match(quoted)
+        if match is None:
+            return
+        method, branch = (each.decode(errors="replace") for each in match.groups())
+        transaction = self.transactions.find((branch, method))
+        if transaction is not None and not transaction.flow.reliable:
+            self.transactions.broken(transaction, error, now)
 
     # The user's commands
 
@@ -139,7 +155,7 @@ class Uac:
             transaction.done(cause, now)
         elif leg is not None and leg.state is LegState.CALLING:
             given_up = leg.attempt is not None and leg.attempt.cancelled and leg.attempt.heard
-            status, reason = (487, _CANCELLED) if given_up else (STATUS_OF[cause], cause.value)
+            status, reason = (487, _CANCELLED) if given_up else outcome_of(cause, transaction)
             self._give_up(leg, status, reason, now)
 
     def alarm(self, leg: Leg, alarm: LegAlarm, now: float) -> None:

@@ -129,11 +129,15 @@ class SipEndpoint:
     def flow_closed(self, flow: Flow, error: str | None, now: float) -> None:
         """A connection is gone, or could not be opened: what was under way on it fails (18.4)."""
         self._uas.flow_closed(flow)
-        self._uac.transactions.flow_closed(flow, now)
-        self._invitations.transactions.flow_closed(flow, now)
+        self._uac.transactions.flow_closed(flow, error, now)
+        self._invitations.transactions.flow_closed(flow, error, now)
         if self._registrar is not None:
             self._registrar.flow_closed(flow)
             self._tell_bindings()
+
+    def undelivered(self, quoted: bytes, error: str, now: float) -> None:
+        """A datagram came back (18.4); `quoted` is as much of it as the ICMP error repeats."""
+        self._uac.undelivered(quoted, error, now)
 
     def needs(self, flow: Flow) -> bool:
         """Whether a call or a phone is bound to this connection: it should not be closed for being silent."""

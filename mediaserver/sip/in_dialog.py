@@ -21,10 +21,10 @@ type Done = Callable[[Response | Cause, float], None]
 """Told the final response, or why there is none, and when."""
 
 
-def outcome_of(outcome: Response | Cause) -> tuple[int, str]:
-    """Status and reason of how a request ended."""
+def outcome_of(outcome: Response | Cause, transaction: Transaction | None = None) -> tuple[int, str]:
+    """Status and reason of how a request ended; its transaction may know more of why nothing came."""
     if isinstance(outcome, Cause):
-        return STATUS_OF[outcome], outcome.value
+        return STATUS_OF[outcome], (None if transaction is None else transaction.fault) or outcome.value
     return outcome.status, outcome.reason
 
 
@@ -153,7 +153,7 @@ class DialogRequests:
         return again
 
     def _concluded(self, leg: Leg, transaction: Transaction, outcome: Response | Cause, now: float) -> None:
-        status, reason = outcome_of(outcome)
+        status, reason = outcome_of(outcome, transaction)
         if transaction.request.method == "BYE":
             self._core.forget(leg, now)
             self._core.emit(Ended(leg.id, by_peer=False, status=status, reason=reason))

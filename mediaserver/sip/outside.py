@@ -13,7 +13,7 @@ from mediaserver.sip.in_dialog import Transmit, outcome_of
 from mediaserver.sip.leg import Credentials
 from mediaserver.sip.message import Request, Response
 from mediaserver.sip.sips import promises
-from mediaserver.sip.transaction import Cause
+from mediaserver.sip.transaction import Cause, Transaction
 from mediaserver.sip.uri import NameAddr, SipUri
 
 
@@ -83,9 +83,9 @@ class OutsideRequests:
 
     def _send(self, asked: Asked, now: float) -> None:
         transaction = self._transmit(asked.request, asked.flow, None, now)
-        transaction.done = lambda outcome, at: self._concluded(asked, outcome, at)
+        transaction.done = lambda outcome, at: self._concluded(asked, transaction, outcome, at)
 
-    def _concluded(self, asked: Asked, outcome: Response | Cause, now: float) -> None:
+    def _concluded(self, asked: Asked, transaction: Transaction, outcome: Response | Cause, now: float) -> None:
         if isinstance(outcome, Response) and asked.answered < MOST_ANSWERS:
             cseq = asked.request.cseq.number + 1
             again = answer_challenge(asked.request, outcome, asked.credentials, cseq, self._core.token())
@@ -95,7 +95,7 @@ class OutsideRequests:
                 self._send(asked, now)
                 return
         del self._asked[asked.id]
-        status, reason = outcome_of(outcome)
+        status, reason = outcome_of(outcome, transaction)
         self._core.emit(Replied(asked.id, status, reason, outcome if isinstance(outcome, Response) else None))
 
 

@@ -72,6 +72,7 @@ class Transaction:
         "ack",
         "answered",
         "done",
+        "fault",
         "flow",
         "interval",
         "key",
@@ -106,6 +107,8 @@ class Transaction:
         """Composes the ACK to a non-2xx final response (INVITE client transactions)."""
         self.done: Callable[[Response | Cause, float], None] | None = None
         """Who waits for the final response of a request other than INVITE; not looked at here."""
+        self.fault: str | None = None
+        """What broke its transport, as far as that is known."""
         self.answered = 0
         """How many challenges have led to this request; not looked at here."""
         self.interval = 0.0
@@ -169,13 +172,18 @@ class Engine:
             self._alarms.keep(transaction, transaction.table[transaction.state])
         self._act(transaction, actions, message, now)
 
-    def flow_closed(self, flow: Flow, now: float) -> None:
+    def flow_closed(self, flow: Flow, error: str | None, now: float) -> None:
         """Give a transport error to every transaction on a connection that is gone."""
         for transaction in tuple(self._by_connection.get(flow, ())):
             if transaction.retreat is not None and transaction.state in (State.CALLING, State.TRYING):
                 transaction.retreat(transaction, now)
             else:
-                self.feed(transaction, Input.TRANSPORT_ERROR, now)
+                self.broken(transaction, error, now)
+
+    def broken(self, transaction: Transaction, error: str | None, now: float) -> None:
+        """Give a transaction a transport error."""
+        transaction.fault = error
+        self.feed(transaction, Input.TRANSPORT_ERROR, now)
 
     def withdraw(self, transaction: Transaction) -> None:
         """Forget a transaction without a word, timers and all: it is begun anew in another way."""

@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Iterator
 
 import pytest
 import uvloop
@@ -214,7 +215,7 @@ def test_a_datagram_that_cannot_be_sent_is_lost_and_no_more(loop: Callable[[], a
                     now=caller.shell.now(),
                     sdp=SDP,
                 )
-                for host in ("2001:db8::9", "no.address", "")
+                for host in ("2001:db8::9", "no.address")
             ]
             caller.shell.pump()
             assert [await caller.next(Refused) for _ in legs] == [Refused(leg, 408, "timeout", None) for leg in legs]
@@ -224,7 +225,9 @@ def test_a_datagram_that_cannot_be_sent_is_lost_and_no_more(loop: Callable[[], a
     assert not lines
 
 
-async def test_an_effect_that_fails_costs_neither_the_others_nor_the_timer(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_effect_that_fails_costs_neither_the_others_nor_the_timer(
+    monkeypatch: pytest.MonkeyPatch, silence: int
+) -> None:
     sent: list[bytes] = []
 
     def send(self: SipDatagrams, data: bytes, remote: tuple[str, int]) -> None:
@@ -235,7 +238,7 @@ async def test_an_effect_that_fails_costs_neither_the_others_nor_the_timer(monke
     monkeypatch.setattr(SipDatagrams, "send", send)
     with capture_logs() as lines:
         async with party("a") as caller:
-            legs = [await silent_call(caller) for _ in range(2)]
+            legs = [await silent_call(caller, silence) for _ in range(2)]
             caller.shell.pump()
             assert len(sent) == 2
             assert [await caller.next(Refused) for _ in legs] == [Refused(leg, 408, "timeout", None) for leg in legs]
@@ -243,21 +246,31 @@ async def test_an_effect_that_fails_costs_neither_the_others_nor_the_timer(monke
     assert [(line["event"], line["at"]) for line in lines] == [("sip.failed", "Send")]
 
 
-async def silent_call(caller: Party) -> int:
+@pytest.fixture
+def silence() -> Iterator[int]:
+    """A UDP port where nobody says anything."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind((HOST, 0))
+        yield sock.getsockname()[1]
+
+
+async def silent_call(caller: Party, port: int) -> int:
     """A call not pumped yet."""
-    target = SipUri.parse(f"sip:x@{HOST}:5999")
+    target = SipUri.parse(f"sip:x@{HOST}:{port}")
     (flow,) = await caller.shell.resolve(target)
     return caller.endpoint.invite(target=target, flow=flow, from_=CALLER, now=caller.shell.now(), sdp=SDP)
 
 
-async def test_a_fault_while_a_connection_closes_is_reported_and_the_rest_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_fault_while_a_connection_closes_is_reported_and_the_rest_sent(
+    monkeypatch: pytest.MonkeyPatch, silence: int
+) -> None:
     def flow_closed(self: SipEndpoint, flow: Flow, error: str | None, now: float) -> None:
         raise RuntimeError("a bug")
 
     monkeypatch.setattr(SipEndpoint, "flow_closed", flow_closed)
     with capture_logs() as lines:
         async with party("a") as caller:
-            leg = await silent_call(caller)
+            leg = await silent_call(caller, silence)
             caller.shell.closed(Flow("tcp", (HOST, 1), (HOST, 2), 3), None)
             assert await caller.next(Refused) == Refused(leg, 408, "timeout", None)
     assert [(line["event"], line["at"]) for line in lines] == [("sip.failed", "closed")]

@@ -143,7 +143,7 @@ def test_no_answer_at_all() -> None:
 def test_a_connection_that_breaks() -> None:
     rig, leg, _ = calling(TCP)
     rig.endpoint.flow_closed(TCP, "reset", rig.now)
-    assert rig.events() == [Refused(leg, 503, "transport", None)]
+    assert rig.events() == [Refused(leg, 503, "reset", None)]
     assert rig.is_empty()
 
 

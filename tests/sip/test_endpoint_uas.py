@@ -429,7 +429,7 @@ def test_a_call_survives_its_connection_and_opens_another_to_say_bye() -> None:
     (flow,) = rig.flows()
     assert flow == Flow("tcp", ("192.0.2.9", 5099), LOCAL, 0)  # where it listens
     rig.endpoint.flow_closed(flow, "refused", rig.now)
-    assert rig.events() == [Ended(leg, False, 503, "transport")]
+    assert rig.events() == [Ended(leg, False, 503, "refused")]
     rig.advance(64)
     assert rig.is_empty()
 

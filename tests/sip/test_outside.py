@@ -51,7 +51,7 @@ def test_a_closed_connection_ends_it() -> None:
     rig = Rig()
     number, _ = asked(rig, flow=TCP)
     rig.endpoint.flow_closed(TCP, "reset", rig.now)
-    assert rig.events() == [Replied(number, 503, "transport", None)]
+    assert rig.events() == [Replied(number, 503, "reset", None)]
     assert rig.is_empty()
 
 
