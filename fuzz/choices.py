@@ -125,3 +125,11 @@ def edited(octets: bytes, choices: Choices, words: Sequence[bytes]) -> bytes:
         end = min(len(text), at + choices.pick((0, 1, 2, 5, 40)))
         text[at:end] = choices.pick(words) if choices.flag() else choices.octets(4)
     return bytes(text)
+
+
+def pumped(choices: Choices, words: Sequence[bytes], longest: int) -> bytes:
+    """A few words and a unit of up to four over and over: what takes some readers the square of the time."""
+    unit = b"".join(choices.pick(words) for _ in range(1 + choices.below(4))) + choices.octets(3)
+    size = choices.pick((longest, longest // 8))
+    text = choices.pick(words) + choices.octets(4) + unit * (size // len(unit)) + choices.pick(words)
+    return text[:size]

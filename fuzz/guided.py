@@ -36,7 +36,7 @@ def watch(name: str, folder: Path, minutes: float, memory_mb: int) -> Report:
                 tail = [*tail[-60:], line]
     report.seconds = time.monotonic() - began
     report.found = sorted(set(found.iterdir()) - before)
-    if report.found or child.returncode:
+    if report.found or (child.returncode and not any("KeyboardInterrupt" in line for line in tail)):
         report.fault = "".join(tail).strip() or f"the fuzzer ended with {child.returncode}"
     return report
 

@@ -1,12 +1,13 @@
 """Session descriptions: read or refused, and whatever is agreed on can be carried out and is told to the peer alike."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_address
 from itertools import count
 
 from fuzz import sdp_text
-from fuzz.choices import Choices, edited
+from fuzz.choices import Choices, edited, pumped
 from fuzz.target import Target
 from mediacodecs import registry
 from mediaproviders.contract import PCM16_24K
@@ -23,6 +24,8 @@ from mediaserver.sdp.session import SessionDescription
 from mediaserver.talk.leg import stream_plan
 
 _PRINT = "sha-256 " + ":".join(["CD"] * 32)
+_SLOW_S = 2.0
+"""Processor time for reading a long text five times, watched by a fuzzer."""
 _DIRECTIONS = tuple(Direction)
 _OURS = (
     Capabilities(),
@@ -42,6 +45,8 @@ class _Side:
     local: tuple[str, int]
     capabilities: Capabilities
     said: bytes = b""
+    misled: bool = False
+    """It has talked to somebody else meanwhile: then the two may not be able to agree any more."""
 
 
 def _side(choices: Choices, local: tuple[str, int]) -> _Side:
@@ -190,8 +195,10 @@ def _one_asks_the_other(choices: Choices, caller: _Side, callee: _Side) -> None:
     if not _answers(callee, caller.said, choices.pick(_DIRECTIONS)):
         caller.negotiation.withdraw()
         return
-    assert _accepts(caller, callee.said), "our own answer to our own offer is refused"
-    _check_both(caller, callee)
+    if _accepts(caller, callee.said):
+        _check_both(caller, callee)
+    else:
+        assert caller.misled or callee.misled, "our own answer to our own offer is refused"
 
 
 def _stranger_offers(choices: Choices, side: _Side, other: _Side) -> None:
@@ -223,14 +230,32 @@ def _leg(choices: Choices) -> None:
     sides = [_side(choices, local), _side(choices, (local[0], 6000))]
     while choices.more():
         first = choices.below(2)
-        choices.pick(_STEPS)(choices, sides[first], sides[1 - first])
+        step = choices.pick(_STEPS)
+        step(choices, sides[first], sides[1 - first])
+        if step is not _one_asks_the_other:
+            sides[0].misled = sides[1].misled = True
+
+
+def _long(choices: Choices) -> None:
+    """Nothing takes long, however long it is itself."""
+    side = _side(choices, _local(choices))
+    text = sdp_text.described(choices) + pumped(choices, sdp_text.WORDS, 60_000)
+    before = time.process_time()
+    check_text(text)
+    _answers(side, text, Direction.SENDRECV)
+    _offers(side, Direction.SENDRECV)
+    _accepts(side, text)
+    assert time.process_time() - before < _SLOW_S, f"{len(text)} octets take too long"
 
 
 def run(choices: Choices) -> None:
     """One input: a text to read, to answer, or to take as an answer; or the life of a leg."""
-    kind = choices.below(4)
+    kind = choices.below(5)
     if kind == 3:
         _leg(choices)
+        return
+    if kind == 4:
+        _long(choices)
         return
     side, direction = _side(choices, _local(choices)), choices.pick(_DIRECTIONS)
     text = choices.rest(sdp_text.examples(), sdp_text.WORDS)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from fuzz import sip_text
-from fuzz.choices import Choices
+from fuzz.choices import Choices, pumped
 from fuzz.target import Target
 from mediaserver.errors import LocalProtocolError, RemoteProtocolError
 from mediaserver.sip import digest
@@ -14,6 +14,7 @@ from mediaserver.sip.challenge import answer_challenge
 from mediaserver.sip.event import subscribed
 from mediaserver.sip.framing import HEAD_END
 from mediaserver.sip.headers import CSeq, Headers, Via
+from mediaserver.sip.masking import masked
 from mediaserver.sip.message import MalformedRequest, Request, Response, is_keepalive, parse
 from mediaserver.sip.refer_to import parse_refer_to, refer_to
 from mediaserver.sip.replaces import Replaces
@@ -178,6 +179,12 @@ class _Kind:
     examples: Callable[[], Sequence[bytes]]
 
 
+def _masked(octets: bytes) -> None:
+    """What is kept for people to read is as long as it was."""
+    hidden = masked(octets)
+    assert len(hidden) == len(octets) and masked(hidden) == hidden
+
+
 def _of_text(check: Callable[[str], None]) -> Callable[[bytes], None]:
     def checked(octets: bytes) -> None:
         try:
@@ -214,13 +221,29 @@ KINDS = (
     _kind(_fragment, sip_text.FRAGMENTS),
     _kind(_refer_to, sip_text.REFER_TO),
     _kind(_field, sip_text.VALUES),
+    _Kind(_masked, sip_text.messages),
 )
 
 
+def _long(choices: Choices) -> tuple[_Kind, bytes]:
+    """Something long, alone or where it stands in a message."""
+    place = choices.below(256)
+    if place < 128:
+        return KINDS[place % len(KINDS)], pumped(choices, sip_text.WORDS, 60_000)
+    name = choices.pick(("Via", "From", "Contact", "Route", "WWW-Authenticate", "X", "Content-Length", "CSeq", "Date"))
+    value = pumped(choices, sip_text.WORDS, 8_000)
+    head = choices.pick(sip_text.messages()).partition(b"\r\n\r\n")[0]
+    return KINDS[place % 2], b"\r\n".join((head, *(f"{name}: ".encode() + value,) * 6, b"", b""))
+
+
 def run(choices: Choices) -> None:
-    """One input: the kind of thing it is, and its octets."""
-    kind = choices.pick(KINDS)
-    octets = choices.rest(kind.examples(), sip_text.WORDS)
+    """One input: the kind of thing it is, and its octets; or something long."""
+    number = choices.below(len(KINDS) + 2)
+    if number < len(KINDS):
+        kind = KINDS[number]
+        octets = choices.rest(kind.examples(), sip_text.WORDS)
+    else:
+        kind, octets = _long(choices)
     before = time.process_time()
     kind.check(octets)
     assert time.process_time() - before < _SLOW_S, f"{len(octets)} octets take too long"
@@ -228,7 +251,8 @@ def run(choices: Choices) -> None:
 
 def seeds() -> list[bytes]:
     """Every example, as its kind."""
-    return [bytes((place,)) + octets for place, kind in enumerate(KINDS) for octets in kind.examples()]
+    examples = [bytes((place,)) + octets for place, kind in enumerate(KINDS) for octets in kind.examples()]
+    return examples + [bytes((len(KINDS), place, 2, place, 7, 1, 65, 0, 3)) for place in range(0, 256, 9)]
 
 
 TARGET = Target(run, seeds, sip_text.WORDS, longest=4000)

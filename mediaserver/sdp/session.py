@@ -10,6 +10,8 @@ from mediaserver.errors import RemoteProtocolError
 
 LONGEST = 65_535
 """Octets; no transport of ours carries a longer body."""
+_MOST_STREAMS = 64
+"""Each is looked through by itself, what stands above all of them included."""
 
 type Attributes = tuple[tuple[str, str | None], ...]
 
@@ -208,6 +210,8 @@ def _sections(text: str) -> list[_Section]:
             raise RemoteProtocolError(f"malformed line in session description: {line[:80]!r}")
         if line[0] == "m":
             sections.append(_Section(media=line[2:]))
+            if len(sections) > _MOST_STREAMS + 1:
+                raise RemoteProtocolError(f"more than {_MOST_STREAMS} media streams in a session description")
         else:
             sections[-1].add(line[0], line[2:])
     return sections

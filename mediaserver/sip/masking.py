@@ -13,15 +13,16 @@ _CREDENTIALS = re.compile(
 _SECRET_PARAMETER = re.compile(rb'(\b(?:response|cnonce|rspauth)[ \t]*=[ \t]*"?)([^",\s]+)', re.IGNORECASE)
 _DIGEST = re.compile(rb"Digest\b|rspauth\b|nextnonce\b|qop\b|nc\b|cnonce\b", re.IGNORECASE)
 _SCHEME = re.compile(rb"[^\s]+[ \t]+")
+_IN_URI = re.compile(rb"(sips?:[^@\s<>;:?]++:)([^@\s<>;]++)(@?)", re.IGNORECASE)
+"""A user and what may be a password. Where no @ follows it is none, nor is any within it: it is not searched again."""
 _OTHER_SECRETS = (
-    re.compile(rb"(sips?:[^@\s<>;:?]+:)([^@\s<>;]+)(?=@)", re.IGNORECASE),
     re.compile(rb"(^a=crypto:[^\r\n]*?inline:)([^\s]+)", re.IGNORECASE | re.MULTILINE),
     re.compile(rb"(inline:)([^\s;|]{8,})", re.IGNORECASE),
     re.compile(rb"(^a=ice-pwd:)([^\r\n]+)", re.IGNORECASE | re.MULTILINE),
     re.compile(rb"(^k=[a-z-]+:)([^\r\n]+)", re.IGNORECASE | re.MULTILINE),
     re.compile(rb"(^Signal[ \t]*=[ \t]*)([^\s]+)", re.IGNORECASE | re.MULTILINE),
 )
-"""The password of a URI, keys of SDES in any line, of ICE and of `k=`, the digit of an INFO: it may be of a PIN."""
+"""Keys of SDES in any line, of ICE and of `k=`, the digit of an INFO: it may be of a PIN."""
 _DIGIT_ALONE = re.compile(rb"^(Content-Type|c)[ \t]*:[ \t]*application/dtmf[ \t]*(;[^\r\n]*)?\r?$", re.I | re.M)
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 
@@ -29,6 +30,7 @@ _HEAD_END = re.compile(rb"\r?\n\r?\n")
 def masked(message: bytes) -> bytes:
     """The message with an x in place of every octet that is secret."""
     message = _CREDENTIALS.sub(_credentials, message)
+    message = _IN_URI.sub(_password, message)
     for pattern in _OTHER_SECRETS:
         message = pattern.sub(_second, message)
     if _DIGIT_ALONE.search(message) and (end := _HEAD_END.search(message)) is not None:
@@ -45,6 +47,10 @@ def _credentials(field: re.Match[bytes]) -> bytes:
         kept = scheme.end() if scheme else 0
         value = value[:kept] + _hidden(value[kept:])
     return field["name"] + field["colon"] + value
+
+
+def _password(match: re.Match[bytes]) -> bytes:
+    return bytes(match[1]) + _hidden(match[2]) + b"@" if match[3] else match[0]
 
 
 def _second(match: re.Match[bytes]) -> bytes:

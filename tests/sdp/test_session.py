@@ -144,3 +144,10 @@ def test_no_bytes_raise_anything_but_a_protocol_error(text):
         assert error.status == 400
     else:
         assert SessionDescription.parse(bytes(session)).media == session.media
+
+
+def test_a_description_of_very_many_streams_is_refused() -> None:
+    head = b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nt=0 0\r\n"
+    assert len(SessionDescription.parse(head + b"m=audio 4000 RTP/AVP 0\r\n" * 64).media) == 64
+    with pytest.raises(RemoteProtocolError, match="64 media streams"):
+        SessionDescription.parse(head + b"m=audio 4000 RTP/AVP 0\r\n" * 65)
