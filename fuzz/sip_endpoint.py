@@ -9,8 +9,9 @@ from fuzz.target import Target
 from mediaserver.errors import LocalProtocolError
 from mediaserver.sip.authenticator import DigestAuthenticator
 from mediaserver.sip.digest_door import DigestDoor
-from mediaserver.sip.door import Admission, Verdict
+from mediaserver.sip.door import Admission, Door, Verdict
 from mediaserver.sip.events import Flow
+from mediaserver.sip.guard import Guard
 from mediaserver.sip.identity import EndpointSettings
 from mediaserver.sip.message import Request
 from mediaserver.sip.registrar import Registrar
@@ -41,8 +42,14 @@ def _scene(choices: Choices) -> Scene:
         max_transactions=choices.pick((20000, 3)),
     )
     guard = DigestAuthenticator("r", {"caller": "s"}, b"k")
-    doors = (_Anybody(), None, DigestDoor(authenticator=guard))
-    return Scene(settings, choices.pick(doors), Registrar() if choices.flag() else None)
+    ways: tuple[tuple[Door | None, bool], ...] = (
+        (_Anybody(), False),
+        (None, False),
+        (DigestDoor(authenticator=guard), False),
+        (_Anybody(), True),
+    )
+    door, guarded = choices.pick(ways)
+    return Scene(settings, door, Registrar() if choices.flag() else None, Guard() if guarded else None)
 
 
 # What the user of the endpoint may say

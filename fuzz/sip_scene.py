@@ -21,8 +21,13 @@ from mediaserver.sip.events import (
     TransferAsked,
     TransferProgress,
 )
+from mediaserver.sip.guard import Guard
 from mediaserver.sip.identity import EndpointSettings
+from mediaserver.sip.ladder import Ladders, LadderSettings
+from mediaserver.sip.ladder_lines import lines_of, read_lines
+from mediaserver.sip.ladder_text import text_of
 from mediaserver.sip.message import MalformedRequest, Message, Request, Response, parse
+from mediaserver.sip.pcap import capture
 from mediaserver.sip.registrar import Registrar
 
 LOCAL, PEER, OTHER = ("192.0.2.1", 5060), ("192.0.2.9", 5070), ("198.51.100.7", 5060)
@@ -56,11 +61,14 @@ class Dialog:
 class Scene:
     """One endpoint and its surroundings."""
 
-    def __init__(self, settings: EndpointSettings, door: Door | None, registrar: Registrar | None) -> None:
+    def __init__(
+        self, settings: EndpointSettings, door: Door | None, registrar: Registrar | None, guard: Guard | None
+    ) -> None:
         numbers = count(1)
         self.endpoint = SipEndpoint(
-            token=lambda: f"t{next(numbers)}", settings=settings, door=door, registrar=registrar
+            token=lambda: f"t{next(numbers)}", settings=settings, door=door, registrar=registrar, guard=guard
         )
+        self.ladders = Ladders(LadderSettings(messages=20, octets=30_000, total_octets=100_000, unclaimed=3))
         self.now = 100.0
         self.dialogs: list[Dialog] = []
         self.asked: list[tuple[Flow, Request]] = []
@@ -77,6 +85,7 @@ class Scene:
 
     def receive(self, octets: bytes, flow: Flow) -> None:
         """Octets come from a peer."""
+        self.ladders.received(octets, flow, self.now)
         self.endpoint.receive(octets, flow, self.now)
         self._take(mirrors=_is_malformed(octets))
 
@@ -124,6 +133,7 @@ class Scene:
         assert not self.replies_due, f"no reply was told to requests {self.replies_due}"
         left = [leg for leg in self.legs if leg not in self.ended]
         assert not left, f"nobody was told how legs {left} ended"
+        self._check_ladders()
         left_over = weight(endpoint)
         assert left_over <= _MOST_LEFT, f"{left_over} entries are left"
 
@@ -139,7 +149,19 @@ class Scene:
                 self._told(effect)
         assert sent <= _MOST_SENT, f"{sent} messages at once"
 
+    def _check_ladders(self) -> None:
+        """What is kept can be read, whatever was said, and is in bounds."""
+        ladders = self.ladders
+        assert len(ladders) <= 3 and ladders.octets <= 100_000
+        for call_id in ("c1", "c2", "c3", "q100"):
+            ladder = ladders.take(call_id)
+            list(text_of(ladder, full=True))
+            b"".join(capture(ladder))
+            kept = read_lines(lines_of(ladder, {}, 0.0)).rungs
+            assert [getattr(one, "message", None) for one in kept] == [getattr(one, "message", None) for one in ladder]
+
     def _sent(self, send: Send, mirrors: bool) -> None:
+        self.ladders.sent(send.data, send.flow, self.now)
         try:
             message = parse(send.data)
         except RemoteProtocolError as fault:
