@@ -9,13 +9,18 @@ import logging
 import queue
 import sys
 import threading
-from typing import Literal, TextIO
+from collections.abc import MutableMapping
+from typing import Any, Literal, TextIO
 
 import structlog
+
+from mediaserver.sip.masking import masked_text
 
 type LogFormat = Literal["json", "console"]
 
 _BACKLOG_LINES = 10_000
+_SHORT = 8
+"""Characters in which no secret and its name have room."""
 
 
 class BackgroundStream:
@@ -67,6 +72,14 @@ class BackgroundStream:
             pass
 
 
+def _mask(logger: object, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """No secret of a message gets into the log, whichever way it came into a line."""
+    for name, value in event.items():
+        if isinstance(value, str) and len(value) > _SHORT:
+            event[name] = masked_text(value)
+    return event
+
+
 def configure(form: LogFormat, level: str) -> None:
     """Set up the process's logging to standard output. `level` is debug, info, warning or error."""
     renderer: structlog.typing.Processor = (
@@ -82,6 +95,7 @@ def configure(form: LogFormat, level: str) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            _mask,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),

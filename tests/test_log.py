@@ -145,3 +145,16 @@ async def test_a_reader_that_has_gone_stops_no_call(monkeypatch: pytest.MonkeyPa
     for number in range(5):
         assert stream.write(f"{number}\n") == 2
     assert stream.dropped == 2
+
+
+def test_no_secret_gets_into_a_line_whichever_way(output: Output) -> None:
+    log.configure("json", "info")
+    told = structlog.get_logger().bind(caller="sip:anna:geheim@example.com")
+    try:
+        raise ValueError('Authorization: Digest username="anna", response="0123456789abcdef"')
+    except ValueError:
+        told.error("failed", exc_info=True, message="a=crypto:1 X inline:abcdefghijklmnop")
+    (line,) = output.lines
+    for secret in ("geheim", "0123456789abcdef", "abcdefghijklmnop"):
+        assert secret not in line
+    assert "sip:anna:xxxxxx@example.com" in line and "ValueError" in line

@@ -24,6 +24,12 @@ _OTHER_SECRETS = (
 )
 """Keys of SDES in any line, of ICE and of `k=`, the digit of an INFO: it may be of a PIN."""
 _DIGIT_ALONE = re.compile(rb"^(Content-Type|c)[ \t]*:[ \t]*application/dtmf[ \t]*(;[^\r\n]*)?\r?$", re.I | re.M)
+_IN_TEXT = re.compile(
+    r"(sips?:[^@\s<>;:?]+:)([^@\s<>;]+)(?=@)"
+    r"|((?:\bresponse|cnonce|rspauth)\s*=\s*\\?\"?)([0-9a-fA-F]{8,})"
+    r"|(inline:|ice-pwd:)([^\s;|'\"]{8,})",
+    re.IGNORECASE,
+)
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 
 
@@ -36,6 +42,18 @@ def masked(message: bytes) -> bytes:
     if _DIGIT_ALONE.search(message) and (end := _HEAD_END.search(message)) is not None:
         message = message[: end.end()] + _hidden(message[end.end() :])
     return message
+
+
+def masked_text(text: str) -> str:
+    """A line of a log likewise: the password of a URI, the answer to a digest, a key of media."""
+    if ":" not in text and "=" not in text:
+        return text
+    return _IN_TEXT.sub(_hidden_text, text)
+
+
+def _hidden_text(match: re.Match[str]) -> str:
+    before = match[1] or match[3] or match[5]
+    return before + "x" * (len(match[0]) - len(before))
 
 
 def _credentials(field: re.Match[bytes]) -> bytes:

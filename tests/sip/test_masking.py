@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediaserver.sip.masking import masked
+from mediaserver.sip.masking import masked, masked_text
 from mediaserver.sip.message import parse
 from support.sip_rig import request
 
@@ -81,3 +81,22 @@ def test_a_long_message_is_masked_at_once(unit: bytes) -> None:
     before = time.process_time()
     masked((unit * 20_000)[:60_000])
     assert time.process_time() - before < 0.5, "all calls wait meanwhile"
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("sip:anna:geheim@example.com;transport=tcp", "sip:anna:xxxxxx@example.com;transport=tcp"),
+        ("<sips:anna:a%3Ab@h>", "<sips:anna:xxxxx@h>"),
+        ("sip:anna@example.com:5060", "sip:anna@example.com:5060"),
+        ("sip:192.0.2.1:5060", "sip:192.0.2.1:5060"),
+        ('Digest response="deadbeef00", nc=1', 'Digest response="xxxxxxxxxx", nc=1'),
+        (repr('response="deadbeef00"'), repr('response="xxxxxxxxxx"')),
+        ("a=crypto:1 X_GCM inline:WVNfX19zZW1j|2^20", "a=crypto:1 X_GCM inline:xxxxxxxxxxxx|2^20"),
+        ("a=ice-pwd:asd88fgpdd777uzjYhagZg", "a=ice-pwd:" + "x" * 22),
+        ("no response for 12 s: timed out", "no response for 12 s: timed out"),
+        ("response_timeout_s=6.0", "response_timeout_s=6.0"),
+    ],
+)  # fmt: skip
+def test_lines_of_a_log_are_masked(line: str, shown: str) -> None:
+    assert masked_text(line) == shown
