@@ -51,9 +51,9 @@ async def test_an_agent_calls_by_a_trunk_and_converses(tmp_path: Path) -> None:
         try:
             arrived = await callee.event(IncomingCall, timeout_s=60.0)
             (line,) = callee.lines.values()
-            await rig.eventually(lambda: rig.where(answer(emulator, 0), line.hearing)[1] > 0.9, 15.0)
+            await line.hears(answer(emulator, 0))
             line.say(rig.speech(0.8))
-            await rig.eventually(lambda: rig.where(answer(emulator, 1), line.hearing)[1] > 0.9, 15.0)
+            await line.hears(answer(emulator, 1))
             callee.bye(line, 'Q.850;cause=16;text="Normal call clearing"')
             async with asyncio.timeout(15.0):
                 assert await process.wait() == 0

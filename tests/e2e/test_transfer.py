@@ -41,13 +41,9 @@ def told(emulator: OpenAIEmulator) -> str:
 async def conversing(caller: Phone, uri: str, emulator: OpenAIEmulator) -> Line:
     """The caller has been greeted, and has asked to be put through."""
     line = await caller.call(uri)
-    await hears(line, answer(emulator, 0))
+    await line.hears(answer(emulator, 0))
     line.say(rig.speech(0.8))
     return line
-
-
-async def hears(line: Line, sound: Any, timeout_s: float = 15.0) -> None:
-    await rig.eventually(lambda: rig.where(sound, line.hearing)[1] > 0.9, timeout_s)
 
 
 async def test_a_caller_is_referred_and_hung_up_on_when_the_transfer_is_made(tmp_path: Path) -> None:
@@ -73,7 +69,7 @@ async def test_a_refer_that_fails_gives_the_caller_back_to_the_agent(tmp_path: P
         line = await conversing(caller, server.uri, emulator)
         await caller.take_refer(100, 486)
         await rig.eventually(lambda: told(emulator) != "")
-        await hears(line, answer(emulator, 2))
+        await line.hears(answer(emulator, 2))
         caller.bye(line)
         record = await server.line("call.ended")
     assert "the transfer failed: 486 told" in told(emulator)
@@ -87,14 +83,14 @@ async def test_a_second_call_is_bridged_with_codecs_that_differ(tmp_path: Path) 
         async with rig.with_emulator(tmp_path, model, **tables) as (server, emulator):
             mine = await conversing(caller, server.uri, emulator)
             arrived = await callee.event(IncomingCall)
-            await hears(mine, tone((425.0,), 900, 8000))
+            await mine.hears(tone((425.0,), 900, 8000))
             callee.take(arrived)
             (theirs,) = callee.lines.values()
             bridged = await server.line("call.bridged")
             ours, others = rig.speech(1.0, seed=21), rig.speech(1.0, seed=22)
             mine.say(ours)
             theirs.say(others)
-            await asyncio.gather(hears(theirs, ours), hears(mine, others))
+            await asyncio.gather(theirs.hears(ours), mine.hears(others))
             # One side holds: the other hears nothing, and the calls stand.
             caller.reinvite(mine, Direction.SENDONLY)
             await caller.event(SessionChanged)
@@ -102,7 +98,7 @@ async def test_a_second_call_is_bridged_with_codecs_that_differ(tmp_path: Path) 
             caller.reinvite(mine, Direction.SENDRECV)
             await server.line("call.resumed")
             theirs.say(rig.speech(1.0, seed=23))
-            await hears(mine, rig.speech(1.0, seed=23))
+            await mine.hears(rig.speech(1.0, seed=23))
             callee.bye(theirs)
             ended = await caller.event(Ended)
             records = {each.fields["call"]: each.fields for each in [await server.line("call.ended", count=2)]}
@@ -123,7 +119,7 @@ async def test_a_second_call_that_fails_is_told_and_a_peer_without_refer_gets_on
             caller.refuse_refer(await caller.event(TransferAsked), 501)
             await server.line("call.transfer_by_invite")
             await rig.eventually(lambda: told(emulator) != "")
-            await hears(line, answer(emulator, 2))
+            await line.hears(answer(emulator, 2))
             caller.bye(line)
             await server.line("call.ended", reason="caller-hung-up")
     assert "the transfer failed: busy (486 Busy Here)" in told(emulator)
@@ -162,7 +158,7 @@ async def test_a_peer_s_refer_moves_the_conversation(tmp_path: Path) -> None:
     tables = {"outbound": {"domains": ["127.0.0.1"]}, "transfer": {"accept": True}}
     async with phone() as bob, phone() as anna, rig.with_emulator(tmp_path, model, **tables) as (server, emulator):
         line = await anna.call(server.uri)
-        await hears(line, answer(emulator, 0))
+        await line.hears(answer(emulator, 0))
         anna.refer(line, f"<{bob.uri}>")
         await rig.eventually(
             lambda: any(isinstance(each, TransferProgress) and each.status == 200 for each in anna.events)
@@ -171,7 +167,7 @@ async def test_a_peer_s_refer_moves_the_conversation(tmp_path: Path) -> None:
         (theirs,) = bob.lines.values()
         await server.line("call.moved")
         theirs.say(rig.speech(0.8))
-        await hears(theirs, answer(emulator, 1))
+        await theirs.hears(answer(emulator, 1))
         assert len(emulator.sessions) == 1, "the same conversation"
         bob.bye(theirs)
         await server.line("call.ended", reason="caller-hung-up")
@@ -182,7 +178,7 @@ async def test_hold_in_every_style_is_no_silence_and_keys_come_by_info(tmp_path:
     tables = {"rtp": {"silence_timeout_s": 1.0}}
     async with rig.with_emulator(tmp_path, model, **tables) as (server, emulator), phone() as caller:
         line = await caller.call(server.uri)
-        await hears(line, answer(emulator, 0))
+        await line.hears(answer(emulator, 0))
         for number, direction in enumerate((Direction.SENDONLY, Direction.INACTIVE), 1):
             caller.reinvite(line, direction)
             await server.line("call.held", count=number)
@@ -192,7 +188,7 @@ async def test_hold_in_every_style_is_no_silence_and_keys_come_by_info(tmp_path:
             caller.reinvite(line, Direction.SENDRECV)
             await server.line("call.resumed", count=number)
         line.say(rig.speech(0.8))
-        await hears(line, answer(emulator, 1))
+        await line.hears(answer(emulator, 1))
         caller.info(line, b"Signal=7\r\nDuration=160\r\n")
         await server.line("digit")
         caller.bye(line, 'Q.850;cause=16;text="enough"')

@@ -31,6 +31,7 @@ from mediaserver.sip.events import (
 )
 from mediaserver.sip.identity import EndpointSettings
 from mediaserver.sip.uri import NameAddr, SipUri
+from support.rig import where
 
 
 class Line:
@@ -60,6 +61,17 @@ class Line:
     def hearing(self) -> Samples:
         """All that was heard, in order of arrival."""
         return np.concatenate(self.heard) if self.heard else np.zeros(0, np.int16)
+
+    async def hears(self, sound: Samples, timeout_s: float = 20.0) -> None:
+        """Until `sound` has been heard for as long as it takes, and its beginning is found in what was heard.
+
+        It is looked for now and then only: the search takes longer than a frame of this phone may be late. A busy
+        machine may tear a hole into the rest, so that it is not compared.
+        """
+        beginning = sound[:3200]
+        async with asyncio.timeout(timeout_s):
+            while len(self.hearing) < len(sound) or where(beginning, self.hearing)[1] < 0.9:  # noqa: ASYNC110
+                await asyncio.sleep(0.3)  # packets are no event
 
     def close(self) -> None:
         if self.port.number:
