@@ -161,6 +161,8 @@ class Server:
     def _address_towards(self, peer: str) -> str:
         if (advertised := network.of(peer, self._settings.sip.advertise)) is not None:
             return advertised
+        if (seen := self._telephony.shell.seen_by(peer)) is not None:
+            return seen
         own = self._settings.rtp.address
         return own if own not in ("0.0.0.0", "::") else _source_address(peer)
 

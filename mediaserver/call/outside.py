@@ -45,6 +45,9 @@ class Outside(Protocol):
     def let_go(self, flow: Flow) -> None:
         """Keep it open no more."""
 
+    def seen_as(self, flow: Flow, address: tuple[str, int]) -> None:
+        """Name `address` to the peer of a flow from now on: there it sees us, beyond a NAT."""
+
     def watch(self, flow: Flow, lost: Callable[[], None]) -> None:
         """Have `lost` told once when the flow is gone."""
 
@@ -130,6 +133,10 @@ class SipOutside:
     def let_go(self, flow: Flow) -> None:
         """Ping it no more."""
         self._shell.let_go(flow)
+
+    def seen_as(self, flow: Flow, address: tuple[str, int]) -> None:
+        """Name it to the peer."""
+        self._shell.seen_as(flow, address)
 
     def watch(self, flow: Flow, lost: Callable[[], None]) -> None:
         """Have `lost` told once when the flow is gone."""

@@ -1,7 +1,10 @@
 """The registration of one trunk, kept up: `sip.registration` decides, this looks up, sends and waits."""
 
 import asyncio
+import platform
 from collections.abc import Callable
+from dataclasses import replace
+from uuid import NAMESPACE_URL, uuid5
 
 import structlog
 
@@ -15,6 +18,8 @@ from mediaserver.sip.registration_state import Register, RegistrationSettings, R
 from mediaserver.sip.uri import NameAddr
 
 _NOWHERE = 503
+_MOST_CORRECTIONS = 3
+"""A NAT that shows us at another address each time is none that we could be called through."""
 
 
 class Registering:
@@ -31,12 +36,16 @@ class Registering:
     ) -> None:
         account = NameAddr(None, trunk.uri(escaped(trunk.settings.user or "")))
         settings = RegistrationSettings(account, trunk.uri(None), trunk.settings.expires_s)
+        if trunk.settings.outbound:
+            settings = replace(settings, instance=_instance(account), reg_id=1)
         self._trunk = trunk
         self._outside = outside
         self._keepalive_s = keepalive_s
         self._registration = Registration(settings, token=token, chance=chance)
         self._flow: Flow | None = None
         """Where we are registered by: calls come by it, so it is kept open."""
+        self._corrections = 0
+        """How often our address was put right in one go."""
         self._woken = asyncio.Event()
         self._told: tuple[Status, str | None] | None = None
         self._log = structlog.get_logger().bind(trunk=trunk.name)
@@ -59,6 +68,7 @@ class Registering:
                 self._let_go()
                 return
             await self._wait()
+            self._corrections = 0
             self._registration.handle_timer(self._outside.now())
             self._tell()
 
@@ -118,9 +128,21 @@ class Registering:
         if state.status is Status.REGISTERED and state.failure is None and flow is not None:
             self._hold(flow, state)
             self._trunk.service_route = _readable(state.service_routes)
+            if self._trunk.settings.behind_nat:
+                self._correct(flow, state)
+
+    def _correct(self, flow: Flow, state: RegistrationState) -> None:
+        """Register by the address that the registrar sees us at, and name it to the trunk from now on."""
+        host, port = state.seen_as or flow.local
+        seen = host, port or flow.local[1]
+        if seen != flow.local and self._corrections < _MOST_CORRECTIONS:
+            self._corrections += 1
+            self._outside.seen_as(flow, seen)
+            self._registration.refresh(self._outside.now())
 
     def _hold(self, flow: Flow, state: RegistrationState) -> None:
         """Keep the flow open that calls come by, as often as the registrar wants it (RFC 5626 4.4.1)."""
+        self._trunk.outbound = state.outbound
         if flow == self._flow:
             return
         self._let_go()
@@ -134,11 +156,15 @@ class Registering:
         if self._flow is not None:
             self._outside.unwatch(self._flow, self._lost)
             self._outside.let_go(self._flow)
-            self._flow = self._trunk.registered_by = None
+            self._forget()
+
+    def _forget(self) -> None:
+        self._flow = self._trunk.registered_by = None
+        self._trunk.outbound = False
 
     def _lost(self) -> None:
         """The connection that calls come by is gone."""
-        self._flow = self._trunk.registered_by = None
+        self._forget()
         self._registration.flow_failed(self._outside.now())
         self._woken.set()
 
@@ -157,6 +183,11 @@ class Registering:
         else:
             held = state.status is Status.REGISTERED
             self._log.warning("trunk.not_registered", why=state.failure, status=state.failed_status, still_held=held)
+
+
+def _instance(account: NameAddr) -> str:
+    """What names us to a registrar for ever (RFC 5626 4.1): the same after each start of this machine."""
+    return uuid5(NAMESPACE_URL, f"{platform.node()}/{account.uri}").urn
 
 
 def _readable(routes: tuple[str, ...]) -> tuple[NameAddr, ...]:

@@ -37,7 +37,9 @@ class Route:
     profile: str = ""
     """TLS settings (see `Flow.profile`)."""
     flow: Flow | None = None
-    """The connection of a registered phone; None: look `hop` up."""
+    """The connection of a registered phone, or the one we are registered by; None: look `hop` up."""
+    outbound: bool = False
+    """All of the call is to come by that flow (RFC 5626)."""
     preloaded: tuple[NameAddr, ...] = ()
     """Route header fields of the INVITE: an outbound proxy, a Path, a Service-Route."""
     credentials: tuple[str, str] | None = None

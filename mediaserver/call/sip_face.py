@@ -53,6 +53,7 @@ class SipFace:
             credentials=route.credentials,
             headers=[*route.headers, *headers],
             routes=[str(each) for each in route.preloaded],
+            outbound=route.outbound,
         )
         asyncio.get_running_loop().call_soon(self._shell.pump)
         return leg

@@ -39,6 +39,8 @@ class Trunk:
     registered: bool = False
     registered_by: Flow | None = None
     """The flow that calls come by because of that."""
+    outbound: bool = False
+    """The registrar keeps us by that flow (RFC 5626): calls of ours go by it as well."""
     service_route: tuple[NameAddr, ...] = ()
     """What the registrar wants calls to go by (RFC 3608)."""
     addresses: frozenset[str] = frozenset()

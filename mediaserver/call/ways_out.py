@@ -204,6 +204,8 @@ class WaysOut:
             trunk.capabilities,
             trunk.name,
             trunk.name,
+            flow=trunk.registered_by if trunk.outbound else None,
+            outbound=trunk.outbound,
             preloaded=trunk.preloaded,
             credentials=trunk.credentials,
             headers=(*says.headers, *trunk.settings.headers.items(), *headers),

@@ -59,6 +59,10 @@ class TrunkSettings(Section):
     """Register there, so that calls come to us."""
     expires_s: int = Field(600, ge=60, le=86_400)
     """Seconds a registration is asked for."""
+    outbound: bool = False
+    """Register by the connection (RFC 5626): calls come by it through any NAT. Not every registrar bears that."""
+    behind_nat: bool = False
+    """A NAT stands between us and it: name the address it sees us at, once we are registered (RFC 3581)."""
     networks: tuple[Network, ...] = ()
     """Its addresses: calls from there are this trunk's and are not challenged."""
     from_host: bool = True
@@ -124,6 +128,9 @@ class TrunkSettings(Section):
             raise ValueError("gives no way to know it: set host (to call it), networks (where it calls from), or both")
         if self.register_ and (self.host is None or self.user is None):
             raise ValueError("register needs host and user: set both, or register = false")
+        for name in ("outbound", "behind_nat"):
+            if getattr(self, name) and not self.register_:
+                raise ValueError(f"{name} says how to register: set register = true too, or leave it out")
         if self.password is not None and self.user is None and self.auth_user is None:
             raise ValueError("password is set without user: set user or auth_user too")
         if (self.inbound_user is None) != (self.inbound_password is None):

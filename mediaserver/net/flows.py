@@ -206,6 +206,14 @@ class SipShell:
         """Ping a flow no more."""
         self._kept.stop(flow)
 
+    def seen_as(self, flow: Flow, address: Address) -> None:
+        """The peer of a flow sees us at `address`, for a NAT stands between: name that to it from now on."""
+        self._addresses.seen_as(flow.transport, flow.remote[0], address)
+
+    def seen_by(self, peer: str) -> str | None:
+        """The host that a peer sees us at, if it has told."""
+        return self._addresses.seen_by(peer)
+
     # What the connections tell (FlowUser)
 
     def received(self, data: bytes, flow: Flow) -> None:

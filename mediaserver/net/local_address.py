@@ -58,9 +58,16 @@ class LocalAddress:
         self.wildcard = ip_address(self.bound[0]).is_unspecified
         self._host, self._port = advertised[0], advertised[1] or bound[1]
         self._known: dict[str, Address] = {}
+        self._seen: dict[str, Address] = {}
+
+    def seen_as(self, remote: str, address: Address) -> None:
+        """A peer has told where it sees us."""
+        self._seen[remote] = address
 
     def towards(self, remote: str) -> Address:
         """The local address for a peer's IP literal; the bound one when there is no route."""
+        if self._seen and (seen := self._seen.get(remote)) is not None:
+            return seen
         if self._advertised_to is None and self._host is not None:
             return self._host, self._port
         if self._advertised_to is None and not self.wildcard:
@@ -92,10 +99,22 @@ class LocalAddresses:
 
     def __init__(self) -> None:
         self._bound: list[_Bound] = []
+        self._seen: dict[tuple[Transport, str], Address] = {}
+
+    def seen_as(self, transport: Transport, remote: str, address: Address) -> None:
+        """A peer has told where it sees what we send by `transport`: name that to it, and to nobody else."""
+        self._seen[transport, remote] = address
+        local = self.best(transport, remote)
+        if transport == "udp" and local is not None:
+            local.seen_as(remote, address)  # what it sends comes to this very socket
 
     def add(self, transport: Transport, local: LocalAddress) -> None:
         """Take note of a listener."""
         self._bound.append(_Bound(transport, ip_address(local.bound[0]).version, local))
+
+    def seen_by(self, remote: str) -> str | None:
+        """Our host as a peer has told that it sees it; None if it has not."""
+        return next((address[0] for (_, peer), address in self._seen.items() if peer == remote), None)
 
     def listens(self, transport: Transport) -> bool:
         """Whether we can be reached by this transport."""
@@ -113,6 +132,8 @@ class LocalAddresses:
 
     def towards(self, transport: Transport, remote: str) -> Address:
         """What to write into Via and Contact: of the best listener, else of any that the peer could reach."""
+        if (seen := self._seen.get((transport, remote))) is not None:
+            return seen
         for each in (transport, *(other.transport for other in self._bound)):
             if (local := self.best(each, remote)) is not None:
                 return local.towards(remote)

@@ -78,12 +78,13 @@ class Uac:
         extra: Sequence[tuple[str, str]],
         routes: Sequence[str] = (),
         to: NameAddr | None = None,
+        outbound: bool = False,
     ) -> Leg:
         """Send an INVITE outside any dialog (8.1.1, 13.2.1); `routes` are its preloaded Route set (8.1.1.1)."""
         core = self._core
         route_set = [NameAddr.parse(route) for route in routes]
         secure = promises(target, route_set, flow)
-        leg = core.new_leg(LegState.CALLING, flow, OwnContact(from_.uri.user, secure))
+        leg = core.new_leg(LegState.CALLING, flow, OwnContact(from_.uri.user, secure, outbound))
         leg.credentials = credentials
         uri, ways = routed(target, route_set)
         headers = Headers([("Route", way) for way in ways])

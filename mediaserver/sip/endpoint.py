@@ -259,13 +259,15 @@ class SipEndpoint:
         headers: Sequence[tuple[str, str]] = (),
         routes: Sequence[str] = (),
         to: NameAddr | None = None,
+        outbound: bool = False,
     ) -> int:
         """Call `target` through `flow`; `sdp` None asks the peer for the offer. The handle of the new leg.
 
         `routes` are Route values to go by, such as `<sip:proxy.example.com;lr>`, the first of them being what `flow`
         leads to; within the dialog the way is what the answer's Record-Route says. `to` is `target` unless given.
+        `outbound`: `flow` is one we are registered by, and all of the call is to come by it (RFC 5626 4.3).
         """
-        return self._uac.invite(target, flow, from_, now, sdp, credentials, headers, routes, to).id
+        return self._uac.invite(target, flow, from_, now, sdp, credentials, headers, routes, to, outbound).id
 
     def heard(self, leg: int) -> bool:
         """Whether any response to our INVITE has come; True for a leg that is gone."""

@@ -64,6 +64,8 @@ class OwnContact:
     user: str | None = None
     secure: bool = False
     """It is a sips URI: whoever was called or calls by one is answered by one (RFC 3261 12.1.1, RFC 5630 3.1.3)."""
+    outbound: bool = False
+    """The dialog is to come by the flow we have registered by, and no other way (`ob`, RFC 5626 4.3)."""
 
 
 class Identity:
@@ -88,6 +90,8 @@ class Identity:
         if secure:
             # That it is TLS is what sips says already; `transport` names what carries it (RFC 5630 3.1.2).
             parameters = {"transport": "ws"} if flow.transport == "wss" else {}
+        if own.outbound:
+            parameters["ob"] = None
         return str(NameAddr(None, SipUri("sips" if secure else "sip", own.user, host, port, parameters)))
 
     def via(self, flow: Flow, branch: str) -> str:

@@ -85,15 +85,22 @@ class Registration:
             self._wait(now, self._chance())
 
     def contact(self, contact: str) -> str:
-        """The Contact of the REGISTER that is to be sent, made from our plain Contact value on the flow it goes by."""
-        parameters = [f";expires={self._expires if self._under_way is None else self._under_way.expires}"]
+        """The Contact of the REGISTER that is to be sent, made from our plain Contact value on the flow it goes by.
+
+        One that is not what it was takes the old one away.
+        """
+        expires = self._expires if self._under_way is None else self._under_way.expires
+        parameters = [f";expires={expires}"]
         if self._settings.q is not None:
             parameters.append(f";q={self._settings.q:.3g}")
         if self._settings.instance is not None:
             parameters.append(f";+sip.instance={quote(f'<{self._settings.instance}>')}")
             if self._outbound:
                 parameters.append(f";reg-id={self._settings.reg_id}")
-        self._contact = NameAddr.parse(contact)
+        before, self._contact = self._contact, NameAddr.parse(contact)
+        moved = before is not None and before.uri != self._contact.uri and expires > 0
+        if moved and not self._outbound:  # what has an instance and a reg-id takes its old place by itself
+            parameters.append(f", {before};expires=0")
         return contact + "".join(parameters)
 
     def actions(self) -> list[Register]:

@@ -1,7 +1,10 @@
 """Trunks at work in virtual time: registrations kept up and moved, OPTIONS that find a trunk gone and back."""
 
 import asyncio
+import itertools
+import re
 from collections.abc import Callable, Iterator, MutableMapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -56,13 +59,16 @@ class Provider:
         return Replied(1, status, "OK" if status < 300 else "No", response(status, given, fields))
 
     def contact(self, flow: Flow, user: str) -> str:
-        return f"<sip:{user}@203.0.113.7>"
+        return f"<sip:{user}@{flow.local[0]}:{flow.local[1]}>"
 
     def keep_alive(self, flow: Flow, seconds: float, *, answered: bool) -> None:
         self.kept.append((flow, seconds))
 
     def let_go(self, flow: Flow) -> None:
         self.kept = [each for each in self.kept if each[0] != flow]
+
+    def seen_as(self, flow: Flow, address: tuple[str, int]) -> None:
+        self.flows = [replace(each, local=address) if each.remote == flow.remote else each for each in self.flows]
 
     def watch(self, flow: Flow, lost: Callable[[], None]) -> None:
         self.lost.setdefault(flow, []).append(lost)
@@ -108,7 +114,7 @@ def test_a_registration_from_first_to_last(lines: Lines) -> None:
         await settle()
         ((_, first),) = provider.of("REGISTER")
         assert str(first["target"]) == "sip:carrier.example" and str(first["to"]) == "<sip:acc@carrier.example>"
-        assert first["contact"] == "<sip:acc@203.0.113.7>;expires=600" and first["credentials"] == ("acc", "pw")
+        assert first["contact"] == "<sip:acc@203.0.113.7:5060>;expires=600" and first["credentials"] == ("acc", "pw")
         assert first["routes"] == ["<sip:sbc.example;lr>"]
         assert line.registered and line.state is TrunkState.UP and line.addresses == {"192.0.2.1"}
         assert provider.kept == [(ONE, 25.0)]
@@ -151,6 +157,84 @@ def test_a_lost_connection_is_registered_anew_at_once(lines: Lines) -> None:
             lost()
         await asyncio.sleep(2)
         assert len(provider.of("REGISTER")) == 2 and len(provider.kept) == 2
+        await work.stop()
+
+    tell(story())
+
+
+def test_a_trunk_that_is_registered_by_its_connection(lines: Lines) -> None:
+    line, provider = account(outbound=True), Provider()
+    provider.says = lambda method, flow: (200, {"Require": "outbound", "Flow-Timer": "60"})
+
+    async def story() -> None:
+        work = TrunkLines([line], provider, 25.0)
+        work.start()
+        await settle()
+        ((_, given),) = provider.of("REGISTER")
+        assert re.search(r';\+sip\.instance="<urn:uuid:[0-9a-f-]{36}>";reg-id=1$', given["contact"])
+        assert dict(given["headers"])["Supported"] == "path, outbound"
+        assert line.outbound and line.registered_by == ONE and provider.kept == [(ONE, 48.0)]
+        for lost in list(provider.lost[ONE]):
+            lost()
+        assert not line.outbound and line.registered_by is None
+        await asyncio.sleep(2)
+        again = provider.of("REGISTER")[1][1]
+        assert line.outbound and again["contact"] == given["contact"], "it takes its own place, not another"
+        await work.stop()
+
+    tell(story())
+
+
+def test_a_registrar_that_does_not_keep_us_by_our_connection(lines: Lines) -> None:
+    line, provider = account(outbound=True), Provider()
+
+    async def story() -> None:
+        work = TrunkLines([line], provider, 25.0)
+        work.start()
+        await settle()
+        assert line.registered and not line.outbound
+        await work.stop()
+
+    tell(story())
+
+
+def test_behind_a_nat_we_register_by_the_address_we_are_seen_at(lines: Lines) -> None:
+    line, provider = account(behind_nat=True), Provider()
+    via = "SIP/2.0/TCP 203.0.113.7:5060;branch=z9hG4bKx;received=198.51.100.99;rport=4711"
+    provider.says = lambda method, flow: (200, {"Via": via})
+
+    async def story() -> None:
+        work = TrunkLines([line], provider, 25.0)
+        work.start()
+        await settle()
+        first, second = provider.of("REGISTER")
+        assert first[1]["contact"] == "<sip:acc@203.0.113.7:5060>;expires=600"
+        assert second[0].local == ("198.51.100.99", 4711)
+        assert second[1]["contact"] == (
+            "<sip:acc@198.51.100.99:4711>;expires=600, <sip:acc@203.0.113.7:5060>;expires=0"
+        )
+        assert line.registered_by == second[0] and provider.kept == [(second[0], 25.0)]
+        await asyncio.sleep(600)
+        assert provider.of("REGISTER")[2][1]["contact"] == "<sip:acc@198.51.100.99:4711>;expires=600"
+        await work.stop()
+
+    tell(story())
+
+
+def test_a_nat_that_shows_us_elsewhere_each_time_is_not_followed_for_ever(lines: Lines) -> None:
+    line, provider = account(behind_nat=True), Provider()
+    ports = itertools.count(4711)
+    provider.says = lambda method, flow: (
+        200,
+        {"Via": f"SIP/2.0/TCP 203.0.113.7:5060;branch=z9hG4bKx;received=198.51.100.99;rport={next(ports)}"},
+    )
+
+    async def story() -> None:
+        work = TrunkLines([line], provider, 25.0)
+        work.start()
+        await settle()
+        await asyncio.sleep(5)
+        assert len(provider.of("REGISTER")) == 4 and line.registered
         await work.stop()
 
     tell(story())

@@ -187,6 +187,17 @@ def test_a_uri_at_an_allowed_host() -> None:
     assert (str(secure.target), secure.hop.scheme, by.hop.scheme) == ("sips:reception@pbx.example", "sips", "sip")
 
 
+def test_a_trunk_that_keeps_us_by_our_connection_is_called_by_it() -> None:
+    line = trunk(register=True, user="u", outbound=True)
+    out = Out(line)
+    line.registered_by = Flow("tls", ("192.0.2.7", 5061), ("10.0.0.1", 5061), 0, "carrier.example", "carrier")
+    (usual,) = out.ways.out(Wanted("+4930555"))
+    assert (usual.flow, usual.outbound) == (None, False), "the registrar has not said that it does"
+    line.outbound = True
+    (kept,) = out.ways.out(Wanted("+4930555"))
+    assert (kept.flow, kept.outbound) == (line.registered_by, True)
+
+
 SAYS = {
     "none": (None, {}),
     "asserted": ("P-Asserted-Identity", {"identity": "asserted"}),

@@ -72,6 +72,9 @@ def test_every_fault_of_the_tables_at_once(tmp_path: Path) -> None:
         register = true
         host = "two.example"
         [trunks.three]
+        [trunks.six]
+        host = "six.example"
+        outbound = true
         [trunks.four]
         host = "four.example"
         headers = { Contact = "<sip:x@y>" }
@@ -101,6 +104,7 @@ def test_every_fault_of_the_tables_at_once(tmp_path: Path) -> None:
         "trunks.one.outbound_proxy is 'sip:no host': write a SIP URI",
         "trunks.two: register needs host and user",
         "trunks.three: gives no way to know it",
+        "trunks.six: outbound says how to register: set register = true too",
         "trunks.four.headers: Contact cannot be set",
         "trunks.five.caller_id.form_user: unknown setting; did you mean from_user?",
         "phones.users.alice.pasword: unknown setting; did you mean password?",

@@ -69,6 +69,18 @@ def test_the_scope_is_no_part_of_the_address_that_is_written() -> None:
     assert LocalAddress(("fe80::1%eth0", 5060)).towards("fe80::2") == ("fe80::1", 5060)
 
 
+def test_a_peer_that_sees_us_elsewhere_is_told_that_address_and_nobody_else() -> None:
+    addresses, udp = LocalAddresses(), LocalAddress(("127.0.0.1", 5070))
+    addresses.add("udp", udp)
+    addresses.seen_as("udp", "127.0.0.9", ("198.51.100.99", 4711))
+    assert addresses.towards("udp", "127.0.0.9") == udp.towards("127.0.0.9") == ("198.51.100.99", 4711)
+    assert addresses.towards("udp", "127.0.0.8") == ("127.0.0.1", 5070)
+    addresses.seen_as("tls", "127.0.0.8", ("198.51.100.99", 5555))
+    assert addresses.towards("tls", "127.0.0.8") == ("198.51.100.99", 5555), "of our connection, for we do not listen"
+    assert addresses.towards("udp", "127.0.0.8") == udp.towards("127.0.0.8") == ("127.0.0.1", 5070)
+    assert (addresses.seen_by("127.0.0.8"), addresses.seen_by("127.0.0.7")) == ("198.51.100.99", None)
+
+
 def test_which_listener_stands_for_us() -> None:
     addresses = LocalAddresses()
     assert addresses.towards("udp", "127.0.0.1") == ("127.0.0.1", 5060)

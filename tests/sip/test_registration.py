@@ -333,3 +333,25 @@ def test_whatever_the_registrar_answers_there_is_always_a_next_step() -> None:
         owner.reply(status)
         assert isinstance(owner.request.response(status), Response)
         assert owner.it._under_way is not None or owner.it.next_deadline() is not None, status
+
+
+def test_an_address_that_has_changed_takes_the_old_one_away() -> None:
+    owner = Owner()
+    owner.registered(600)
+    owner.it.refresh(owner.now)
+    (ask,) = owner.it.actions()
+    assert ask.contact
+    assert owner.it.contact("<sip:u@198.51.100.9>") == f"<sip:u@198.51.100.9>;expires=600, {PLAIN};expires=0"
+    owner.granted()
+    owner.it.stop(owner.now)
+    (ask,) = owner.it.actions()
+    assert owner.it.contact(PLAIN) == f"{PLAIN};expires=0", "it leaves, and says no more than that"
+
+
+def test_an_instance_takes_its_old_place_by_itself() -> None:
+    owner = Owner(instance=INSTANCE, reg_id=1)
+    owner.asked()
+    owner.granted()
+    owner.it.refresh(owner.now)
+    owner.it.actions()
+    assert "expires=0" not in owner.it.contact("<sip:u@198.51.100.9>")

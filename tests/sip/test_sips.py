@@ -84,6 +84,20 @@ def test_we_call_no_sips_uri_in_the_clear(flow: Flow) -> None:
     assert not rig.sent() and rig.is_empty()
 
 
+def test_a_call_by_the_flow_we_are_registered_by_stays_with_it() -> None:
+    rig = Rig()
+    leg = rig.endpoint.invite(target=FROM.uri, flow=TLS, from_=FROM, now=rig.now, sdp=SDP, outbound=True)
+    (invite,) = rig.requests()
+    ok = invite.response(200, to_tag="pt")
+    ok.headers.add("Contact", "<sip:desk@192.0.2.9>")
+    ok.body = SDP
+    rig.receive(ok, TLS)
+    rig.sent()
+    rig.endpoint.reinvite(leg, SDP, rig.now)
+    for each in (invite, *rig.requests()):
+        assert each.headers.get("Contact") == "<sip:agent@192.0.2.1:5060;transport=tls;ob>", each.method
+
+
 @pytest.mark.parametrize(
     ("target", "routes", "contact"),
     [
