@@ -1,21 +1,29 @@
 """The cases: what each shows, who takes part, what has to come of it, and how it is shown able to fail."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
+from conformance.settings import text_of
 from conformance.wire import Fault, Side
 
 FOLDER = Path(__file__).parent / "cases"
 SECONDS = 20.0
 """How long a case may take unless it says otherwise."""
+_DIALLED_S = 30.0
+"""How much longer with a command in it, which has to start."""
 _PARTIES = ("caller", "callee")
 
 
 class CaseFileError(Exception):
     """A case file says something that is not understood."""
+
+
+def name_of(element: Element) -> str:
+    """The name of a party or ear: its own, or what it is."""
+    return element.get("name", element.tag)
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +56,23 @@ class Case:
     @property
     def alone(self) -> bool:
         """Whether it needs a server of its own."""
-        return bool(self.settings or self.model or self.dials or self.stop)
+        special = self.settings or self.model or self.dials or self.stop is not None
+        return bool(special) or any(f"{{{name}}}" in text_of(self.server) for name in self.names)
+
+    @property
+    def names(self) -> list[str]:
+        """Its parties and ears."""
+        return [name_of(element) for element in (*self.parties, *self.ears)]
+
+    @property
+    def called(self) -> list[Element]:
+        """The parties that the server calls."""
+        return [element for element in self.parties if element.tag == "callee"]
+
+    @property
+    def calling(self) -> list[Element]:
+        """The parties that call the server."""
+        return [element for element in self.parties if element.tag == "caller"]
 
 
 PARTS = {
@@ -97,7 +121,7 @@ def _case(name: str, root: Element, transport: str) -> Case:
         root.attrib["shows"],
         transport,
         root.get("server", "usual"),
-        float(root.get("seconds", SECONDS)),
+        float(root.get("seconds", SECONDS if root.find("dial") is None else SECONDS + _DIALLED_S)),
         [element for element in root if element.tag in _PARTIES],
         "" if settings is None else settings.text or "",
         None if model is None else dict(model.attrib),

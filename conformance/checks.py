@@ -123,6 +123,8 @@ async def _digest(element: Element, case: Case, scene: "Scene") -> str | None:
     if not found:
         return "no credentials came"
     for method, value in found:
+        if method == "ACK":  # has those of its INVITE (RFC 3261 22.2)
+            continue
         given = {
             name.lower(): quoted or bare for name, quoted, bare in re.findall(r'(\w+)=(?:"([^"]*)"|([^",\s]+))', value)
         }

@@ -27,6 +27,8 @@ REASONS = {
     486: "Busy Here", 487: "Request Terminated", 488: "Not Acceptable Here", 491: "Request Pending",
     500: "Server Internal Error", 503: "Service Unavailable", 603: "Decline",
 }  # fmt: skip
+FIRST_MS = 60_000
+"""How long whoever is called waits for the first request: a server, or a command, has to start before."""
 _CONTACT = "<sip:sipp@[local_ip]:[local_port];transport=[transport]>"
 _TAG = "tag=[pid]t[call_number]"
 _MESSAGE = ("sdp", "direction", "at", "port", "profile", "request", "response", "cseq", "branch", "line", "uri")
@@ -87,6 +89,8 @@ class Composer:
             if attributes["response"].startswith("2") and self._sending == "INVITE":
                 self._in_dialog = True
         method = attributes.get("request")
+        if not self.calls and not self._asked:
+            attributes.setdefault("timeout", str(FIRST_MS))
         actions = [self._sought(child) for child in element if child.tag in ("expect", "unless", "keep")]
         if method is not None and method != "ACK":
             self._asked = method

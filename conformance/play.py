@@ -5,7 +5,6 @@ import contextlib
 import os
 import re
 import signal
-import ssl
 import sys
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -14,12 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-from conformance import checks, relay
-from conformance.case import Case
+from conformance import checks
+from conformance.case import Case, name_of
 from conformance.ears import Ear, ears
-from conformance.sipp import Party, Place
+from conformance.sipp import Party
+from conformance.stage import Stage
 from conformance.wire import Fault, Wire
-from conformance.world import Running, World
+from conformance.world import READY_S, Running, World
 from mediaserver.errors import MediaServerError
 
 _OVER_S = 5.0
@@ -56,96 +56,40 @@ async def play(case: Case, world: World, folder: Path, *, broken: Fault | None =
     faults = [fault for fault in (case.lost if broken is None else None, broken) if fault is not None]
     wires: dict[str, Wire] = {}
     try:
-        async with asyncio.timeout(case.seconds + _OVER_S):
-            fault = await _played(case, world, folder, faults, relayed, wires)
+        async with asyncio.timeout(READY_S) as clock:
+            fault = await _played(case, world, folder, faults, relayed, wires, clock)
     except TimeoutError:
         fault = f"not over after {case.seconds:.0f} s"
-    except (OSError, AssertionError, MediaServerError) as error:
+    except (OSError, ValueError, AssertionError, MediaServerError) as error:
         fault = f"{type(error).__name__}: {error}"
     hits = sum(wire.hits.get(fault, 0) for wire in wires.values() for fault in faults)
     return Result(case, time.monotonic() - began, fault, hits)
 
 
 async def _played(
-    case: Case, world: World, folder: Path, faults: Sequence[Fault], relayed: bool, wires: dict[str, Wire]
-) -> str | None:
-    folder.mkdir(parents=True)
-    detour = relayed or bool(faults)
-    places = {_name(element): _Ports(world, element, case, detour) for element in case.parties}
-    names: dict[str, object] = {name: ports.towards for name, ports in places.items()}
+    case: Case, world: World, folder: Path, faults: Sequence[Fault], relayed: bool, wires: dict[str, Wire],
+    clock: asyncio.Timeout,
+) -> str | None:  # fmt: skip
+    await asyncio.to_thread(folder.mkdir, parents=True)
     async with AsyncExitStack() as stack:
         heard = await stack.enter_async_context(ears(case.ears))
-        names |= {name: ear.port for name, ear in heard.items()}
-        running = await stack.enter_async_context(world.server(case, folder, names))
-        began = len(running.process.lines) if running.process else 0
-        parties = []
-        for element in case.parties:
-            party = await _party(
-                case, element, places[_name(element)], folder, running, world, heard, faults, wires, stack
-            )
-            stack.push_async_callback(party.kill)
-            parties.append(party)
-        return await _acted(case, Scene(running, parties, wires, heard, began))
-
-
-def _name(element: Element) -> str:
-    return element.get("name", element.tag)
-
-
-class _Ports:
-    """Those of a party: its own, its media's, and the relay's two if there is a detour."""
-
-    def __init__(self, world: World, element: Element, case: Case, detour: bool) -> None:
-        self.transport = element.get("transport", case.transport)
-        self.own, self.media = world.ports.one(), world.ports.one()
-        self.detour = detour or self.transport not in ("udp", "tcp", "udp6")
-        self.near, self.far = (world.ports.one(), world.ports.one()) if self.detour else (0, 0)
-        self.towards = self.far if self.detour else self.own
-        """Where the server finds it."""
-
-
-async def _party(
-    case: Case, element: Element, ports: _Ports, folder: Path, running: Running, world: World,
-    heard: dict[str, Ear], faults: Sequence[Fault], wires: dict[str, Wire], stack: AsyncExitStack,
-) -> Party:  # fmt: skip
-    transport = ports.transport
-    host = "::1" if transport == "udp6" else relay.HOST
-    server = running.at.get(transport)
-    if ports.detour:
-        name = _name(element)
-        wire = wires[name] = Wire([fault for fault in faults if fault.party in ("", name)])
-        if transport.startswith("udp"):
-            between = relay.datagrams(wire, ports.near, ports.far, (host, ports.own), server, host)
-        elif element.tag == "callee":
-            between = relay.stream(
-                wire, ports.far, (host, ports.own), called=True, offering=_offering(world) if transport == "tls" else None
-            )
-        else:
-            assert server is not None, f"the server does not listen by {transport}"
-            between = relay.stream(wire, ports.near, server, transport, _trusting(world))
-        await stack.enter_async_context(between)
-        server = (host, ports.near)
-    target = "" if server is None else f"[{server[0]}]:{server[1]}" if ":" in server[0] else f"{server[0]}:{server[1]}"
-    place = Place(host, ports.own, ports.media, target, "udp" if transport.startswith("udp") else "tcp")
-    keys = {name: ear.port for name, ear in heard.items()}
-    return Party(folder, case.name, element, place, keys, case.seconds)
-
-
-def _trusting(world: World) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=str(world.identity.authority))
-
-
-def _offering(world: World) -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(world.identity.chain, world.identity.key)
-    return context
+        stage = Stage(case, world, folder, faults, relayed, wires, stack)
+        stage.names |= {name: ear.port for name, ear in heard.items()}
+        parties = {}
+        # Whoever is called listens before the server is there, which may have something to say at once.
+        for element in case.called:
+            party = parties[name_of(element)] = await stage.called(element)
+            await party.start()
+        running = await stack.enter_async_context(world.server(case, folder, stage.names))
+        began = 0 if case.alone or running.process is None else len(running.process.lines)
+        clock.reschedule(asyncio.get_running_loop().time() + case.seconds + _OVER_S)
+        for element in case.calling:
+            parties[name_of(element)] = await stage.calls(element, running)
+        return await _acted(case, Scene(running, list(parties.values()), wires, heard, began))
 
 
 async def _acted(case: Case, scene: Scene) -> str | None:
     """Everybody acts; the first fault in the order of the case file."""
-    for party in scene.parties:
-        if party.element.tag == "callee":
-            await party.start()
     acts = [_enter(party, scene) for party in scene.parties]
     acts += [_dial(element, scene) for element in case.dials]
     acts += [_stop(case.stop, scene)] if case.stop is not None else []

@@ -34,9 +34,14 @@ def _in_addresses(message: bytes, changes: dict[bytes, bytes]) -> bytes:
     return _ADDRESSED.sub(change, head) + end + body
 
 
-def _text(address: Address) -> bytes:
+def text_of(address: Address) -> str:
+    """`host:port`, as in a URI."""
     host = f"[{address[0]}]" if ":" in address[0] else address[0]
-    return f"{host}:{address[1]}".encode()
+    return f"{host}:{address[1]}"
+
+
+def _text(address: Address) -> bytes:
+    return text_of(address).encode()
 
 
 class _Socket(asyncio.DatagramProtocol):

@@ -52,6 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     with tempfile.TemporaryDirectory(prefix="conformance-") as temporary:
         folder = options.keep or Path(temporary)
+        if options.keep:
+            shutil.rmtree(folder, ignore_errors=True)
         results = uvloop.run(everything(wanted, folder, console, prove=options.prove, relayed=options.relay))
     return _shown(results, options.out, console, "proof" if options.prove else "conformance")
 

@@ -8,6 +8,11 @@ from typing import Any
 FOLDER = Path(__file__).parent / "servers"
 
 
+def text_of(name: str) -> str:
+    """What `servers/` has under this name."""
+    return (FOLDER / f"{name}.toml").read_text()
+
+
 def settings(name: str, *, model_url: str, media: tuple[int, int], more: str = "", **names: object) -> dict[str, Any]:
     """The whole settings. `{name}` in the text of a case is replaced by what is known by that name, as a port."""
 
@@ -23,7 +28,7 @@ def settings(name: str, *, model_url: str, media: tuple[int, int], more: str = "
         "providers": {"openai": {"api_key": "sk-test", "base_url": model_url}},
         "log": {"format": "json"},
     }
-    _merge(base, tomllib.loads(filled((FOLDER / f"{name}.toml").read_text())))
+    _merge(base, tomllib.loads(filled(text_of(name))))
     _merge(base, tomllib.loads(filled(more)))
     return base
 
