@@ -41,12 +41,16 @@ def about(request: Request, trunk: Trunk | None, headers: Collection[str] = ()) 
     diversion = first_diversion(request) if trusted else None
     return About(
         caller=number_of(caller.uri),
-        caller_name=name,
+        caller_name=_legible(name),
         called=_called(request, trunk),
         private=_is_private(request),
         diverted_from=number_of(diversion.by) if diversion is not None else "",
-        diversion_reason=diversion.reason if diversion is not None else "",
-        headers={variable(name): ", ".join(values) for name in headers if (values := request.headers.get_all(name))},
+        diversion_reason=_legible(diversion.reason) if diversion is not None else "",
+        headers={
+            variable(name): _legible(", ".join(values))
+            for name in headers
+            if (values := request.headers.get_all(name))
+        },
     )
 
 
@@ -59,6 +63,15 @@ def number_of(uri: SipUri) -> str:
     """The number or name in a URI, without parameters of the number; the host where there is no user."""
     user = uri.unescaped_user
     return uri.host if user is None else user.partition(";")[0]
+
+
+def _legible(text: str) -> str:
+    """As people and models can read it: octets that are no UTF-8 are Latin-1, which old devices mean by them."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogateescape").decode("latin-1")
+    return text
 
 
 def _called(request: Request, trunk: Trunk | None) -> str:

@@ -20,6 +20,12 @@ def test_the_asserted_identity_is_believed_of_a_trusted_trunk_alone() -> None:
         assert (known.caller, known.caller_name, known.diverted_from) == ("bob", "Bob", "")
 
 
+def test_a_name_that_is_no_utf_8_is_legible_all_the_same() -> None:
+    request = asked(From='"Zo\udceb" <sip:z@h>;tag=1', X_Note="gr\udcfcn", Diversion='<sip:9@h>;reason="\udce4"')
+    known = about(request, TRUSTED, ["X-Note"])
+    assert (known.caller_name, known.headers, known.diversion_reason) == ("Zoë", {"sip_x_note": "grün"}, "ä")
+
+
 def test_a_withheld_caller_is_known_to_us_and_marked() -> None:
     request = asked(
         P_Asserted_Identity="tel:+4930555", Privacy="id; critical", From="<sip:anonymous@anonymous.invalid>;tag=1"
