@@ -153,7 +153,7 @@ class Dialling:
         route, desk = self._route, self._desk
         assert route is not None
         local = (desk.address(flow.remote[0]), self._port)
-        path = desk.paths.path(route.trunk, flow.transport)
+        path = desk.paths.path(route.trunk, flow)
         ours = Negotiation(route.capabilities, local, random.SystemRandom().getrandbits(62), path)
         self._branches = Branches(ours, late=self._late_offer)
         self._rang = False
@@ -248,7 +248,7 @@ class Dialling:
         if answer is not None:
             self._desk.signalling.acknowledge(leg, answer)
         if self._flow is not None:
-            self._desk.paths.check(negotiation.plan, route.trunk, self._flow.transport)
+            self._desk.paths.check(negotiation.plan, route.trunk, self._flow)
         self._place = None  # from now on it is the call's
         self._finish()
         self._user.reached(Reached(leg, route, negotiation))

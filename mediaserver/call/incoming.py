@@ -8,7 +8,7 @@ from mediaserver.call.desk import Desk
 from mediaserver.call.end import CallEnd, Result, by_cancel
 from mediaserver.errors import MediaServerError, RemoteProtocolError
 from mediaserver.sdp.negotiation import Negotiation
-from mediaserver.sip.events import Cancelled, Event, Transport
+from mediaserver.sip.events import Cancelled, Event, Flow
 from mediaserver.talk.orders import Agent, Connect, Greet, Open
 
 
@@ -23,12 +23,12 @@ class Incoming(Call):
         trunk: str | None,
         address: Callable[[], str],
         desk: Desk,
-        transport: Transport,
+        flow: Flow,
     ) -> None:
         super().__init__(name, agent, trunk, desk)
         self.leg: int = leg
         self._address = address
-        self._transport: Transport = transport
+        self._flow = flow
         self._answer: bytes | None = None
 
     def incoming(self, sdp: bytes | None) -> None:
@@ -38,11 +38,11 @@ class Incoming(Call):
         try:
             host = self._address()
             self.port = desk.media.open(Open(self.id, self.agent, self._listening))
-            path = desk.paths.path(self.trunk, self._transport)
+            path = desk.paths.path(self.trunk, self._flow)
             self.stream.begin(Negotiation(capabilities, (host, self.port), self.session_id, path))
             if sdp is not None:
                 self._answer = self.stream.answer(sdp)
-                desk.paths.check(self.stream.agreed, self.trunk, self._transport)
+                desk.paths.check(self.stream.agreed, self.trunk, self._flow)
         except RemoteProtocolError as error:
             self._reject(error.status or 488, "unacceptable-media", str(error))
             return

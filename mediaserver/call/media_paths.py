@@ -9,7 +9,7 @@ from mediaserver.sdp.ice import IceLite
 from mediaserver.sdp.path import MediaPath
 from mediaserver.sdp.plan import MediaPlan
 from mediaserver.sdp.security import Protection, Sdes
-from mediaserver.sip.events import Transport
+from mediaserver.sip.events import Flow
 
 _ENCRYPTED = frozenset({"tls", "wss"})
 _BROWSERS = frozenset({"ws", "wss"})
@@ -24,23 +24,28 @@ class MediaPaths:
         self._exposed: set[str | None] = set()
         self._log = structlog.get_logger()
 
-    def path(self, trunk: str | None, transport: Transport) -> MediaPath:
-        """For a new leg, whose signalling goes by `transport`: over a WebSocket there is a browser at its end."""
-        browser = transport in _BROWSERS and self._fingerprint is not None
+    def path(self, trunk: str | None, flow: Flow) -> MediaPath:
+        """For a new leg, whose signalling goes by `flow`: over a WebSocket there is a browser at its end."""
+        browser = flow.transport in _BROWSERS and self._fingerprint is not None
         policy = self._routes.srtp(trunk)
         if browser and policy == "never":
             policy = "optional"  # it knows no other media
         protection = Protection(policy, os.urandom, self._fingerprint, browser=browser)
-        return MediaPath(protection, IceLite(os.urandom), browser=browser)
+        return MediaPath(protection, IceLite(os.urandom), browser=browser, signalled=flow.remote[0])
 
-    def check(self, plan: MediaPlan | None, trunk: str | None, transport: Transport) -> None:
+    def check(self, plan: MediaPlan | None, trunk: str | None, flow: Flow) -> None:
         """Warn, once for each trunk, when the keys of its calls can be read on the way (RFC 4568 8.3)."""
-        if plan is None or not isinstance(plan.security, Sdes) or transport in _ENCRYPTED or trunk in self._exposed:
+        if (
+            plan is None
+            or not isinstance(plan.security, Sdes)
+            or flow.transport in _ENCRYPTED
+            or trunk in self._exposed
+        ):
             return
         self._exposed.add(trunk)
         self._log.warning(
             "media.keys_exposed",
             trunk=trunk,
-            transport=transport,
+            transport=flow.transport,
             message="media are encrypted, but their keys go over signalling that is not: use TLS",
         )

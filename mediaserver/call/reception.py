@@ -105,7 +105,7 @@ class Reception:
             event.trunk,
             partial(self._desk.address, event.flow.remote[0]),
             self._desk,
-            event.flow.transport,
+            event.flow,
         )
         self._calls.enter(call)
         self._calls.bind(event.leg, call)

@@ -18,7 +18,7 @@ def replace_peer(desk: Desk, call: Call | None, event: IncomingCall) -> None:
         desk.signalling.reject(event.leg, _NO_SUCH_CALL)
         return
     local = (desk.address(event.flow.remote[0]), call.port)
-    capabilities, path = desk.routes.capabilities(event.trunk), desk.paths.path(event.trunk, event.flow.transport)
+    capabilities, path = desk.routes.capabilities(event.trunk), desk.paths.path(event.trunk, event.flow)
     negotiation = Negotiation(capabilities, local, random.SystemRandom().getrandbits(62), path)
     try:
         sdp = negotiation.offer() if event.offer is None else negotiation.answer(event.offer)
@@ -27,7 +27,7 @@ def replace_peer(desk: Desk, call: Call | None, event: IncomingCall) -> None:
         desk.signalling.reject(event.leg, error.status or 488)
         return
     call.log.info("call.replaced", caller=str(event.request.from_.uri), sip_call_id=event.request.call_id)
-    desk.paths.check(negotiation.plan, event.trunk, event.flow.transport)
+    desk.paths.check(negotiation.plan, event.trunk, event.flow)
     old = call.leg
     desk.signalling.answer(event.leg, sdp)
     call.move(event.leg, negotiation, event.trunk)

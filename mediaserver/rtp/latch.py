@@ -13,12 +13,17 @@ class SourceLatch:
     The first source of valid RTP is taken if it has the described IP address (a NAT may change the port) or, with
     `symmetric`, whatever it is. During the first packets a source that fits the description better replaces it at once,
     later with a few packets in sequence: whoever took over a call wrongly is put out when its owner speaks. Any other
-    source is refused until the latched one has been silent for a while, and must then continue its stream or show a few
-    packets in sequence.
+    source is refused until the latched one has been silent for a while. It must then continue its stream, which nobody
+    can who has not seen it, or come from an address that something vouches for (the latched one, the described one, the
+    one that signalling comes from) and show a few packets in sequence: what a pause leaves open is not for strangers.
+
+    `signalled` is the IP address that signalling comes from, if it may be the peer's own: behind a NAT, the description
+    names an address that no packet comes from.
     """
 
-    def __init__(self, described: Address, settings: MediaSettings) -> None:
+    def __init__(self, described: Address, settings: MediaSettings, signalled: str | None = None) -> None:
         self._described = described
+        self._signalled = signalled
         self._settings = settings
         self._accepted = 0
         self._ssrc = 0
@@ -39,8 +44,9 @@ class SourceLatch:
         """Where our packets go."""
         return self.source if self._settings.symmetric and self.source is not None else self._described
 
-    def described(self, address: Address) -> None:
+    def described(self, address: Address, signalled: str | None = None) -> None:
         """A new description. If it names another address, the latch is open again."""
+        self._signalled = signalled
         if address != self._described:
             self._described = address
             self.source = None
@@ -67,7 +73,9 @@ class SourceLatch:
             return 3
         if source[0] == self._described[0]:
             return 2
-        return 1 if self._settings.symmetric else 0
+        if not self._settings.symmetric:
+            return 0
+        return 2 if source[0] == self._signalled else 1
 
     def _may_replace(self, source: Address, ssrc: int, sequence: int, now: float) -> bool:
         fit = self._fit(source)
@@ -85,7 +93,8 @@ class SourceLatch:
             and 0 < forward(sequence, self._last_sequence, 16) <= _NEAR + self._missed(now)
         ):
             return True
-        return self._runs(source, ssrc, sequence) and (silent or better)
+        vouched = fit > 1 or source[0] == self.source[0]
+        return self._runs(source, ssrc, sequence) and (better or (silent and vouched))
 
     def _missed(self, now: float) -> int:
         return int(100 * (now - self.heard))  # packets of 10 ms that a moving caller may have sent meanwhile

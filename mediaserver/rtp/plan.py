@@ -35,6 +35,8 @@ class StreamPlan:
     comfort_noise_send: int | None = None
     comfort_noise_receive: int | None = None
     rtcp_mux: bool = False
+    signalled: str | None = None
+    """IP address that signalling comes from: where media may come from, too, if not from what is described."""
     send_fmtp: str | None = None
     """What the peer said of the parameters of the codec we send."""
 

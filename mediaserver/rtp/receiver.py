@@ -28,7 +28,7 @@ class Receiver:
         self._settings = settings
         codec = next(iter(plan.receive.values()), plan.send_encoding)
         self.form = form_of(uplink_format(codec, wanted_rate))
-        self.latch = SourceLatch(plan.remote_rtp, settings)
+        self.latch = SourceLatch(plan.remote_rtp, settings, plan.signalled)
         self.stats = ReceiverStatistics(registry.spec(codec).clock_rate)
         self.reorder: Reorder[_Held] = Reorder(settings.reorder_min_s, settings.reorder_max_s)
         self.clock = UplinkClock(
@@ -73,7 +73,7 @@ class Receiver:
             self._event_types.setdefault(plan.event_receive, plan.event_clock_rate)
         self._noise_type = plan.comfort_noise_receive
         self._receives = plan.receives
-        self.latch.described(plan.remote_rtp)
+        self.latch.described(plan.remote_rtp, plan.signalled)
         self.clock.frame = plan.ptime_ms * self.form.bytes_per_ms
 
     @property

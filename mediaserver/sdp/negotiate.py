@@ -94,6 +94,7 @@ def answer(
         comfort_noise_send=noise_type,
         comfort_noise_receive=noise_type,
         rtcp_mux=mux,
+        signalled=None if path is None else path.signalled,
         security=stream.path.security,
         ice=stream.path.ice,
     )
@@ -164,6 +165,7 @@ def accept(our_offer: bytes, answer: bytes, capabilities: Capabilities, path: Me
         comfort_noise_send=stream.noise.payload_type if stream.noise and noise else None,
         comfort_noise_receive=noise.payload_type if noise else None,
         rtcp_mux=mux,
+        signalled=None if path is None else path.signalled,
         security=stream.path.security,
         ice=stream.path.ice,
     )

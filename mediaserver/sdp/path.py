@@ -17,12 +17,23 @@ class Agreed:
 
 
 class MediaPath:
-    """Our side of it. `browser`: our offers are for one, with ICE, DTLS and RTCP beside RTP on one port."""
+    """Our side of it. `browser`: our offers are for one, with ICE, DTLS and RTCP beside RTP on one port.
 
-    def __init__(self, protection: Protection, ice: IceLite | None = None, *, browser: bool = False) -> None:
+    `signalled` is the IP address that signalling goes to.
+    """
+
+    def __init__(
+        self,
+        protection: Protection,
+        ice: IceLite | None = None,
+        *,
+        browser: bool = False,
+        signalled: str | None = None,
+    ) -> None:
         self._protection = protection
         self._ice = ice
         self.browser = browser
+        self.signalled = signalled
         self.mid = "0" if browser else None
         """The stream's name in our offers; it keeps the one that the peer has given it (RFC 8829 5.2.2)."""
 

@@ -63,6 +63,8 @@ class MediaPlan:
     """Hz; of the events we send, which may differ from that of the audio beside them."""
     events_receive: Mapping[int, int] = field(default_factory=dict)
     """Clock rates of all the types of events we must accept; empty: `event_receive` alone."""
+    signalled: str | None = None
+    """IP address that the description came from: a hint of where media come from, if that is not what it says."""
     security: Security | None = None
     """How media is encrypted; None: not at all."""
     ice: Ice | None = None

@@ -58,6 +58,7 @@ def stream_plan(plan: MediaPlan) -> StreamPlan:
         comfort_noise_send=plan.comfort_noise_send,
         comfort_noise_receive=plan.comfort_noise_receive,
         rtcp_mux=plan.rtcp_mux,
+        signalled=plan.signalled,
     )
 
 

@@ -108,3 +108,47 @@ async def test_nobody_there_does_not_deafen_us() -> None:
     assert await asyncio.wait_for(got.get(), 5) == b"voice"
     for port in (ours, theirs):
         port.close()
+
+
+@pytest.mark.parametrize("dscp", [46, 0, 34])
+@pytest.mark.parametrize("host", [HOST, "::1"])
+async def test_media_are_marked_and_have_room(host: str, dscp: int) -> None:
+    port = PortRange(host, FIRST, FIRST + 3, dscp=dscp).take(loop())
+    for sock in (port._rtp, port._rtcp):
+        if ":" in host:
+            marked = sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS)
+        else:
+            marked = sock.getsockopt(socket.IPPROTO_IP, socket.IP_TOS)
+        assert marked >> 2 == dscp
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) >= 1 << 17
+    port.close()
+
+
+async def test_media_are_marked_as_telephony_unless_told_otherwise() -> None:
+    port = PortRange(HOST, FIRST, FIRST + 3).take(loop())
+    assert port._rtp.getsockopt(socket.IPPROTO_IP, socket.IP_TOS) >> 2 == 46
+    port.close()
+
+
+async def test_both_ports_of_a_freed_pair_rest_and_what_strays_there_reaches_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 100.0
+    monkeypatch.setattr("mediaserver.net.rtp_port.time.monotonic", lambda: now)
+    ports = PortRange(HOST, FIRST, FIRST + 5, rest_s=5.0)
+    ports.give_back(ports.take(loop()))
+    others = [ports.take(loop()) for _ in range(2)]
+    assert {number for port in others for number in taken(port)} == {FIRST + 2, FIRST + 3, FIRST + 4, FIRST + 5}
+    got: asyncio.Queue[bytes] = asyncio.Queue()
+    for port in others:
+        port.listen(lambda packet, *_: got.put_nowait(packet), lambda packet, *_: got.put_nowait(packet))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stray:
+        for number in (FIRST, FIRST + 1):
+            try:
+                stray.sendto(b"of the last call", (HOST, number))
+            except ConnectionRefusedError:
+                pass
+        stray.sendto(b"of this call", (HOST, FIRST + 2))
+    assert await asyncio.wait_for(got.get(), 5) == b"of this call" and got.empty()
+    for port in others:
+        port.close()
