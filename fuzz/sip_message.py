@@ -7,6 +7,11 @@ from dataclasses import dataclass
 from fuzz import sip_text
 from fuzz.choices import Choices, pumped
 from fuzz.target import Target
+from mediaserver.call.about import about
+from mediaserver.call.diversion import first_diversion
+from mediaserver.call.keys import pressed_by_info
+from mediaserver.call.stir import Verifier
+from mediaserver.config.stir import Stir
 from mediaserver.errors import LocalProtocolError, RemoteProtocolError
 from mediaserver.sip import digest
 from mediaserver.sip.authenticator import DigestAuthenticator
@@ -16,6 +21,7 @@ from mediaserver.sip.framing import HEAD_END
 from mediaserver.sip.headers import CSeq, Headers, Via
 from mediaserver.sip.masking import masked
 from mediaserver.sip.message import MalformedRequest, Request, Response, is_keepalive, parse
+from mediaserver.sip.passport import read_identity
 from mediaserver.sip.refer_to import parse_refer_to, refer_to
 from mediaserver.sip.replaces import Replaces
 from mediaserver.sip.seconds import retry_after_of, seconds_of
@@ -48,6 +54,10 @@ def check_datagram(octets: bytes) -> None:
         assert drop.status is None, drop.status
         return
     assert message.via.host and message.cseq.method and message.call_id and message.from_ and message.to
+    if isinstance(message, Request):
+        known = about(message, None, ("Subject", "X-Odd", "P-Asserted-Identity"))
+        " ".join((known.caller, known.caller_name, known.called, *known.headers.values())).encode()
+        first_diversion(message)
     _ = message.contact, message.max_forwards if isinstance(message, Request) else None
     again = parse(bytes(message))
     assert again == message
@@ -179,6 +189,24 @@ class _Kind:
     examples: Callable[[], Sequence[bytes]]
 
 
+_VERIFIER = Verifier(Stir())
+
+
+def _identity(text: str) -> None:
+    """Who vouches for a caller: the judgement never raises."""
+    request = Request("INVITE", SipUri("sip", "1", "h"), Headers([("Identity", text), ("From", "<sip:2@h>")]))
+    request.headers.add("To", "<sip:1@h>")
+    assert _VERIFIER.attest(request).partition(":")[0] in ("none", "passed", "failed", "not-verified")
+    for value in request.headers.get_all("Identity"):
+        read_identity(value)
+
+
+def _key(octets: bytes) -> None:
+    for kind in ("application/dtmf-relay", "application/dtmf; x"):
+        key = pressed_by_info(kind, octets)
+        assert key is None or (len(key.digit) == 1 and 0 < key.duration_ms < 100_000)
+
+
 def _masked(octets: bytes) -> None:
     """What is kept for people to read is as long as it was."""
     hidden = masked(octets)
@@ -222,6 +250,8 @@ KINDS = (
     _kind(_refer_to, sip_text.REFER_TO),
     _kind(_field, sip_text.VALUES),
     _Kind(_masked, sip_text.messages),
+    _kind(_identity, sip_text.IDENTITIES),
+    _Kind(_key, lambda: sip_text.KEYS),
 )
 
 

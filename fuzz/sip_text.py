@@ -1,7 +1,10 @@
 """Examples of SIP: messages of the tests, and whatever lies where `MEDIASERVER_TORTURE` points (RFC 4475, 5118)."""
 
+import base64
+import json
 import os
 import sys
+import time
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -76,3 +79,19 @@ VALUES = [
     b"refer;id=93809823", b"active;expires=60", b"terminated;reason=noresource;retry-after=5", b"1800;refresher=uas",
     b"120 (in a meeting);duration=3600", b"1 INVITE", b"4711 INVITE", b"0", b"SIP;cause=200;text=\"x\", Q.850;cause=16",
 ]  # fmt: skip
+
+
+def _identity(header: dict[str, object], claims: dict[str, object]) -> bytes:
+    parts = (base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in (header, claims))
+    return b".".join((*parts, b"A" * 86)) + b";info=<https://c.example/a.pem>;alg=ES256;ppt=shaken"
+
+
+_HEADER: dict[str, object] = {"alg": "ES256", "ppt": "shaken", "typ": "passport", "x5u": "https://c.example/a.pem"}
+_NOW = int(time.time())
+IDENTITIES = [
+    _identity(_HEADER, {"attest": "A", "dest": {"tn": ["1"]}, "iat": _NOW, "orig": {"tn": "2"}, "origid": "x"}),
+    _identity(_HEADER | {"x5u": "http://[x"}, {"dest": {"tn": "1"}, "iat": _NOW, "orig": {"tn": "2"}}),
+    _identity(_HEADER, {"dest": {"uri": ["sip:1@h"], "tn": [7, None]}, "iat": 1e308, "orig": {"uri": "sip:2@h"}}),
+    b"e30.e30.e30;info=<x>", b"..AAAA;info=<x>;ppt=shaken",
+]  # fmt: skip
+KEYS = [b"Signal=5\r\nDuration=160\r\n", b"Signal= 10\r\nDuration=99999", b"#", b" 11 "]

@@ -12,7 +12,17 @@ TARGETS = {
     "sdp": "session descriptions, offers and answers",
     "rtp": "media sessions in every codec, and paths with SRTP, DTLS and ICE",
 }
-WATCHED = ("mediaserver.sip", "mediaserver.sdp", "mediaserver.rtp", "mediaserver.webrtc", "mediacodecs")
+WATCHED = (
+    "mediaserver.sip",
+    "mediaserver.sdp",
+    "mediaserver.rtp",
+    "mediaserver.webrtc",
+    "mediacodecs",
+    "mediaserver.call.about",
+    "mediaserver.call.diversion",
+    "mediaserver.call.keys",
+    "mediaserver.call.stir",
+)
 """Packages whose coverage guides the fuzzer."""
 
 
