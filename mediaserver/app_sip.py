@@ -16,6 +16,7 @@ from mediaserver.call.phones import RegisteredPhones
 from mediaserver.call.policy import Policy
 from mediaserver.call.reception import Reception
 from mediaserver.call.routing import Routing
+from mediaserver.call.stir import Verifier
 from mediaserver.call.trunk import Trunk
 from mediaserver.call.trunk_lines import TrunkLines
 from mediaserver.call.trunks import Trunks
@@ -45,6 +46,10 @@ class Telephony:
         faults = [*parts.agent_faults(settings, agents), *parts.tls_faults(settings)]
         self.trunks = Trunks(self._trunk(name, each, capabilities, faults) for name, each in settings.trunks.items())
         users = self._passwords(faults)
+        try:
+            self._attest = Verifier(settings.sip.stir).attest
+        except ConfigurationError as error:
+            faults += error.faults
         if faults:
             raise ConfigurationError(faults)
         registrar = Registrar(parts.registrar_settings(settings)) if settings.phones.users else None
@@ -87,6 +92,7 @@ class Telephony:
             given.phones.users,
             self.plan,
             given.sip.agent_headers,
+            self._attest,
         )
 
     def warnings(self) -> list[str]:

@@ -43,7 +43,8 @@ class Routing:
         """Who answers the INVITE `request`, which came by `trunk` or from the phone or user `user`."""
         by = self.trunks.get(trunk or "")
         found = about(request, by, self.headers)
-        name = self._name(found, by, user)
+        identity = self.attest(request)
+        name = self._name(found, by, user, identity)
         phone = self.phones.get(user or "")
         known = {
             "call_id": call,
@@ -56,12 +57,12 @@ class Routing:
             "privacy": "private" if found.private else "",
             "diverted_from": found.diverted_from,
             "diversion_reason": found.diversion_reason,
-            "identity": self.attest(request),
+            "identity": identity,
             **found.headers,
         }
         return self.agents[name](known)
 
-    def _name(self, found: About, trunk: Trunk | None, user: str | None) -> str:
+    def _name(self, found: About, trunk: Trunk | None, user: str | None, identity: str) -> str:
         called, caller = self._readings(found.called), self._readings(found.caller)
         for rule in self.rules:
             if (
@@ -69,6 +70,7 @@ class Routing:
                 and rule.phone in (None, user)
                 and (rule.called is None or _fits(called, rule.called))
                 and (rule.caller is None or _fits(caller, rule.caller))
+                and (rule.identity is None or _fits((identity,), rule.identity))
             ):
                 return rule.agent
         if trunk is not None:

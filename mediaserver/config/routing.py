@@ -21,9 +21,11 @@ class Rule(Section):
     """The called number or name: exact, or a pattern with *, ? and [0-4]."""
     caller: OrNone[Pattern] = None
     """The caller's, likewise."""
+    identity: OrNone[Pattern] = None
+    """How far the caller is vouched for (STIR): "passed:A", "failed:*", "not-verified:*", "none"."""
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        if self.trunk is None and self.phone is None and self.called is None and self.caller is None:
+        if not any((self.trunk, self.phone, self.called, self.caller, self.identity)):
             raise ValueError("fits every call: name a trunk, phone, called or caller, or set the default agent instead")
         return self

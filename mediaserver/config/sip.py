@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field, SecretStr, model_validator
 
 from mediaserver.config.guard import Guard
 from mediaserver.config.section import Ip, Network, OrNone, Section
+from mediaserver.config.stir import Stir
 from mediaserver.config.values import Dscp, HeaderName, Listening
 from mediaserver.config.wire import Connections, Dns
 
@@ -108,6 +109,7 @@ class Sip(Section):
     connections: Connections = Connections()
     dns: Dns = Dns()
     guard: Guard = Guard()
+    stir: Stir = Stir()
     agent_headers: tuple[HeaderName, ...] = ()
     """Header fields of an INVITE that agents may read: X-Customer-Id becomes {sip_x_customer_id}."""
 
