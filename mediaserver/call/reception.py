@@ -101,7 +101,7 @@ class Reception:
         call = Incoming(
             name,
             event.leg,
-            self._routing.agent(name, event.request),
+            self._routing.agent(name, event.request, event.trunk, event.user),
             event.trunk,
             partial(self._desk.address, event.flow.remote[0]),
             self._desk,

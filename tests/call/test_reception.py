@@ -1,13 +1,16 @@
 import asyncio
 from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from structlog.testing import capture_logs
 
-from mediaserver.sip.events import Ended
-from mediaserver.talk.orders import Close, Closed, Connect, Describe, Greet, Order, Ready
-from support.exchange import PORT, Exchange, sdp
+from mediaserver.call.routing import Routing
+from mediaserver.sip.events import Ended, IncomingCall
+from mediaserver.sip.message import Request
+from mediaserver.talk.orders import Agent, Close, Closed, Connect, Describe, Greet, Order, Ready
+from support.exchange import AGENT, FLOW, PORT, Exchange, invite, sdp
 from support.virtual_time import tell
 
 type Lines = list[MutableMapping[str, Any]]
@@ -68,6 +71,24 @@ def test_events_and_reports_reach_their_own_call() -> None:
         assert exchange.network.legs == {1: "ringing", 2: "answered"}
         exchange.cancelled()
         assert [call for call in (first, second) if exchange.reception._calls.alive(call)] == [first]
+
+    tell(story())
+
+
+def test_who_answers_is_chosen_by_the_trunk_the_call_came_by_and_the_account_it_is_from() -> None:
+    async def story() -> None:
+        exchange = Exchange()
+        asked: list[tuple[str | None, str | None]] = []
+
+        def agent(call: str, request: Request, trunk: str | None, user: str | None) -> Agent:
+            asked.append((trunk, user))
+            return AGENT
+
+        with patch.object(Routing, "agent", lambda routing, *given: agent(*given)):
+            for leg, (trunk, user) in enumerate([("carrier", None), (None, "alice"), (None, None)], 1):
+                exchange.network.legs[leg] = "ringing"
+                exchange.reception.sip(IncomingCall(leg, invite(), FLOW, sdp(), trunk, user))
+        assert asked == [("carrier", None), (None, "alice"), (None, None)]
 
     tell(story())
 
