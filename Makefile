@@ -14,7 +14,7 @@ EXTRAS := dev,local,picture,google-speech
 ARGS   ?=
 export HF_HUB_OFFLINE := 1
 
-.PHONY: setup demo test lint format bench matrix fuzz serve clean
+.PHONY: setup demo test lint format bench bench-signalling matrix fuzz serve clean
 
 setup: $(STAMP)
 
@@ -46,6 +46,9 @@ format: setup
 
 bench: setup
 	@"$(BIN)/python" -m bench $(ARGS)
+
+bench-signalling: setup
+	@"$(BIN)/python" -m bench.signalling $(ARGS)
 
 matrix: setup
 	@"$(BIN)/python" -m matrix $(ARGS)

@@ -22,6 +22,9 @@ SCENARIO = Path(__file__).parent / "scenarios" / "call.xml"
 WARM_UP = 500
 ROOM = 50
 """Calls that stand while more are refused."""
+MOST = 500
+"""Calls at once in all other runs. Of a server without such a limit on a machine that is too slow for the moment, every
+call that its caller has given up would take some of what little there is."""
 SETTLE_S = 35.0
 """After the last call of all: 64 * T1, after which SIP has forgotten it, and some more."""
 SETTINGS = """
@@ -122,8 +125,7 @@ def sipp(
         took = time.monotonic() - began
         cpu = cpu_seconds(program.process.pid) - cpu
     times = sorted(_setup_times(directory))
-    if not times:
-        raise RuntimeError(f"no call was answered; see {directory}")
+    times = times or [float("nan")]
     p50, p95, p99 = (times[min(len(times) - 1, int(len(times) * share))] for share in (0.5, 0.95, 0.99))
     failed = calls - _successful(directory)
     return Run(
@@ -207,7 +209,7 @@ def main(given: Sequence[str] | None = None) -> None:
         os.sched_setaffinity(0, {theirs})
     found: dict[str, Any] = {"load_before": os.getloadavg(), "runs": []}
     signal.signal(signal.SIGTERM, lambda *_: exit(1))
-    with server(directory, ours, 5000) as (program, port):
+    with server(directory, ours, MOST) as (program, port):
         sipp(program, port, "udp", 50, WARM_UP, directory, theirs)
         for transport in arguments.transports.split(","):
             for rate in map(float, arguments.rates.split(",")):
