@@ -44,10 +44,15 @@ class SecurePort:
     """
 
     def __init__(
-        self, port: Port, identity: Identity | None = None, failed: Callable[[str], None] | None = None
+        self,
+        port: Port,
+        identity: Identity | None = None,
+        failed: Callable[[str], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._port = port
         self._failed = failed
+        self._clock = clock
         self._rtp, self._rtcp = Channel(port.send_rtp, identity), Channel(port.send_rtcp, identity)
         self._shared_keys = Keyring()
         self._rtcp_keys = Keyring()
@@ -128,7 +133,7 @@ class SecurePort:
         self, channel: Channel, packet: bytes, to: Address | None, send: Callable[[bytes, Address], None]
     ) -> None:
         if channel.ice is not None:
-            to = channel.ice.destination(time.monotonic())
+            to = channel.ice.destination(self._clock())
         try:
             sealed = channel.sealed(packet)
         except UNSEALABLE:
@@ -170,14 +175,14 @@ class SecurePort:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        now = time.monotonic()
+        now = self._clock()
         due = [each for each in (self._rtp.deadline(now), self._rtcp.deadline(now)) if each is not None]
         if due and not self._resting:
             self._timer = asyncio.get_running_loop().call_later(max(0.0, min(due) - now), self._timed_out)
 
     def _timed_out(self) -> None:
         self._timer = None
-        now = time.monotonic()
+        now = self._clock()
         for each in (self._rtp, self._rtcp):
             each.handle_timer(now)
         self._look()
