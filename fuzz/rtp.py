@@ -12,6 +12,7 @@ from fuzz.target import Target
 from mediacodecs import registry
 from mediacodecs.signal.dtmf_detector import DtmfDetector
 from mediaserver.errors import LocalProtocolError
+from mediaserver.net import stun
 from mediaserver.rtp import comfort_noise, packet, rtcp
 from mediaserver.rtp.dtmf import EventReceiver
 from mediaserver.rtp.plan import StreamPlan
@@ -224,7 +225,16 @@ def _tones(octets: bytes) -> None:
         detector.push(pcm[at : at + 160])
 
 
-_ALONE: tuple[Callable[[bytes], None], ...] = (_datagram, _events, _codec, _tones)
+def _keep_alive(octets: bytes) -> None:
+    """STUN on the SIP port."""
+    stun.is_stun(octets)
+    for datagram in (octets, octets[:2] + max(0, len(octets) - 20).to_bytes(2) + octets[4:]):
+        answer = stun.answer(datagram, PEER)
+        assert answer is None or stun.mapped(answer) == (datagram[8:20], PEER)
+        stun.mapped(datagram)
+
+
+_ALONE: tuple[Callable[[bytes], None], ...] = (_datagram, _events, _codec, _tones, _keep_alive)
 
 
 def _examples() -> Sequence[bytes]:
@@ -236,7 +246,8 @@ def _examples() -> Sequence[bytes]:
     extended = b"\x90\xe0\0\1\0\0\0\2\0\0\0\3\xbe\xde\0\1\x10\xaa\0\0payload"
     keys = b"".join(bytes((0, 100, 5, 0x0A | end, 0, 160)) for end in (0, 0, 0x80, 0x80))
     codecs = [bytes((number,)) + _payloads(codec)[1][:200] for number, codec in enumerate(CODECS)]
-    return [*packets, reports, extended, keys, *codecs]
+    asked = stun.request(b"0123456789ab")
+    return [*packets, reports, extended, keys, *codecs, asked, *filter(None, [stun.answer(asked, PEER)])]
 
 
 def run(choices: Choices) -> None:

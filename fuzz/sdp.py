@@ -20,7 +20,7 @@ from mediaserver.sdp.negotiation import Negotiation
 from mediaserver.sdp.path import MediaPath
 from mediaserver.sdp.plan import Direction, MediaPlan, PayloadFormat
 from mediaserver.sdp.security import SUITES, Dtls, Protection, Sdes, SrtpPolicy
-from mediaserver.sdp.session import SessionDescription
+from mediaserver.sdp.session import LONGEST, SessionDescription
 from mediaserver.talk.leg import stream_plan
 
 _PRINT = "sha-256 " + ":".join(["CD"] * 32)
@@ -81,11 +81,16 @@ def check_text(text: bytes) -> None:
         assert fault.status == 400
         return
     written = bytes(found)
+    if len(written) > LONGEST:
+        return  # what stands for octets that are no UTF-8 is longer than they are
     assert SessionDescription.parse(written) == found
     assert bytes(SessionDescription.parse(written)) == written
 
 
 def _check_answer(offer: bytes, side: _Side) -> None:
+    assert len(side.said) < 3 * len(offer) + 2000
+    if len(side.said) > LONGEST:
+        return
     offered, answered = SessionDescription.parse(offer), SessionDescription.parse(side.said)
     assert bytes(answered) == side.said
     assert len(answered.media) == len(offered.media)

@@ -13,6 +13,7 @@ from mediaserver.call.keys import pressed_by_info
 from mediaserver.call.stir import Verifier
 from mediaserver.config.stir import Stir
 from mediaserver.errors import LocalProtocolError, RemoteProtocolError
+from mediaserver.net.sip_ws import WebSocketServerFraming
 from mediaserver.sip import digest
 from mediaserver.sip.authenticator import DigestAuthenticator
 from mediaserver.sip.challenge import answer_challenge
@@ -227,6 +228,34 @@ def _streamed(octets: bytes) -> None:
     _stream(octets[1:], 2 + (octets[0] if octets else 0))
 
 
+def _web_socket(octets: bytes) -> None:
+    """What a browser may send, after the handshake and before: the connection is told why it ends."""
+    for greeting in (b"", _GREETING):
+        framing = WebSocketServerFraming()
+        framing.receive(greeting)
+        assert framing.ready is bool(greeting)
+        messages = framing.receive(octets)
+        messages += framing.receive(octets) if not framing.ended else []
+        for message in messages:
+            check_datagram(message)
+        framing.ping()
+        framing.send(b"x")
+        framing.end()
+        framing.outgoing()
+
+
+_GREETING = (
+    b"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: sip\r\n\r\n"
+)
+
+
+def _frames() -> list[bytes]:
+    short = [octets for octets in sip_text.messages() if len(octets) < 65_536]
+    frames = [b"\x81\xfe" + len(octets).to_bytes(2) + bytes(4) + octets for octets in short[::9]]
+    return [*frames, _GREETING, b"\x89\x80\0\0\0\0", b"\x88\x82\0\0\0\0\x03\xe8", b"\x01\x80\0\0\0\0\x80\x80\0\0\0\0"]
+
+
 def _streams() -> list[bytes]:
     messages = sip_text.messages()
     return [b"\x20" + b"\r\n\r\n".join(pair) for pair in zip(messages[::3], messages[1::3], strict=False)]
@@ -252,6 +281,7 @@ KINDS = (
     _Kind(_masked, sip_text.messages),
     _kind(_identity, sip_text.IDENTITIES),
     _Kind(_key, lambda: sip_text.KEYS),
+    _Kind(_web_socket, _frames),
 )
 
 

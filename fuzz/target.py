@@ -18,6 +18,7 @@ WATCHED = (
     "mediaserver.rtp",
     "mediaserver.webrtc",
     "mediacodecs",
+    "mediaserver.net.sip_ws",
     "mediaserver.call.about",
     "mediaserver.call.diversion",
     "mediaserver.call.keys",
