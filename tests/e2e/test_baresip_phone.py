@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from support import baresip, rig
+from support import baresip
 from support.switchboard import Switchboard, switchboard
 from support.telephone import AGENT, MODEL, calls_the_agent, is_called
 
@@ -20,7 +20,8 @@ async def talks(board: Switchboard, folder: Path, user: str, key: str, transport
     ) as phone:
         await board.is_registered(user)
         await calls_the_agent(board, phone, user, f"sip:assistant@{at}", key)
-        await is_called(board, phone, user)
+        if security != "dtls_srtp":  # our offers have keys of SDES; browsers alone are offered DTLS
+            await is_called(board, phone, user)
 
 
 async def test_it_calls_and_is_called_by_udp_and_tcp(tmp_path: Path) -> None:

@@ -22,6 +22,8 @@ from support.sipp import Ear, free_port, tap
 _MODULES = ("g711.so", "g722.so", "opus.so", "l16.so", "aufile.so", "sndfile.so", "srtp.so", "dtls_srtp.so", "ice.so")
 CODECS = {"PCMU": "PCMU/8000/1", "PCMA": "PCMA/8000/1", "G722": "G722/16000/1", "OPUS": "opus/48000/2"}
 """As it calls them: by their sampling rate, not by their clock."""
+_HEADER = 44
+"""Bytes before the samples of a WAV file as these phones write it."""
 _STOP_S = 5.0
 
 
@@ -78,7 +80,7 @@ class Softphone(Baresip):
         if self._held and not self.encrypted:
             return self.wire.heard
         files = sorted(self.folder.glob("dump-*-dec.wav"), key=lambda path: path.stat().st_ctime_ns)
-        return np.concatenate([np.zeros(0, np.int16), *map(samples_so_far, files)])
+        return np.concatenate([np.zeros(0, np.int16), *(samples_so_far(path, rig.RATE) for path in files)])
 
     @property
     def keys(self) -> str:
@@ -114,16 +116,10 @@ class Softphone(Baresip):
     _held: bool = False
 
 
-def samples_so_far(path: Path) -> Samples:
-    """What is in a WAV file that is still being written, and whose header has no size yet, at 8 kHz."""
-    content = path.read_bytes() if path.exists() else b""
-    at = content.find(b"data")
-    if at < 0:
-        return np.zeros(0, np.int16)
-    body = content[at + 8 :]
-    return resample(
-        np.frombuffer(body[: len(body) // 2 * 2], "<i2"), int.from_bytes(content[24:28], "little"), rig.RATE
-    )
+def samples_so_far(path: Path, rate: int) -> Samples:
+    """What is in a WAV file that is still being written, and whose header may be empty yet, at 8 kHz."""
+    body = path.read_bytes()[_HEADER:] if path.exists() else b""
+    return resample(np.frombuffer(body[: len(body) // 2 * 2], "<i2"), rate, rig.RATE)
 
 
 def padded(speech: Samples, before_s: float, after_s: float, rate: int = 8000) -> Samples:

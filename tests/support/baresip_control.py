@@ -4,7 +4,7 @@ import asyncio
 import json
 from typing import Any
 
-_CONNECT_S = 5.0
+_CONNECT_S = 15.0
 
 
 class Control:

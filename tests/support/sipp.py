@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ctypes
 import os
 import signal
 import socket
@@ -22,6 +23,8 @@ SCENARIOS = Path(__file__).parents[1] / "vectors" / "sipp"
 _KILL_AFTER_S = 5.0
 _PACKET = 160
 _DECODERS = {0: PCMU.decode, 8: PCMA.decode}
+_SO_ATTACH_FILTER = 26
+"""Of Linux, which Python has no name for."""
 _TO_US = 0
 """`sll_pkttype` of a packet that arrived; on loopback every packet is also seen as it leaves (4)."""
 
@@ -121,6 +124,7 @@ def tap(port: int) -> Iterator[Ear]:
     with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800)) as wire:
         wire.bind(("lo", 0x0800))
         wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+        _only(wire, port)
         wire.setblocking(False)
 
         def read() -> None:
@@ -133,6 +137,21 @@ def tap(port: int) -> Iterator[Ear]:
 
         wanted = struct.pack("!H", port)
         yield from _listening(wire, read, ear)
+
+
+def _only(wire: socket.socket, port: int) -> None:
+    """Have the kernel pass on nothing but UDP to `port`: a test's process need not look at all there is on loopback."""
+    program = (
+        (0x30, 0, 0, 9),  # the protocol
+        (0x15, 0, 4, socket.IPPROTO_UDP),
+        (0xB1, 0, 0, 0),  # the length of the IP header
+        (0x48, 0, 0, 2),  # the destination port
+        (0x15, 0, 1, port),
+        (0x06, 0, 0, 0xFFFF),
+        (0x06, 0, 0, 0),
+    )
+    code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in program))
+    wire.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HP", len(program), ctypes.addressof(code)))
 
 
 @contextmanager

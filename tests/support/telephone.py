@@ -1,4 +1,4 @@
-"""What every real phone is put through: a conversation of each direction with keys and hold, judged by what was heard."""
+"""What every real phone is put through: a conversation each way with keys and hold, judged by what was heard."""
 
 from typing import Protocol
 
@@ -49,7 +49,7 @@ class Telephone(Protocol):
 
 
 async def hears(board: Switchboard, phone: Telephone, call: str, number: int, turn: int) -> None:
-    """Wait until the phone heard that answer of the model, and until the server has said it: the turn-th of the call."""
+    """Wait until the phone heard that answer of the model, which is what the agent says the turn-th time."""
     if phone.records:
         await until_like(lambda: [phone.hearing], answer(board.emulator, number), f"the phone (answer {number})")
     await board.line("transcript", speaker="agent", call=call, count=turn)
@@ -77,7 +77,7 @@ async def calls_the_agent(board: Switchboard, phone: Telephone, user: str, uri: 
     await hears(board, phone, call, 4, 4)
     await phone.end()
     ended = await board.line("call.ended", call=call)
-    assert (ended["reason"], ended["lost"], ended["underruns"]) == ("caller-hung-up", 0, 0)
+    assert (ended["reason"], ended["lost"], ended["underruns"]) == ("caller-hung-up", 0, 0), ended
 
 
 async def is_called(board: Switchboard, phone: Telephone, user: str) -> None:
@@ -91,4 +91,4 @@ async def is_called(board: Switchboard, phone: Telephone, user: str) -> None:
     await board.model_hears(reply)
     await phone.end()
     ended = await board.line("call.ended", call=call)
-    assert (ended["reason"], ended["lost"]) == ("callee-hung-up", 0)
+    assert (ended["reason"], ended["lost"]) == ("callee-hung-up", 0), ended
