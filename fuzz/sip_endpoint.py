@@ -71,7 +71,7 @@ def _invite(scene: Scene, choices: Choices, leg: int) -> None:
 
 
 def _request(scene: Scene, choices: Choices, leg: int) -> None:
-    number = scene.endpoint.request(
+    number = scene.endpoint.outside.request(
         choices.pick(("OPTIONS", "REGISTER", "MESSAGE")),
         target=choices.pick(_TARGETS),
         flow=choices.pick(FLOWS),
@@ -100,11 +100,13 @@ def _answer(scene: Scene, choices: Choices, leg: int) -> None:
 
 def _refer(scene: Scene, choices: Choices, leg: int) -> None:
     other = choices.pick([None, *scene.legs])
-    scene.endpoint.refer(leg, choices.pick(("sip:x@y", "<tel:1>", "sip:a@b?X=y")), scene.now, replaces_leg=other)
+    scene.endpoint.transfers.refer(
+        leg, choices.pick(("sip:x@y", "<tel:1>", "sip:a@b?X=y")), scene.now, replaces_leg=other
+    )
 
 
 def _progress(scene: Scene, choices: Choices, leg: int) -> None:
-    scene.endpoint.transfer_progress(leg, choices.pick((100, 180, 200, 503)), "so", scene.now)
+    scene.endpoint.transfers.progress(leg, choices.pick((100, 180, 200, 503)), "so", scene.now)
 
 
 def _provisional(scene: Scene, choices: Choices, leg: int) -> None:
@@ -123,11 +125,11 @@ _COMMANDS: tuple[Callable[[Scene, Choices, int], object], ...] = (
     lambda scene, choices, leg: scene.endpoint.reject_reinvite(leg, 488, scene.now),
     lambda scene, choices, leg: scene.endpoint.acknowledge(leg, _SDP, scene.now),
     _refer,
-    lambda scene, choices, leg: scene.endpoint.accept_transfer(leg, scene.now),
+    lambda scene, choices, leg: scene.endpoint.transfers.accept(leg, scene.now),
     _progress,
-    lambda scene, choices, leg: scene.endpoint.reject_transfer(leg, 603, scene.now),
+    lambda scene, choices, leg: scene.endpoint.transfers.reject(leg, 603, scene.now),
     lambda scene, choices, leg: scene.endpoint.info(leg, "application/dtmf-relay", b"Signal=1", scene.now),
-    lambda scene, choices, leg: (scene.endpoint.replaces_of(leg), scene.endpoint.heard(leg)),
+    lambda scene, choices, leg: (scene.endpoint.transfers.replaces_of(leg), scene.endpoint.heard(leg)),
     _request,
 )
 

@@ -117,8 +117,8 @@ class Scene:
         """Everybody hangs up and time passes: nothing may be left."""
         endpoint = self.endpoint
         for leg in sorted(self.transfers):
-            endpoint.reject_transfer(leg, 603, self.now)
-            endpoint.transfer_progress(leg, 603, "", self.now)
+            endpoint.transfers.reject(leg, 603, self.now)
+            endpoint.transfers.progress(leg, 603, "", self.now)
         for leg, how in sorted(self.legs.items()):
             if how == "ringing":
                 endpoint.reject(leg, 480, self.now)

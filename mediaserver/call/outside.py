@@ -88,7 +88,7 @@ class SipOutside:
         routes: Sequence[str] = (),
     ) -> Replied:
         """Send a request and wait for its end."""
-        number = self._endpoint.request(
+        number = self._endpoint.outside.request(
             method,
             target=target,
             flow=flow,
@@ -124,7 +124,7 @@ class SipOutside:
 
     def contact(self, flow: Flow, user: str) -> str:
         """Our Contact."""
-        return self._endpoint.contact(flow, user)
+        return self._endpoint.outside.contact(flow, user)
 
     def keep_alive(self, flow: Flow, seconds: float, *, answered: bool) -> None:
         """Ping the flow."""

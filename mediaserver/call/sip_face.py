@@ -104,21 +104,22 @@ class SipFace:
         self, leg: int, target: str, *, replaces_leg: int | None, referred_by: str | None, headers: Fields = ()
     ) -> None:
         """Send a REFER."""
-        now = self._shell.now()
-        self._endpoint.refer(leg, target, now, replaces_leg=replaces_leg, referred_by=referred_by, headers=headers)
+        self._endpoint.transfers.refer(
+            leg, target, self._shell.now(), replaces_leg=replaces_leg, referred_by=referred_by, headers=headers
+        )
         self._shell.pump()
 
     def accept_transfer(self, leg: int) -> None:
         """Take the peer's REFER."""
-        self._endpoint.accept_transfer(leg, self._shell.now())
+        self._endpoint.transfers.accept(leg, self._shell.now())
         self._shell.pump()
 
     def transfer_progress(self, leg: int, status: int, reason: str) -> None:
         """Send a NOTIFY."""
-        self._endpoint.transfer_progress(leg, status, reason, self._shell.now())
+        self._endpoint.transfers.progress(leg, status, reason, self._shell.now())
         self._shell.pump()
 
     def reject_transfer(self, leg: int, status: int) -> None:
         """Refuse the peer's REFER."""
-        self._endpoint.reject_transfer(leg, status, self._shell.now())
+        self._endpoint.transfers.reject(leg, status, self._shell.now())
         self._shell.pump()

@@ -8,15 +8,14 @@ from mediaserver.sip.core import Core
 from mediaserver.sip.core_uac import Uac
 from mediaserver.sip.core_uas import Uas
 from mediaserver.sip.door import Door
-from mediaserver.sip.events import Effect, Flow, TransferProgress
+from mediaserver.sip.events import Effect, Flow
 from mediaserver.sip.guard import Guard, Pass
-from mediaserver.sip.identity import EndpointSettings, OwnContact
+from mediaserver.sip.identity import EndpointSettings
 from mediaserver.sip.invitation import Invitations
 from mediaserver.sip.leg import LegState
 from mediaserver.sip.message import MalformedRequest, Response, parse
 from mediaserver.sip.outside import OutsideRequests
 from mediaserver.sip.registrar import Registrar
-from mediaserver.sip.replaces import replaces_of
 from mediaserver.sip.session_timer import SessionTimers
 from mediaserver.sip.sessions import Sessions
 from mediaserver.sip.transfers import Transfers
@@ -50,10 +49,12 @@ class SipEndpoint:
         timers = SessionTimers(self._core)
         self._uac = Uac(self._core, timers)
         self._requests = self._uac.requests
-        self._outside = OutsideRequests(self._core, self._uac.transmit)
+        self.outside = OutsideRequests(self._core, self._uac.transmit)
+        """What we ask outside of calls."""
         self._invitations = Invitations(self._core, self._requests, timers)
         self._sessions = Sessions(self._core, self._uac, self._requests, self._invitations, timers)
-        self._transfers = Transfers(self._core, self._requests, self._invitations)
+        self.transfers = Transfers(self._core, self._requests, self._invitations)
+        """REFERs both ways."""
         self._uas = Uas(
             self._core,
             self._invitations.transactions,
@@ -61,7 +62,7 @@ class SipEndpoint:
             self._sessions.updates,
             self._sessions.provisionals,
             timers,
-            self._transfers,
+            self.transfers,
             door,
             registrar,
         )
@@ -161,7 +162,7 @@ class SipEndpoint:
         while (due := self._core.alarms.due(now)) is not None:
             leg, alarm = due
             self._wakes[alarm](leg, alarm, now)
-        self._transfers.handle_timer(now)
+        self.transfers.handle_timer(now)
         if self._registrar is not None:
             self._registrar.handle_timer(now)
             self._tell_bindings()
@@ -172,7 +173,7 @@ class SipEndpoint:
             self._core.alarms.next(),
             self._uac.transactions.next_deadline(),
             self._invitations.transactions.next_deadline(),
-            self._transfers.next_deadline(),
+            self.transfers.next_deadline(),
             None if self._registrar is None else self._registrar.next_deadline(),
         )
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
@@ -289,97 +290,6 @@ class SipEndpoint:
         What answers an offer of ours is acknowledged without asking.
         """
         self._sessions.acknowledge(leg, sdp, now)
-
-    # Transfers
-
-    def refer(
-        self,
-        leg: int,
-        target: str | SipUri | None,
-        now: float,
-        *,
-        replaces_leg: int | None = None,
-        referred_by: str | None = None,
-        headers: Sequence[tuple[str, str]] = (),
-    ) -> None:
-        """Ask the peer to call `target`, a URI or name-addr (RFC 3515); `TransferProgress` tells until the end.
-
-        `replaces_leg`: it is to take our place in that call (attended transfer, RFC 3891), whose far end is the target
-        if none is given. A second REFER of a leg gives the first up. The call itself stays until somebody hangs up.
-        """
-        party = self._core.leg(leg, LegState.CONFIRMED)
-        if party is None:
-            return
-        replaced = None if replaces_leg is None else self._core.leg(replaces_leg, LegState.CONFIRMED)
-        if replaces_leg is not None and replaced is None:
-            self._core.emit(TransferProgress(leg, 481, "the call to be replaced has ended", final=True))
-            return
-        self._transfers.refer(party, target, replaced, referred_by, headers, now)
-
-    def accept_transfer(self, leg: int, now: float) -> None:
-        """Take the peer's REFER with 202; `transfer_progress` is due until the end, even when this call is over."""
-        self._transfers.theirs.accept(leg, now)
-
-    def transfer_progress(self, leg: int, status: int, reason: str, now: float) -> None:
-        """Tell the peer how the call it asked for stands (NOTIFY); a final status, 200 or above, ends it."""
-        if not 100 <= status < 700:
-            raise LocalProtocolError(f"{status} is no status")
-        self._transfers.theirs.progress(leg, status, reason, now)
-
-    def reject_transfer(self, leg: int, status: int, now: float) -> None:
-        """Refuse the peer's REFER with 300-699."""
-        if not 300 <= status < 700:
-            raise LocalProtocolError(f"{status} does not refuse")
-        self._transfers.theirs.reject(leg, status, now)
-
-    def replaces_of(self, leg: int) -> str | None:
-        """The value of a Replaces header that names this leg's dialog to its far end; None if the leg has ended."""
-        party = self._core.leg(leg, LegState.CONFIRMED)
-        return None if party is None or party.dialog is None else str(replaces_of(party.dialog))
-
-    # Outside of calls
-
-    def contact(self, flow: Flow, user: str | None) -> str:
-        """Our Contact value as a peer of `flow` reaches us, for a REGISTER."""
-        return self._core.identity.contact(flow, OwnContact(user))
-
-    def request(
-        self,
-        method: str,
-        *,
-        target: SipUri,
-        flow: Flow,
-        from_: NameAddr,
-        to: NameAddr,
-        now: float,
-        call_id: str | None = None,
-        cseq: int | None = None,
-        contact: str | None = None,
-        headers: Sequence[tuple[str, str]] = (),
-        body: bytes = b"",
-        credentials: tuple[str, str] | None = None,
-        routes: Sequence[str] = (),
-    ) -> int:
-        """Send a request outside of any dialog, other than INVITE; `Replied` with its number tells how it ended.
-
-        Challenges are answered with `credentials`, by as many requests more as `MOST_ANSWERS` of `challenge` at most,
-        each with the next CSeq number: who gives `cseq` leaves room for them. `routes` are Route values.
-        """
-        return self._outside.send(
-            method,
-            target,
-            flow,
-            from_,
-            to,
-            now,
-            call_id=call_id,
-            cseq=cseq,
-            contact=contact,
-            headers=headers,
-            body=body,
-            credentials=credentials,
-            routes=routes,
-        )
 
     # As either
 

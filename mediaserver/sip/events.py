@@ -185,7 +185,7 @@ class ChangeRefused:
 
 @dataclass(frozen=True, slots=True)
 class TransferAsked:
-    """A REFER of the peer (RFC 3515): `accept_transfer`, then `transfer_progress` until the end; or `reject_transfer`.
+    """A REFER of the peer (RFC 3515): `transfers.accept`, then `progress` until the end; or `reject`.
 
     `replaces` is the value of Replaces in the target, unescaped; `referred_by` that of Referred-By.
     """

@@ -8,7 +8,7 @@ from mediaserver.sip.core import Core
 from mediaserver.sip.dialog import routed
 from mediaserver.sip.events import Flow, Replied
 from mediaserver.sip.headers import Headers
-from mediaserver.sip.identity import SDP
+from mediaserver.sip.identity import SDP, OwnContact
 from mediaserver.sip.in_dialog import Transmit, outcome_of
 from mediaserver.sip.leg import Credentials
 from mediaserver.sip.message import Request, Response
@@ -40,15 +40,19 @@ class OutsideRequests:
     def __len__(self) -> int:
         return len(self._asked)
 
-    def send(
+    def contact(self, flow: Flow, user: str | None) -> str:
+        """Our Contact value as a peer of `flow` reaches us, for a REGISTER."""
+        return self._core.identity.contact(flow, OwnContact(user))
+
+    def request(
         self,
         method: str,
+        *,
         target: SipUri,
         flow: Flow,
         from_: NameAddr,
         to: NameAddr,
         now: float,
-        *,
         call_id: str | None = None,
         cseq: int | None = None,
         contact: str | None = None,
@@ -57,7 +61,11 @@ class OutsideRequests:
         credentials: Credentials | None = None,
         routes: Sequence[str] = (),
     ) -> int:
-        """Send a request (8.1.1); the number its `Replied` will bear."""
+        """Send a request other than INVITE (8.1.1); `Replied` with its number tells how it ended.
+
+        Challenges are answered with `credentials`, by as many requests more as `MOST_ANSWERS` of `challenge` at most,
+        each with the next CSeq number: who gives `cseq` leaves room for them. `routes` are Route values.
+        """
         core = self._core
         route_set = [NameAddr.parse(route) for route in routes]
         promises(target, route_set, flow)

@@ -4,8 +4,8 @@ Pure and apart from the endpoint, so that whoever runs it decides by which flow 
 
     registration.start(now)                       then, after every call of one of its methods:
     for ask in registration.actions():            resolve `ask.target` or use the outbound proxy, then
-        contact = registration.contact(endpoint.contact(flow, user)) if ask.contact else None
-        number = endpoint.request("REGISTER", flow=flow, contact=contact, …)      and on its `Replied`
+        contact = registration.contact(endpoint.outside.contact(flow, user)) if ask.contact else None
+        number = endpoint.outside.request("REGISTER", flow=flow, contact=contact, …)      and on its `Replied`
         registration.replied(reply.status, reply.reason, reply.response, now)
     registration.handle_timer(now)                when `next_deadline()` has come
     registration.flow_failed(now)                 when the connection of a registered flow is lost

@@ -41,7 +41,7 @@ class RegistrationSettings:
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """A REGISTER to send: arguments for `SipEndpoint.request`. Challenges may raise `cseq` by `MOST_ANSWERS`."""
+    """A REGISTER to send: arguments for `OutsideRequests.request`. Challenges may raise `cseq` by `MOST_ANSWERS`."""
 
     target: SipUri
     from_: NameAddr

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from mediaserver.errors import LocalProtocolError
 from mediaserver.sip.core import Core
+from mediaserver.sip.events import TransferProgress
 from mediaserver.sip.in_dialog import DialogRequests
 from mediaserver.sip.invitation import Invitations
-from mediaserver.sip.leg import Leg
+from mediaserver.sip.leg import LegState
 from mediaserver.sip.refer import Refers
 from mediaserver.sip.refer_to import refer_to
 from mediaserver.sip.referral import Referrals
@@ -15,7 +16,7 @@ from mediaserver.sip.uri import SipUri
 
 
 class Transfers:
-    """REFERs of ours and of the peers, and what names our dialogs in them."""
+    """The user's commands about REFERs of ours and of the peers, by the handle of a leg as the endpoint's own."""
 
     def __init__(self, core: Core, requests: DialogRequests, invitations: Invitations) -> None:
         self._core = core
@@ -24,17 +25,26 @@ class Transfers:
 
     def refer(
         self,
-        leg: Leg,
+        leg: int,
         target: str | SipUri | None,
-        replaced: Leg | None,
-        referred_by: str | None,
-        headers: Sequence[tuple[str, str]],
         now: float,
+        *,
+        replaces_leg: int | None = None,
+        referred_by: str | None = None,
+        headers: Sequence[tuple[str, str]] = (),
     ) -> None:
-        """Send the peer of `leg` to `target`, to take the place of us in the call `replaced` if there is one.
+        """Ask the peer to call `target`, a URI or name-addr (RFC 3515); `TransferProgress` tells until the end.
 
-        Without a target it is the other call's far end. LocalProtocolError if there is neither.
+        `replaces_leg`: it is to take our place in that call (attended transfer, RFC 3891), whose far end is the target
+        if none is given. A second REFER of a leg gives the first up. The call itself stays until somebody hangs up.
         """
+        party = self._core.leg(leg, LegState.CONFIRMED)
+        if party is None:
+            return
+        replaced = None if replaces_leg is None else self._core.leg(replaces_leg, LegState.CONFIRMED)
+        if replaces_leg is not None and replaced is None:
+            self._core.emit(TransferProgress(leg, 481, "the call to be replaced has ended", final=True))
+            return
         replaces: Replaces | None = None
         if replaced is not None and replaced.dialog is not None:
             replaces = replaces_of(replaced.dialog)
@@ -42,7 +52,28 @@ class Transfers:
         if not target:
             raise LocalProtocolError("a transfer needs a target, or a call to put it in the place of")
         value = refer_to(target, None if replaces is None else str(replaces))
-        self.ours.send(leg, value, referred_by, headers, now)
+        self.ours.send(party, value, referred_by, headers, now)
+
+    def accept(self, leg: int, now: float) -> None:
+        """Take the peer's REFER with 202; `progress` is due until the end, even when this call is over."""
+        self.theirs.accept(leg, now)
+
+    def progress(self, leg: int, status: int, reason: str, now: float) -> None:
+        """Tell the peer how the call it asked for stands (NOTIFY); a final status, 200 or above, ends it."""
+        if not 100 <= status < 700:
+            raise LocalProtocolError(f"{status} is no status")
+        self.theirs.progress(leg, status, reason, now)
+
+    def reject(self, leg: int, status: int, now: float) -> None:
+        """Refuse the peer's REFER with 300-699."""
+        if not 300 <= status < 700:
+            raise LocalProtocolError(f"{status} does not refuse")
+        self.theirs.reject(leg, status, now)
+
+    def replaces_of(self, leg: int) -> str | None:
+        """The value of a Replaces header that names this leg's dialog to its far end; None if the leg has ended."""
+        party = self._core.leg(leg, LegState.CONFIRMED)
+        return None if party is None or party.dialog is None else str(replaces_of(party.dialog))
 
     def next_deadline(self) -> float | None:
         """When `handle_timer` wants to be called, in seconds."""

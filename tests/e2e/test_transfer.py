@@ -139,7 +139,7 @@ async def test_an_attended_transfer_has_the_caller_take_our_place(tmp_path: Path
             await _replacing(caller, callee.uri, asked.replaces)
             replacing = await callee.event(IncomingCall, count=2)
             assert replacing.replaces == consulted.leg
-            caller.endpoint.transfer_progress(asked.leg, 200, "OK", time.monotonic())
+            caller.endpoint.transfers.progress(asked.leg, 200, "OK", time.monotonic())
             caller.shell.pump()
             await server.line("call.ended", reason="transferred")
             await caller.event(Ended)

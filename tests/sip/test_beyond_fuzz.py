@@ -57,7 +57,7 @@ def test_whatever_comes_is_taken_and_leaves_nothing(data: st.DataObject) -> None
     rig.receive(request("ACK", branch="z9hG4bKack", to_tag=ok.to.tag))
     rig.events()
     if data.draw(st.booleans()):
-        rig.endpoint.refer(1, "sip:x@y", rig.now)
+        rig.endpoint.transfers.refer(1, "sip:x@y", rig.now)
     for _ in range(data.draw(st.integers(1, 10))):
         message = bytearray(data.draw(st.sampled_from(pieces(ok.to.tag or ""))))
         for _ in range(data.draw(st.integers(0, 2))):
@@ -69,8 +69,8 @@ def test_whatever_comes_is_taken_and_leaves_nothing(data: st.DataObject) -> None
             if isinstance(event, IncomingCall):
                 rig.endpoint.reject(event.leg, 486, rig.now)
             elif isinstance(event, TransferAsked):
-                rig.endpoint.accept_transfer(event.leg, rig.now)
-                rig.endpoint.transfer_progress(event.leg, data.draw(st.sampled_from([180, 200])), "", rig.now)
+                rig.endpoint.transfers.accept(event.leg, rig.now)
+                rig.endpoint.transfers.progress(event.leg, data.draw(st.sampled_from([180, 200])), "", rig.now)
         for sent in rig.sent():
             if isinstance(sent, Request) and data.draw(st.booleans()):
                 rig.receive(sent.response(data.draw(st.sampled_from([200, 202, 401, 481, 603]))))
@@ -79,7 +79,7 @@ def test_whatever_comes_is_taken_and_leaves_nothing(data: st.DataObject) -> None
         rig.endpoint.bye(1, rig.now)
     rig.advance(8000)
     assert rig.is_empty()
-    assert not rig.endpoint._transfers.ours._refers and not rig.endpoint._transfers.theirs._referrals
+    assert not rig.endpoint.transfers.ours._refers and not rig.endpoint.transfers.theirs._referrals
 
 
 def test_options_say_what_we_do_and_that_we_drain() -> None:

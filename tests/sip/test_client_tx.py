@@ -172,7 +172,7 @@ def test_repeated_final_responses_to_other_requests_are_absorbed() -> None:
 @pytest.mark.parametrize("method", ["INVITE", "BYE"])
 def test_a_broken_connection_is_told_at_once(method: str) -> None:
     stage = Stage(method, TCP)
-    stage.engine.flow_closed(TCP, 0.3)
+    stage.engine.flow_closed(TCP, None, 0.3)
     assert [cause for _, cause in stage.failures] == [Cause.TRANSPORT]
     assert len(stage.engine) == 0
     assert stage.engine.next_deadline() is None

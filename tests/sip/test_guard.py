@@ -230,7 +230,8 @@ def test_an_answer_to_a_request_of_ours_proves_who_gives_it() -> None:
     guard = Guard(FEW)
     rig = Rig(guard=guard)
     us = NameAddr(None, SipUri("sip", "us", "192.0.2.1"))
-    rig.endpoint.request("OPTIONS", target=SipUri("sip", "x", "192.0.2.9"), flow=UDP, from_=us, to=us, now=rig.now)
+    target = SipUri("sip", "x", "192.0.2.9")
+    rig.endpoint.outside.request("OPTIONS", target=target, flow=UDP, from_=us, to=us, now=rig.now)
     (ours,) = rig.requests()
     rig.receive(bytes(ours.response(200, to_tag="x")).replace(b";branch=", b";branch=z9hG4bKwrong"))
     assert guard._known.peek("192.0.2.9") is None

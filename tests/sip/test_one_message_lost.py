@@ -66,7 +66,7 @@ class Transfer:
 
     def of_one(self, event: Event) -> None:
         if isinstance(event, Answered):
-            self.one.refer(event.leg, "sip:desk@example.com", self.wire.now)
+            self.one.transfers.refer(event.leg, "sip:desk@example.com", self.wire.now)
         elif isinstance(event, TransferProgress):
             self.progress.append((event.status, event.final))
             if event.final:
@@ -79,9 +79,9 @@ class Transfer:
             self.two.answer(event.leg, SDP, self.wire.now)
         elif isinstance(event, TransferAsked):
             self.asked += 1
-            self.two.accept_transfer(event.leg, self.wire.now)
-            self.two.transfer_progress(event.leg, 180, "Ringing", self.wire.now)
-            self.two.transfer_progress(event.leg, 200, "OK", self.wire.now)
+            self.two.transfers.accept(event.leg, self.wire.now)
+            self.two.transfers.progress(event.leg, 180, "Ringing", self.wire.now)
+            self.two.transfers.progress(event.leg, 200, "OK", self.wire.now)
         elif isinstance(event, Ended):
             self.ended.append("two")
         else:
@@ -146,7 +146,7 @@ class Phone:
 
     def pump(self) -> None:
         for ask in self.registration.actions():
-            self.one.request(
+            self.one.outside.request(
                 "REGISTER",
                 target=ask.target,
                 flow=FLOW,
@@ -155,7 +155,7 @@ class Phone:
                 now=self.wire.now,
                 call_id=ask.call_id,
                 cseq=ask.cseq,
-                contact=self.registration.contact(self.one.contact(FLOW, "anna")),
+                contact=self.registration.contact(self.one.outside.contact(FLOW, "anna")),
                 headers=ask.headers,
                 credentials=("anna", "secret"),
             )

@@ -14,7 +14,7 @@ ME = NameAddr.parse("<sip:anna@example.com>")
 
 def asked(rig: Rig, method: str = "OPTIONS", **how: object) -> tuple[int, Request]:
     given: dict[str, object] = {"target": TARGET, "flow": UDP, "from_": ME, "to": ME} | how
-    number = rig.endpoint.request(method, now=rig.now, **given)  # type: ignore[arg-type]
+    number = rig.endpoint.outside.request(method, now=rig.now, **given)  # type: ignore[arg-type]
     (request,) = rig.requests()
     return number, request
 
@@ -34,7 +34,7 @@ def test_a_request_and_its_reply() -> None:
     rig.receive(answer)
     assert not rig.events()
     rig.advance(200)
-    assert rig.is_empty() and not len(rig.endpoint._outside)
+    assert rig.is_empty() and not len(rig.endpoint.outside)
 
 
 def test_it_is_sent_again_until_the_peer_answers_or_time_is_up() -> None:

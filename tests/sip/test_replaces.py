@@ -97,7 +97,7 @@ def test_a_dialog_that_has_ended_or_ends_is_not_replaced() -> None:
 def test_a_peer_without_a_tag_is_named_by_zero() -> None:
     rig = Rig()
     leg, tag = talking(rig, from_tag=None)
-    assert rig.endpoint.replaces_of(leg) == f"old;to-tag=0;from-tag={tag}"
+    assert rig.endpoint.transfers.replaces_of(leg) == f"old;to-tag=0;from-tag={tag}"
     assert taking(rig, f"Replaces: old;to-tag={tag};from-tag=0") == ([100], [leg])
 
 

@@ -125,7 +125,7 @@ def test_an_ack_within_the_branch_of_an_accepted_invite_is_passed_up() -> None:
 def test_a_lost_connection_before_the_final_response_is_told() -> None:
     stage = Stage("INVITE", TCP)
     stage.respond(180)
-    stage.engine.flow_closed(TCP, 1.0)
+    stage.engine.flow_closed(TCP, None, 1.0)
     assert stage.failures == [Cause.TRANSPORT]
     assert len(stage.engine) == 0
 
@@ -133,7 +133,7 @@ def test_a_lost_connection_before_the_final_response_is_told() -> None:
 def test_a_lost_connection_after_a_2xx_leaves_the_transaction() -> None:
     stage = Stage("INVITE", TCP)
     stage.respond(200)
-    stage.engine.flow_closed(TCP, 1.0)
+    stage.engine.flow_closed(TCP, None, 1.0)
     assert stage.transaction.state is State.ACCEPTED  # RFC 6026 7.1
     assert stage.lifetime() == 32.0
 

@@ -76,7 +76,7 @@ def test_we_call_no_sips_uri_in_the_clear(flow: Flow) -> None:
     with pytest.raises(LocalProtocolError, match=f"by TLS or not at all, and this way is {flow.transport}"):
         rig.endpoint.invite(target=SECURE_TARGET, flow=flow, from_=FROM, now=rig.now, sdp=SDP)
     with pytest.raises(LocalProtocolError, match="by TLS or not at all"):
-        rig.endpoint.request("OPTIONS", target=SECURE_TARGET, flow=flow, from_=FROM, to=FROM, now=rig.now)
+        rig.endpoint.outside.request("OPTIONS", target=SECURE_TARGET, flow=flow, from_=FROM, to=FROM, now=rig.now)
     with pytest.raises(LocalProtocolError, match="by TLS or not at all"):
         rig.endpoint.invite(
             target=FROM.uri, flow=flow, from_=FROM, now=rig.now, sdp=SDP, routes=["<sips:proxy.example.com;lr>"]

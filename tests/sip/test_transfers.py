@@ -53,7 +53,7 @@ class Call:
         return response.status
 
     def refer(self, target: str | None = "sip:desk@example.com", **how: object) -> Request:
-        self.rig.endpoint.refer(self.leg, target, self.rig.now, **how)  # type: ignore[arg-type]
+        self.rig.endpoint.transfers.refer(self.leg, target, self.rig.now, **how)  # type: ignore[arg-type]
         (sent,) = self.rig.requests()
         return sent
 
@@ -73,8 +73,8 @@ class Call:
         for sent in self.rig.requests():
             self.rig.receive(sent.response(200))
         self.rig.advance(400)
-        assert self.rig.is_empty() and not self.rig.endpoint._transfers.ours._refers
-        assert not self.rig.endpoint._transfers.theirs._referrals
+        assert self.rig.is_empty() and not self.rig.endpoint.transfers.ours._refers
+        assert not self.rig.endpoint.transfers.theirs._referrals
 
 
 # Our REFER
@@ -242,13 +242,13 @@ def test_the_peers_bye_during_a_refer_leaves_nothing() -> None:
     call.rig.receive(sent.response(202))
     assert [type(event) for event in call.rig.events()] == [Ended]
     call.rig.advance(33)
-    assert call.rig.is_empty() and not call.rig.events() and not call.rig.endpoint._transfers.ours._refers
+    assert call.rig.is_empty() and not call.rig.events() and not call.rig.endpoint.transfers.ours._refers
 
 
 def test_an_attended_transfer_names_the_other_call() -> None:
     rig = Rig()
     first, second = Call(rig, 1), Call(rig, 2)
-    named = rig.endpoint.replaces_of(second.leg)
+    named = rig.endpoint.transfers.replaces_of(second.leg)
     assert named == f"call-2;to-tag=ft;from-tag={second.tag}"
     sent = first.refer(None, replaces_leg=second.leg)
     escaped = f"call-2%3Bto-tag%3Dft%3Bfrom-tag%3D{second.tag}"
@@ -258,8 +258,8 @@ def test_an_attended_transfer_names_the_other_call() -> None:
     second.send("BYE")
     rig.sent()
     rig.events()
-    rig.endpoint.refer(first.leg, None, rig.now, replaces_leg=second.leg)
-    assert [event[0] for event in first.progress()] == [481] and rig.endpoint.replaces_of(second.leg) is None
+    rig.endpoint.transfers.refer(first.leg, None, rig.now, replaces_leg=second.leg)
+    assert [event[0] for event in first.progress()] == [481] and rig.endpoint.transfers.replaces_of(second.leg) is None
 
 
 def test_refer_to_in_every_form() -> None:
@@ -270,7 +270,7 @@ def test_refer_to_in_every_form() -> None:
     call = Call()
     for nonsense in ("+15551234", "sip:", None, "<sip:a", "sip:a@b\r\nX: y"):
         with pytest.raises(LocalProtocolError):
-            call.rig.endpoint.refer(call.leg, nonsense, call.rig.now)
+            call.rig.endpoint.transfers.refer(call.leg, nonsense, call.rig.now)
 
 
 def test_a_challenged_refer_is_sent_again() -> None:
@@ -285,7 +285,7 @@ def test_a_challenged_refer_is_sent_again() -> None:
     ok.body = SDP
     rig.receive(ok)
     rig.sent()
-    rig.endpoint.refer(leg, "sip:x@example.com", rig.now)
+    rig.endpoint.transfers.refer(leg, "sip:x@example.com", rig.now)
     (refer,) = rig.requests()
     asked = refer.response(407)
     asked.headers.add("Proxy-Authenticate", guard.challenge(rig.now)[0])
@@ -328,7 +328,7 @@ def notified(call: Call, status: int = 200) -> tuple[str, str, bytes]:
 
 
 def accept(call: Call) -> Response:
-    call.rig.endpoint.accept_transfer(call.leg, call.rig.now)
+    call.rig.endpoint.transfers.accept(call.leg, call.rig.now)
     response, notify = call.rig.sent()
     assert isinstance(response, Response) and isinstance(notify, Request)
     assert (notify.headers.get("Subscription-State"), notify.body) == ("active;expires=300", b"SIP/2.0 100 Trying\r\n")
@@ -343,15 +343,15 @@ def test_a_transfer_the_peer_asks_for() -> None:
     assert event.referred_by == "<sip:boss@example.com>"
     accepted = accept(call)
     assert accepted.status == 202 and accepted.contact is not None
-    call.rig.endpoint.transfer_progress(call.leg, 180, "Ringing", call.rig.now)
+    call.rig.endpoint.transfers.progress(call.leg, 180, "Ringing", call.rig.now)
     assert notified(call) == ("refer", "active;expires=300", b"SIP/2.0 180 Ringing\r\n")
-    call.rig.endpoint.transfer_progress(call.leg, 200, "OK\r\nX: y", call.rig.now)
+    call.rig.endpoint.transfers.progress(call.leg, 200, "OK\r\nX: y", call.rig.now)
     assert notified(call) == ("refer", "terminated;reason=noresource", b"SIP/2.0 200 OK X: y\r\n")
-    call.rig.endpoint.transfer_progress(call.leg, 200, "OK", call.rig.now)
+    call.rig.endpoint.transfers.progress(call.leg, 200, "OK", call.rig.now)
     assert not call.rig.sent(), "the end is told once"
     assert asked(call)
     accept(call)
-    call.rig.endpoint.transfer_progress(call.leg, 486, "Busy Here", call.rig.now)
+    call.rig.endpoint.transfers.progress(call.leg, 486, "Busy Here", call.rig.now)
     event_of_second, _, _ = notified(call)
     assert event_of_second == f"refer;id={call.cseq}"
     call.end()
@@ -360,10 +360,10 @@ def test_a_transfer_the_peer_asks_for() -> None:
 def test_a_rejected_transfer() -> None:
     call = Call()
     asked(call)
-    call.rig.endpoint.reject_transfer(call.leg, 603, call.rig.now)
+    call.rig.endpoint.transfers.reject(call.leg, 603, call.rig.now)
     assert call.status() == 603
-    call.rig.endpoint.accept_transfer(call.leg, call.rig.now)
-    call.rig.endpoint.transfer_progress(call.leg, 200, "OK", call.rig.now)
+    call.rig.endpoint.transfers.accept(call.leg, call.rig.now)
+    call.rig.endpoint.transfers.progress(call.leg, 200, "OK", call.rig.now)
     assert not call.rig.sent()
     call.end()
 
@@ -443,11 +443,11 @@ def test_a_refer_outside_of_a_call_is_refused() -> None:
 def test_a_peer_that_does_not_want_to_be_told() -> None:
     call = Call()
     asked(call, "Refer-Sub: false", "Require: norefersub")
-    call.rig.endpoint.accept_transfer(call.leg, call.rig.now)
+    call.rig.endpoint.transfers.accept(call.leg, call.rig.now)
     accepted = call.rig.sent_one()
     assert isinstance(accepted, Response)
     assert (accepted.status, accepted.headers.get("Refer-Sub")) == (202, "false")
-    call.rig.endpoint.transfer_progress(call.leg, 200, "OK", call.rig.now)
+    call.rig.endpoint.transfers.progress(call.leg, 200, "OK", call.rig.now)
     assert not call.rig.sent()
     call.end()
 
@@ -455,10 +455,10 @@ def test_a_peer_that_does_not_want_to_be_told() -> None:
 def test_notifies_do_not_overtake_each_other() -> None:
     call = Call()
     asked(call)
-    call.rig.endpoint.accept_transfer(call.leg, call.rig.now)
+    call.rig.endpoint.transfers.accept(call.leg, call.rig.now)
     _, first = call.rig.sent()
     for status in (180, 183, 200):
-        call.rig.endpoint.transfer_progress(call.leg, status, "", call.rig.now)
+        call.rig.endpoint.transfers.progress(call.leg, status, "", call.rig.now)
     assert not call.rig.sent()
     assert isinstance(first, Request)
     call.rig.receive(first.response(200))
@@ -471,11 +471,11 @@ def test_notifies_do_not_overtake_each_other() -> None:
 def test_a_peer_that_does_not_take_our_notify_keeps_its_call(status: int) -> None:
     call = Call()
     asked(call)
-    call.rig.endpoint.accept_transfer(call.leg, call.rig.now)
+    call.rig.endpoint.transfers.accept(call.leg, call.rig.now)
     _, notify = call.rig.sent()
     assert isinstance(notify, Request)
     call.rig.receive(notify.response(status))
-    call.rig.endpoint.transfer_progress(call.leg, 200, "OK", call.rig.now)
+    call.rig.endpoint.transfers.progress(call.leg, 200, "OK", call.rig.now)
     assert not call.rig.sent() and not call.rig.events() and call.rig.endpoint.legs == 1
     call.end()
 
@@ -487,12 +487,12 @@ def test_a_transfer_goes_on_after_the_peer_has_hung_up() -> None:
     call.send("BYE")
     assert call.status() == 200
     call.rig.events()
-    call.rig.endpoint.transfer_progress(call.leg, 180, "Ringing", call.rig.now)
+    call.rig.endpoint.transfers.progress(call.leg, 180, "Ringing", call.rig.now)
     assert notified(call)[2] == b"SIP/2.0 180 Ringing\r\n"
-    call.rig.endpoint.transfer_progress(call.leg, 200, "OK", call.rig.now)
+    call.rig.endpoint.transfers.progress(call.leg, 200, "OK", call.rig.now)
     assert notified(call)[1] == "terminated;reason=noresource"
     call.rig.advance(400)
-    assert call.rig.is_empty() and not call.rig.endpoint._transfers.theirs._referrals
+    assert call.rig.is_empty() and not call.rig.endpoint.transfers.theirs._referrals
 
 
 def test_nobody_decides() -> None:
@@ -536,7 +536,7 @@ def test_the_peer_may_prolong_or_end_the_subscription() -> None:
     response, notify = call.rig.sent()
     assert isinstance(notify, Request) and "terminated" in (notify.headers.get("Subscription-State") or "")
     call.rig.receive(notify.response(200))
-    call.rig.endpoint.transfer_progress(call.leg, 200, "OK", call.rig.now)
+    call.rig.endpoint.transfers.progress(call.leg, 200, "OK", call.rig.now)
     assert not call.rig.sent()
     call.end()
 
@@ -544,10 +544,10 @@ def test_the_peer_may_prolong_or_end_the_subscription() -> None:
 def test_commands_that_make_no_sense() -> None:
     call = Call()
     with pytest.raises(LocalProtocolError):
-        call.rig.endpoint.transfer_progress(call.leg, 99, "", call.rig.now)
+        call.rig.endpoint.transfers.progress(call.leg, 99, "", call.rig.now)
     with pytest.raises(LocalProtocolError):
-        call.rig.endpoint.reject_transfer(call.leg, 200, call.rig.now)
+        call.rig.endpoint.transfers.reject(call.leg, 200, call.rig.now)
     ringing = Rig()
     ringing.receive(request())
     with pytest.raises(LocalProtocolError):
-        ringing.endpoint.refer(1, "sip:a@b", ringing.now)
+        ringing.endpoint.transfers.refer(1, "sip:a@b", ringing.now)

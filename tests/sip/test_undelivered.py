@@ -53,7 +53,8 @@ def test_a_call_that_stands_goes_on_and_its_bye_ends_it() -> None:
 
 def test_a_request_outside_of_calls() -> None:
     rig, who = Rig(), NameAddr.parse("<sip:agent@example.com>")
-    number = rig.endpoint.request("OPTIONS", target=SipUri.parse("sip:h"), flow=UDP, from_=who, to=who, now=rig.now)
+    target = SipUri.parse("sip:h")
+    number = rig.endpoint.outside.request("OPTIONS", target=target, flow=UDP, from_=who, to=who, now=rig.now)
     (options,) = rig.requests()
     rig.endpoint.undelivered(bytes(options), WHY, rig.now)
     assert rig.events() == [Replied(number, 503, WHY, None)]

@@ -164,7 +164,7 @@ class Phone:
 
     def refer(self, line: Line, target: str, replaces: Line | None = None) -> None:
         leg = None if replaces is None else replaces.leg
-        self.endpoint.refer(line.leg, target, time.monotonic(), replaces_leg=leg)
+        self.endpoint.transfers.refer(line.leg, target, time.monotonic(), replaces_leg=leg)
         self.shell.pump()
 
     def bye(self, line: Line, reason: str | None = None) -> None:
@@ -174,14 +174,14 @@ class Phone:
     async def take_refer(self, *statuses: int) -> TransferAsked:
         """Take the next REFER and tell these statuses of it."""
         asked = await self.event(TransferAsked)
-        self.endpoint.accept_transfer(asked.leg, time.monotonic())
+        self.endpoint.transfers.accept(asked.leg, time.monotonic())
         for status in statuses:
-            self.endpoint.transfer_progress(asked.leg, status, "told", time.monotonic())
+            self.endpoint.transfers.progress(asked.leg, status, "told", time.monotonic())
         self.shell.pump()
         return asked
 
     def refuse_refer(self, asked: TransferAsked, status: int) -> None:
-        self.endpoint.reject_transfer(asked.leg, status, time.monotonic())
+        self.endpoint.transfers.reject(asked.leg, status, time.monotonic())
         self.shell.pump()
 
     def happened(self, event: Event) -> None:
