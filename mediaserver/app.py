@@ -25,6 +25,7 @@ from mediaserver.call.settings import CallSettings
 from mediaserver.call.sip_face import SipFace
 from mediaserver.config import Settings, network
 from mediaserver.errors import ConfigurationError
+from mediaserver.net.lag import LoopLag
 from mediaserver.net.rtp_port import PortRange
 from mediaserver.rtp.plan import MediaSettings
 from mediaserver.sdp.negotiate import Capabilities
@@ -98,7 +99,7 @@ class Server:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Reception]:
         """Up and taking calls; in the end every call is ended and everything released. Raises as `run` does."""
-        settings, telephony = self._settings, self._telephony
+        settings, telephony, lag = self._settings, self._telephony, LoopLag(asyncio.get_running_loop())
         first, last = (int(number) for number in settings.rtp.ports.split("-"))
         engine = Engine(
             asyncio.get_running_loop(),
@@ -118,12 +119,14 @@ class Server:
             self._address_towards,
             telephony.routes,
             telephony.ladders,
+            lambda: lag.seconds > settings.limits.max_lag_s,
         )
         await self._provision.start()
         await telephony.start(reception)
         try:
             yield reception
         finally:
+            lag.close()
             await self._stop(reception, engine)
 
     async def _stop(self, reception: Reception, engine: Engine) -> None:

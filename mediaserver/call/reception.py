@@ -29,7 +29,8 @@ class Reception:
     """All calls of the server.
 
     `routing` says who answers; `address` tells which of our addresses a peer at an IP reaches us by: it goes into the
-    session description. `routes` are the ways out; without any, nobody is called.
+    session description. `routes` are the ways out; without any, nobody is called. `late`: there is more to do than can
+    be done in time.
     """
 
     def __init__(
@@ -42,9 +43,11 @@ class Reception:
         address: Callable[[str], str],
         routes: Routes | None = None,
         ladders: CallLadders | None = None,
+        late: Callable[[], bool] = lambda: False,
     ) -> None:
         self._routing = routing
         self._max_calls = max_calls
+        self._late = late
         self._calls: Calls[Call] = Calls()
         routes = routes or NoRoutes(settings.capabilities)
         paths = MediaPaths(routes, settings.fingerprint)
@@ -88,6 +91,8 @@ class Reception:
         """Why no call is taken on."""
         if self._draining:
             return "draining"
+        if self._late():
+            return "overloaded"
         return "max-calls" if len(self) >= self._max_calls else None
 
     def _incoming(self, event: IncomingCall) -> None:

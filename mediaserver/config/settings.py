@@ -67,6 +67,8 @@ class Limits(Section):
     """Calls at once; the next gets 503 with Retry-After."""
     max_call_s: float = Field(3600.0, gt=0, le=86_400)
     """Longest call in seconds."""
+    max_lag_s: float = Field(1.0, gt=0, le=60)
+    """Seconds the server may be late with its work; above that it takes on no call, for those that stand come first."""
 
 
 class Continuity(Section):

@@ -56,6 +56,23 @@ def test_draining_takes_no_new_call_and_keeps_the_others(lines: Lines) -> None:
     assert [line["reason"] for line in lines if line["event"] == "call.refused"] == ["draining"]
 
 
+def test_a_server_that_is_late_takes_no_new_call_and_keeps_the_others(lines: Lines) -> None:
+    async def story() -> None:
+        exchange = Exchange()
+        late = False
+        exchange.reception._late = lambda: late
+        exchange.talking()
+        late = True
+        exchange.invited(sdp())
+        assert exchange.network.sent[-1] == BUSY and len(exchange.reception) == 1
+        late = False
+        exchange.invited(sdp())
+        assert len(exchange.reception) == 2
+
+    tell(story())
+    assert [line["reason"] for line in lines if line["event"] == "call.refused"] == ["overloaded"]
+
+
 def test_events_and_reports_reach_their_own_call() -> None:
     async def story() -> None:
         exchange = Exchange()
