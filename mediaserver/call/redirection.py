@@ -49,7 +49,7 @@ class Redirections:
         while self._due:
             target, trunk = self._due.popleft()
             try:
-                return self._routes.out(replace(self._wanted, number=target, trunk=trunk))
+                return self._routes.out(replace(self._wanted, number=target, trunk=trunk, redirected=True))
             except RouteRefusedError as error:
                 refusal = error
         if refusal is not None:

@@ -58,6 +58,8 @@ class Wanted:
     private: bool = False
     """Withhold the caller's identity from the callee (RFC 3323)."""
     headers: Mapping[str, str] = field(default_factory=dict)
+    redirected: bool = False
+    """A 3xx sent us to this URI: it is called where it points, by whatever trunk (RFC 3261 8.1.3.4)."""
     by_agent: str | None = None
     """The agent that asked: emergency numbers are never called for one."""
 

@@ -199,8 +199,7 @@ class WaysOut:
         return Route(
             target,
             says.from_,
-            # Who is called by a sips URI is called by TLS, or not at all.
-            trunk.hop if target.scheme == "sip" else replace(trunk.hop, scheme=target.scheme),
+            _hop(trunk, target, redirected=wanted.redirected),
             trunk.capabilities,
             trunk.name,
             trunk.name,
@@ -267,6 +266,15 @@ class WaysOut:
         place.trunk = trunk
         if trunk is not None:
             trunk.outgoing += 1
+
+
+def _hop(trunk: Trunk, target: SipUri, *, redirected: bool) -> SipUri:
+    """Where a call by a trunk goes first: to its outbound proxy, to its host, or to where a 3xx points."""
+    hop = trunk.hop
+    if redirected and trunk.settings.outbound_proxy is None:
+        hop = SipUri(target.scheme, None, target.host, target.port, {**hop.parameters, **target.parameters})
+    # Who is called by a sips URI is called by TLS, or not at all.
+    return hop if target.scheme == "sip" else replace(hop, scheme=target.scheme)
 
 
 def _checked(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

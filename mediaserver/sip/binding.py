@@ -11,6 +11,9 @@ from mediaserver.sip.identity import reply_flow
 from mediaserver.sip.message import Request
 from mediaserver.sip.uri import NameAddr, SipUri
 
+_ROUNDING_S = 0.001
+"""What adding to a clock and taking away again may cost: 120 s asked for are not 119, and never 121."""
+
 
 @dataclass(frozen=True, slots=True)
 class Binding:
@@ -46,7 +49,7 @@ class Binding:
 
     def listed(self, now: float) -> str:
         """The Contact value of the 200 to a REGISTER (10.3)."""
-        value = f"<{self.uri}>;expires={max(1, math.ceil(self.expires_at - now))}"
+        value = f"<{self.uri}>;expires={max(1, math.floor(self.expires_at - now + _ROUNDING_S))}"
         if self.q != 1.0:
             value += f";q={self.q:.3g}"
         if self.instance is not None:

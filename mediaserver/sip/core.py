@@ -147,7 +147,9 @@ class Core:
                 remote = (hop.host, hop.port or 5060)
         leg.flow = replace(leg.flow, remote=remote, key=0)
 
-    def dialog_flow(self, dialog: Dialog, flow: Flow, seen_as: tuple[str, int] | None = None) -> Flow:
+    def dialog_flow(
+        self, dialog: Dialog, flow: Flow, seen_as: tuple[str, int] | None = None, *, asked_by: Flow | None = None
+    ) -> Flow:
         """Where requests in `dialog` go, given the flow the peer was heard on.
 
         `seen_as` is the sent-by of the peer's request. A connection is kept. Over UDP it is the first route or the
@@ -156,6 +158,9 @@ class Core:
         says `ob`: by the flow it has opened, and no other way (RFC 5626 5.3). An address of the other family is no use
         either: the socket the peer was heard on cannot send there. Nor is a name: who record-routes or registers by
         name is where it was heard.
+
+        `asked_by` is the connection that our request was too large for anything but: a peer that answers there and
+        names TCP in its Contact, or its Record-Route, is reached by TCP from then on (RFC 3263 4.1).
         """
         hop = dialog.next_hop
         target = (hop.host, hop.port or 5060)
@@ -168,6 +173,8 @@ class Core:
             return flow
         if address.is_private and not heard.is_private:
             return flow
+        if asked_by is not None and asked_by.reliable and (hop.parameters.get("transport") or "").lower() == "tcp":
+            return replace(flow, transport="tcp", remote=target, key=0)
         return replace(flow, remote=target)
 
 

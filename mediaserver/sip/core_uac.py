@@ -210,7 +210,7 @@ class Uac:
             # The 2xx alone says by what way and where to (13.2.2.4); the sequence numbers go on.
             rang.route_set, rang.remote_target = dialog.route_set, dialog.remote_target
             dialog = rang
-        flow = self._core.dialog_flow(dialog, attempt.transaction.way)
+        flow = self._core.dialog_flow(dialog, attempt.transaction.way, asked_by=attempt.transaction.flow)
         if leg.state is not LegState.CALLING or attempt.cancelled:
             self._unwanted(leg, attempt, dialog, flow, now)
             return

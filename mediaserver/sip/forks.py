@@ -51,7 +51,8 @@ class Forks:
             dialog = Dialog.of_caller(attempt.request, response)
         except RemoteProtocolError:
             return None  # a Contact nobody can send to: the 2xx may have a better one
-        fork = Leg(leg.id, LegState.EARLY, self._core.dialog_flow(dialog, attempt.transaction.way), leg.contact)
+        flow = self._core.dialog_flow(dialog, attempt.transaction.way, asked_by=attempt.transaction.flow)
+        fork = Leg(leg.id, LegState.EARLY, flow, leg.contact)
         fork.credentials, fork.parent = leg.credentials, leg
         fork.said = attempt.request.body or None
         leg.forks[tag] = fork

@@ -13,7 +13,8 @@ _MOST = 1024
 class LargeRequests:
     """Chooses TCP for what is larger than the settings allow; remembers for an hour which peers do not take it.
 
-    Only the request itself goes another way: the Contact and what follows in the dialog stay with UDP.
+    Only the request itself goes another way: our Contact stays with UDP, and so does what follows in the dialog, unless
+    the peer's own Contact asks for TCP.
     """
 
     def __init__(self, settings: EndpointSettings, identity: Identity, transactions: Engine) -> None:

@@ -1,5 +1,7 @@
 """Which way a call takes, as whom, within which limits; and what is refused, with the setting that would allow it."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -256,3 +258,17 @@ def test_how_calls_without_a_trunk_are_transferred() -> None:
 def bare(**outbound: object) -> WaysOut:
     given = Outbound(**outbound)  # type: ignore[arg-type]
     return WaysOut(given, {}, Policy(given, (), {}), USUAL, OWN, lambda: 0.0)
+
+
+def test_a_redirection_is_gone_to_where_it_points_by_the_same_trunk() -> None:
+    out = Out(trunk(transport="tcp", port=5070), domains=("10.0.0.9",))
+    wanted = Wanted("sip:desk@10.0.0.9:5090", trunk="carrier")
+    (by_hand,) = out.ways.out(wanted)
+    assert str(by_hand.hop) == "sip:carrier.example:5070;transport=tcp"
+    (route,) = out.ways.out(replace(wanted, redirected=True))
+    assert (str(route.hop), route.trunk) == ("sip:10.0.0.9:5090;transport=tcp", "carrier")
+    (route,) = out.ways.out(replace(wanted, number="sip:desk@10.0.0.9;transport=udp", redirected=True))
+    assert str(route.hop) == "sip:10.0.0.9;transport=udp"
+    behind = Out(trunk(outbound_proxy="sip:sbc.example"), domains=("10.0.0.9",))
+    (route,) = behind.ways.out(replace(wanted, redirected=True))
+    assert str(route.hop) == "sip:sbc.example", "what leaves by a proxy always does"

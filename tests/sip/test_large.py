@@ -52,6 +52,30 @@ def test_a_large_invite_goes_by_tcp_and_the_dialog_by_udp() -> None:
     assert rig.is_empty()
 
 
+def test_a_peer_that_names_tcp_in_its_contact_is_reached_by_it_from_then_on() -> None:
+    rig = Rig()
+    leg = invite(rig)
+    _, sent = last(rig)
+    response = ok(sent)
+    response.headers.set("Contact", "<sip:desk@192.0.2.9:5070;transport=TCP>")
+    rig.receive(response, TCP)
+    assert rig.events() == [Answered(leg, SDP, "pt")]
+    flow, ack = last(rig)
+    assert (flow, ack.via.transport) == (STREAM, "TCP")
+    rig.endpoint.bye(leg, rig.now)
+    assert last(rig)[0] == STREAM
+
+
+def test_over_udp_a_contact_that_names_tcp_changes_nothing() -> None:
+    rig = Rig()
+    invite(rig, SDP)
+    _, sent = last(rig)
+    response = ok(sent)
+    response.headers.set("Contact", "<sip:desk@192.0.2.9:5070;transport=TCP>")
+    rig.receive(response)
+    assert last(rig)[0] == UDP
+
+
 @pytest.mark.parametrize(
     ("sdp", "flow", "limit"), [(SDP, UDP, 1300), (LARGE, UDP, 0), (LARGE, UDP, 9000), (LARGE, TCP, 1300)]
 )

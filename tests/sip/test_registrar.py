@@ -377,3 +377,13 @@ def test_without_a_registrar_there_is_no_register() -> None:
     rig = Rig()
     rig.receive(register("<sip:anna@192.0.2.9>"))
     assert rig.statuses() == [405]
+
+
+@pytest.mark.parametrize("now", [0.0, 0.1, 1 / 3, 12_345.678, 1_795_614_907.645_916])
+def test_no_more_is_granted_than_was_asked_for(now: float) -> None:
+    desk = Desk()
+    desk.now = now
+    contact = "<sip:a@192.0.2.9:5070>;expires=120"
+    assert desk.listed(register(contact)) == [contact]
+    desk.now += 0.4
+    assert desk.listed(register(cseq=2)) == ["<sip:a@192.0.2.9:5070>;expires=119"]
