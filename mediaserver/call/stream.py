@@ -87,9 +87,19 @@ class Stream:
         self._signalling.reinvite(leg, self.negotiation.offer(direction))
 
     def changed(self, sdp: bytes | None) -> None:
-        """The peer has agreed to a change of ours. Raises RemoteProtocolError for an answer that cannot be used."""
-        if sdp is not None and self.negotiation is not None and self.negotiation.offering:
+        """The peer has agreed to a change of ours, or answered a refresh of the session with other media than before.
+
+        Raises RemoteProtocolError for an answer that cannot be used; to a refresh, that leaves all as it was.
+        """
+        if sdp is None or self.negotiation is None:
+            return
+        asked = self.negotiation.offering
+        try:
             self._accept(sdp)
+        except RemoteProtocolError as error:
+            if asked:
+                raise
+            self._log.info("call.change_ignored", why=str(error))
 
     def change_refused(self, status: int, reason: str) -> None:
         """The peer has not: what was agreed before holds."""

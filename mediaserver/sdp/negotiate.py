@@ -126,20 +126,23 @@ def offer(
 def accept(our_offer: bytes, answer: bytes, capabilities: Capabilities, path: MediaPath | None = None) -> MediaPlan:
     """Read the answer to an offer of ours (RFC 3264 7).
 
-    We send with the payload types of the answer and receive with those of the offer. Raises RemoteProtocolError with
+    `our_offer` may be an answer of ours that is offered again: then it may have streams that were refused. We send with
+    the payload types of the answer and receive with those of the offer. Raises RemoteProtocolError with
     status 400 for what is not a valid description, 488 for one that answers something else or refuses the stream, or
     with an address of the other family.
     """
     mine, theirs = SessionDescription.parse(our_offer), SessionDescription.parse(answer)
     if len(theirs.media) != len(mine.media):
         raise _unusable(f"offer has {len(mine.media)} streams, answer {len(theirs.media)}")
-    offered = payload_formats(mine.media[0])
+    at = next((index for index, media in enumerate(mine.media) if media.port), 0)
+    our, their = mine.media[at], theirs.media[at]
+    offered = payload_formats(our)
     known = {form.payload_type: form for form in offered}
-    local = _local(mine)
+    local = _local(mine, our)
     # The peer's order is what it wants to be sent (RFC 3264 7), and its comfort noise goes with the first of it.
-    stream = _understand(theirs, theirs.media[0], replace(capabilities, own_order=False), known, local, path)
+    stream = _understand(theirs, their, replace(capabilities, own_order=False), known, local, path)
     if path is not None:
-        stream = replace(stream, path=path.accepted(mine.media[0], theirs, theirs.media[0], local))
+        stream = replace(stream, path=path.accepted(our, theirs, their, local))
     stream = _with_candidate(stream)
     # What was answered but never offered counts for nothing.
     ours = {_kind(form): form for form in offered}
@@ -150,12 +153,12 @@ def accept(our_offer: bytes, answer: bytes, capabilities: Capabilities, path: Me
     events = [form for form in stream.events if _kind(form) in ours]
     event = events[0] if events else None
     noise = None if stream.noise is None else ours.get(_kind(stream.noise))
-    mux = mine.media[0].has("rtcp-mux") and stream.media.has("rtcp-mux")
+    mux = our.has("rtcp-mux") and stream.media.has("rtcp-mux")
     return MediaPlan(
         send=capabilities.heeded(audio[0]),
         receive=tuple(form for form in offered if _kind(form) in map(_kind, audio)),
         ptime_ms=_ptime(stream, capabilities),
-        direction=_direction(stream.direction, _stated_direction(mine, mine.media[0])),
+        direction=_direction(stream.direction, _stated_direction(mine, our)),
         remote_rtp=stream.remote,
         remote_rtcp=_rtcp(stream, mux),
         event_send=event.payload_type if event else None,
@@ -175,11 +178,11 @@ def _unusable(reason: str) -> RemoteProtocolError:
     return RemoteProtocolError(reason, status=_NOT_ACCEPTABLE)
 
 
-def _local(ours: SessionDescription) -> tuple[str, int]:
+def _local(ours: SessionDescription, audio: MediaDescription) -> tuple[str, int]:
     """The address and port in a description of ours."""
-    connection = ours.connection_of(ours.media[0])
+    connection = ours.connection_of(audio)
     assert connection is not None
-    return connection.address, ours.media[0].port
+    return connection.address, audio.port
 
 
 def _choose(

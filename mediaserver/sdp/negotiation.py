@@ -24,6 +24,8 @@ class Negotiation:
         self._path = path
         self._version = 0
         self._our_offer: bytes | None = None
+        self._said: bytes | None = None
+        """Our description as it holds: what a refresh of the session offers again."""
         self.plan: MediaPlan | None = None
         """What is agreed; None before the first answer."""
 
@@ -45,7 +47,7 @@ class Negotiation:
             offer, self._capabilities, self._local, self._session_id, self._version + 1, direction, self._path
         )
         self._version += 1
-        self.plan = agreed.plan
+        self.plan, self._said = agreed.plan, agreed.sdp
         return agreed.sdp
 
     def offer(self, direction: Direction = Direction.SENDRECV) -> bytes:
@@ -57,11 +59,15 @@ class Negotiation:
         return self._our_offer
 
     def accepted(self, answer: bytes) -> MediaPlan:
-        """What the answer to our offer agrees to; the offer is settled. Raises as `negotiate.accept` does."""
-        our_offer, self._our_offer = self._our_offer, None
+        """What the answer to our offer agrees to; the offer is settled. Raises as `negotiate.accept` does.
+
+        Without one it answers our description as it holds, with which the endpoint has refreshed the session.
+        """
+        our_offer, self._our_offer = self._our_offer or self._said, None
         if our_offer is None:
             raise LocalProtocolError("an answer without an offer")
         self.plan = negotiate.accept(our_offer, answer, self._capabilities, self._path)
+        self._said = our_offer
         return self.plan
 
     def withdraw(self) -> None:

@@ -265,6 +265,20 @@ def test_we_may_hold_and_resume_ourselves() -> None:
     told(story)
 
 
+def test_a_refresh_that_the_peer_answers_with_other_media_is_followed() -> None:
+    def story(exchange: Exchange) -> None:
+        exchange.talking()
+        exchange.reception.sip(SessionChanged(1, sdp("8", port=4600)))
+        assert exchange.plane.plans[-1].plan.remote_rtp == ("198.51.100.7", 4600)
+        assert exchange.plane.plans[-1].plan.send.encoding == "PCMA"
+        exchange.reception.sip(SessionChanged(1, None))
+        exchange.reception.sip(SessionChanged(1, NONSENSE))
+        assert exchange.network.names() == [180, 200] and len(exchange.reception) == 1
+        assert len(exchange.plane.plans) == 2
+
+    told(story)
+
+
 def test_early_media_open_the_stream_before_the_answer() -> None:
     def story(exchange: Exchange) -> None:
         exchange.invited(sdp())
