@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from fuzz import sip_text, sip_wire
+from fuzz import sip_registration, sip_text, sip_wire
 from fuzz.choices import Choices, edited
 from fuzz.sip_scene import FLOWS, Scene
 from fuzz.target import Target
@@ -178,6 +178,15 @@ def _connection_closes(scene: Scene, choices: Choices) -> None:
     scene.closed(choices.pick(FLOWS))
 
 
+def _nothing_is_delivered(scene: Scene, choices: Choices) -> None:
+    """The network says that a datagram of ours, or what it takes for one, has not arrived."""
+    quoted = choices.octets(60)
+    if scene.asked and choices.flag():
+        quoted = bytes(choices.pick(scene.asked)[1])[: choices.pick((20, 200, 548, 2000))]
+    scene.endpoint.undelivered(quoted, "refused", scene.now)
+    scene.command()
+
+
 def _call_comes_about(scene: Scene, choices: Choices) -> None:
     """What takes a fuzzer long to find: a call that stands, of the peer's making or of ours."""
     if choices.flag():
@@ -223,6 +232,8 @@ _STEPS: tuple[Callable[[Scene, Choices], None], ...] = (
     _command,
     _anything_comes,
     _connection_closes,
+    _nothing_is_delivered,
+    lambda scene, choices: sip_registration.life(choices),
 )
 
 

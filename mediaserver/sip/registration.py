@@ -57,7 +57,8 @@ class Registration:
         if self.state.status in (Status.IDLE, Status.STOPPED):
             self._leaving = False
             self.state = RegistrationState(Status.TRYING)
-            self._ask(now)
+            if self._under_way is None:  # else a query is, whose reply is waited for
+                self._ask(now)
 
     def stop(self, now: float) -> None:
         """Undo the registration (10.2.2); `state.status` is STOPPED when that is done, at once if there was none."""
@@ -255,6 +256,8 @@ class Registration:
             self.state = replace(self.state, bindings=tuple(response.headers.get_all("Contact")))
         if self._leaving:
             self._leave(now)
+        elif self.state.status is Status.TRYING:
+            self._ask(now)
 
     def _stopped(self) -> None:
         self._wake_at = None

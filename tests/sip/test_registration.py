@@ -355,3 +355,15 @@ def test_an_instance_takes_its_old_place_by_itself() -> None:
     owner.it.refresh(owner.now)
     owner.it.actions()
     assert "expires=0" not in owner.it.contact("<sip:u@198.51.100.9>")
+
+
+def test_a_start_waits_for_the_reply_to_a_query() -> None:
+    owner = Owner()
+    owner.it = Registration(RegistrationSettings(ACCOUNT, DOMAIN), token=tokens(), chance=lambda: 0.0)
+    owner.it.query(owner.now)
+    assert not owner.asked().contact
+    owner.it.start(owner.now)
+    assert owner.it.actions() == [], "one REGISTER at a time (RFC 3261 10.2)"
+    owner.reply(200)
+    owner.registered()
+    assert owner.status is Status.REGISTERED
