@@ -57,9 +57,15 @@ class Association:
         return min(due, default=None)
 
     def handle_timer(self) -> None:
-        """Send again what was not answered."""
+        """Send again what was not answered.
+
+        Not where there are keys already: a late copy of what began the handshake looks as if the peer began anew.
+        """
         for source, handshake in tuple(self._handshakes.items()):
-            self._step(source, handshake, handshake.handle_timer())
+            if self.keys is None:
+                self._step(source, handshake, handshake.handle_timer())
+            elif handshake.keys is None:
+                del self._handshakes[source]
 
     def _welcome(self, source: Address) -> Handshake | None:
         trusted = self._trusted(source)

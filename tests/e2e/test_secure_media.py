@@ -1,8 +1,8 @@
 """Encrypted media on real sockets: every suite with our own caller, and baresip by SDES, DTLS-SRTP and ICE."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -32,50 +32,54 @@ async def test_our_caller_converses_in_every_suite(tmp_path: Path) -> None:
         assert hears(report, answer(emulator, 0)) and hears(report, answer(emulator, 1)), report.srtp
 
 
+CALLERS = {
+    "plain": CallerSettings(),
+    "optional": CallerSettings(srtp="optional"),
+    "required": CallerSettings(srtp="required"),
+    "dtls": CallerSettings(dtls=True),
+}
+
+
 @pytest.mark.parametrize(
-    ("server_side", "caller", "status", "suite"),
+    ("policy", "outcomes"),
     [
-        ("required", CallerSettings(srtp="never"), 488, None),
-        ("never", CallerSettings(srtp="required"), 488, None),
-        ("never", CallerSettings(dtls=True), 488, None),
-        ("never", CallerSettings(srtp="optional"), 200, None),
-        ("required", CallerSettings(srtp="optional"), 200, "AES_CM_128_HMAC_SHA1_80"),
+        ("required", {"plain": (488, None), "optional": (200, "AES_CM_128_HMAC_SHA1_80")}),
+        ("never", {"optional": (200, None), "required": (488, None), "dtls": (488, None)}),
     ],
 )
-async def test_the_policy_decides(
-    server_side: str, caller: CallerSettings, status: int, suite: str | None, tmp_path: Path
-) -> None:
-    async with rig.with_emulator(tmp_path, ANSWERS, rtp={"srtp": server_side}) as (server, _):
-        report = await server.call(WaitForAnswer(), Silence(0.1), settings=caller)
-    assert (report.status, report.srtp) == (status, suite)
+async def test_the_policy_decides(policy: str, outcomes: dict[str, tuple[int, str | None]], tmp_path: Path) -> None:
+    async with rig.with_emulator(tmp_path, ANSWERS, rtp={"srtp": policy}) as (server, _):
+        script = (WaitForAnswer(), Silence(0.1))
+        reports = await asyncio.gather(*(server.call(*script, settings=CALLERS[name]) for name in outcomes))
+    assert [(report.status, report.srtp) for report in reports] == list(outcomes.values())
+
+
+PHONES = {
+    "sdes": "mediaenc=srtp",
+    "sdes-alone": "mediaenc=srtp-mand",
+    "dtls": "mediaenc=dtls_srtp",
+    "dtls-ice": "mediaenc=dtls_srtp;medianat=ice",
+    "sdes-ice-mux": "mediaenc=srtp-mand;medianat=ice;rtcp_mux=yes",
+    "ice": "medianat=ice",
+}
 
 
 @pytest.mark.tool("baresip")
-@pytest.mark.parametrize(
-    ("account", "config"),
-    [
-        ("mediaenc=srtp", {}),
-        ("mediaenc=srtp-mand", {}),
-        ("mediaenc=dtls_srtp", {}),
-        ("mediaenc=dtls_srtp;medianat=ice", {}),
-        ("mediaenc=srtp-mand;medianat=ice;rtcp_mux=yes", {}),
-        ("medianat=ice", {}),
-    ],
-)
-async def test_baresip_converses(account: str, config: dict[str, str], tmp_path: Path) -> None:
-    settings: dict[str, Any] = {"rtp": {"srtp": "optional"}}
-    async with (
-        rig.with_emulator(tmp_path, ANSWERS, **settings) as (server, emulator),
-        calling(
-            tmp_path / "phone", server.uri, padded(rig.speech(1.0), 3.0, 30), options=account, extra=config
-        ) as phone,
-    ):
-        await server.line("transcript", speaker="agent", count=2, timeout_s=20)
+async def test_baresip_converses_however_its_media_are_protected(tmp_path: Path) -> None:
+    async with rig.with_emulator(tmp_path, ANSWERS) as (server, emulator), AsyncExitStack() as stack:
+        speech = padded(rig.speech(1.0), 3.0, 40)
+        phones = [
+            await stack.enter_async_context(calling(tmp_path / name, server.uri, speech, options=options))
+            for name, options in PHONES.items()
+        ]
+        await server.line("transcript", speaker="agent", count=2 * len(phones), timeout_s=40)
         await asyncio.sleep(IN_FLIGHT_S)
-        await phone.hang_up()
-        ended = await server.line("call.ended", reason="caller-hung-up", lost=0)
-    # It sends an RTCP packet in the clear to open the way, before it has a key.
-    assert ended.fields.get("unauthentic", 0) <= 1 and ended.fields["received"] > 100
-    assert [len(session.of("speech_started")) for session in emulator.sessions] == [1]
-    for number in (0, 1):
-        assert rig.where(answer(emulator, number), phone.heard)[1] > 0.9
+        for phone in phones:
+            await phone.hang_up()
+        await server.line("call.ended", count=len(phones), reason="caller-hung-up", lost=0)
+    # They send RTCP in the clear to open the way, before they have a key.
+    assert max(ended.fields.get("unauthentic", 0) for ended in server.lines("call.ended")) <= 4
+    assert [len(session.of("speech_started")) for session in emulator.sessions] == [1] * len(phones)
+    for name, phone in zip(PHONES, phones, strict=True):
+        for number in (0, 1):
+            assert rig.where(answer(emulator, number), phone.heard)[1] > 0.9, f"{name}, answer {number}"

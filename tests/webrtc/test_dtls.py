@@ -205,6 +205,22 @@ def test_the_peer_may_begin_anew(ours: Identity, theirs: Identity) -> None:
     assert first is not None and site.side.keys is not None and site.side.keys.ours != first.ours
 
 
+def test_a_late_copy_of_what_began_it_changes_nothing(ours: Identity, theirs: Identity) -> None:
+    site, client = Site(ours, theirs, active=False), client_of(theirs, ours)
+    (hello,) = client.start()
+    waiting = [hello]
+    while waiting:
+        for datagram in waiting:
+            site.side.received(datagram, PEER)
+        waiting = [answer for datagram, _ in site.flush() for answer in client.received(datagram)]
+    keys = site.side.keys
+    site.side.received(hello, PEER)
+    assert site.side.deadline(0.0) is not None
+    site.flush()
+    site.side.handle_timer()
+    assert site.flush() == [] and site.side.deadline(0.0) is None and site.side.keys is keys is not None
+
+
 def test_we_begin_where_that_is_agreed_and_only_once(ours: Identity, theirs: Identity) -> None:
     site = Site(ours, theirs, active=True)
     server = Handshake(theirs, active=False, fingerprints=prints(ours))
