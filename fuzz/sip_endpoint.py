@@ -1,5 +1,6 @@
 """A SIP endpoint under messages, commands and time in any order: it stands, and keeps nothing when all is over."""
 
+import random
 from collections.abc import Callable
 
 from fuzz import sip_registration, sip_text, sip_wire
@@ -23,6 +24,7 @@ _TARGETS = [
     SipUri.parse(text) for text in ("sip:bob@192.0.2.9:5070", "sips:b@h.example.com;transport=tls", "sip:[2001:db8::1]")
 ]
 _ROUTES: tuple[tuple[str, ...], ...] = ((), ("<sip:proxy.example.com;lr>",), ("<sip:192.0.2.9>", "<sip:b;lr>"))
+_ABLE = ("Supported: 100rel, timer, replaces", "Allow: INVITE, ACK, BYE, UPDATE, PRACK, REFER, NOTIFY, INFO") * 20
 _TIMES = (0.0, 0.1, 0.5, 1.0, 4.0, 33.0, 65.0, 200.0, 1000.0)
 
 
@@ -165,6 +167,18 @@ def _response_comes(scene: Scene, choices: Choices) -> None:
         scene.receive(*made)
 
 
+def _dialog_goes_on(scene: Scene, choices: Choices) -> None:
+    made = sip_wire.following(scene, choices)
+    if made is not None:
+        scene.receive(*made)
+
+
+def _answer_comes(scene: Scene, choices: Choices) -> None:
+    made = sip_wire.fitting_response(scene, choices)
+    if made is not None:
+        scene.receive(*made)
+
+
 def _anything_comes(scene: Scene, choices: Choices) -> None:
     message = choices.pick(sip_text.messages())
     scene.receive(edited(message, choices, sip_text.WORDS), choices.pick(FLOWS))
@@ -194,14 +208,18 @@ def _call_comes_about(scene: Scene, choices: Choices) -> None:
         lines = [
             "INVITE sip:agent@192.0.2.1 SIP/2.0", f"Via: SIP/2.0/UDP 192.0.2.9:5070;branch=z9hG4bKq{number}",
             "From: <sip:caller@example.com>;tag=f1", "To: <sip:agent@192.0.2.1>", f"Call-ID: q{number}",
-            "CSeq: 1 INVITE", "Contact: <sip:caller@192.0.2.9:5070>", choices.pick(sip_wire.HEADERS),
+            "CSeq: 1 INVITE", "Contact: <sip:caller@192.0.2.9:5070>", choices.pick((*_ABLE, *sip_wire.HEADERS)),
             "Max-Forwards: 70", "Content-Type: application/sdp",
         ]  # fmt: skip
         body = choices.pick((sip_wire.SDP, b""))
         head = "\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""]).encode()
         known = set(scene.legs)
         scene.receive(head + body, FLOWS[0])
+        rings = not choices.below(3)
         for leg in set(scene.legs) - known:
+            if rings:
+                _said(scene, choices, _provisional, leg)
+                continue
             _said(scene, choices, _answer, leg)
             dialog = scene.dialogs[-1]
             ack = [line for line in lines if not line.startswith(("INVITE", "To:", "CSeq", "Content", "Require"))]
@@ -210,11 +228,11 @@ def _call_comes_about(scene: Scene, choices: Choices) -> None:
                 "\r\n".join([*ack, "CSeq: 1 ACK", "Content-Length: 0", "", ""]).encode("utf-8", "surrogateescape"),
                 FLOWS[0],
             )
-    elif _said(scene, choices, _invite, 0):
+    elif _said(scene, choices, _invite, 0) and choices.below(3):
         flow, asked = scene.asked[-1]
         ok = asked.response(200, to_tag="p1")
         ok.headers.add("Contact", "<sip:bob@192.0.2.9:5070>")
-        name, _, value = choices.pick(sip_wire.HEADERS).partition(":")
+        name, _, value = choices.pick((*_ABLE, *sip_wire.HEADERS)).partition(":")
         ok.headers.add(name, value)
         ok.headers.set("Content-Type", "application/sdp")
         ok.body = sip_wire.SDP
@@ -234,6 +252,10 @@ _STEPS: tuple[Callable[[Scene, Choices], None], ...] = (
     _connection_closes,
     _nothing_is_delivered,
     lambda scene, choices: sip_registration.life(choices),
+    _dialog_goes_on,
+    _dialog_goes_on,
+    _answer_comes,
+    _answer_comes,
 )
 
 
@@ -246,9 +268,14 @@ def run(choices: Choices) -> None:
 
 
 def seeds() -> list[bytes]:
-    """Some scripts of every kind of step; the fuzzer finds what they mean."""
-    plain = bytes(6)
-    return [plain + bytes((step, *range(start, start + 24))) * 3 for step in range(len(_STEPS)) for start in (0, 1, 7)]
+    """Scripts of every kind of step, and some of all kinds: the fuzzer keeps those that lead anywhere."""
+    plain, chance = bytes(6), random.Random(3261)
+    orderly = [bytes((step, *range(start, start + 24))) * 3 for step in range(len(_STEPS)) for start in (0, 1, 7)]
+    calls = [bytes((0, 4, 4, made, chance.randrange(80), 0, 0)) for made in (0, 1) for _ in range(60)]
+    return [plain + script for script in orderly] + [
+        bytes((0, 0, 0, 0, 0, number % 2, *call)) + chance.randbytes(chance.randrange(30, 400))
+        for number, call in enumerate(calls * 3)
+    ]
 
 
 TARGET = Target(run, seeds, sip_text.WORDS[:20], longest=1500, steps=25)

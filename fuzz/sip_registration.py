@@ -59,9 +59,9 @@ class _Registering:
             self.now = max(self.now, deadline)
             self.registration.handle_timer(self.now)
             self.act()
-            self.reply(408, None)
             after = self.registration.next_deadline()
             assert after is None or after > self.now, "what is due is not done: a server would spin"
+            self.reply(408, None)
         raise AssertionError(f"{_MOST_ROUNDS} deadlines in {seconds} s")
 
 

@@ -8,7 +8,7 @@ from mediaserver.sip.events import Flow
 SDP = b"v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n"
 METHODS = (
     "INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "INFO", "PRACK", "UPDATE", "REFER", "NOTIFY", "SUBSCRIBE", "REGISTER",
-    "MESSAGE", "PUBLISH", "invite", "X",
+    "MESSAGE", "PUBLISH", "invite", "X", "INVITE", "UPDATE", "REFER", "BYE", "PRACK", "NOTIFY", "SUBSCRIBE", "ACK",
 )  # fmt: skip
 STATUSES = (
     100, 101, 180, 183, 199, 200, 202, 204, 299, 300, 302, 305, 380, 400, 401, 403, 404, 405, 407, 408, 413, 415, 416,
@@ -52,7 +52,7 @@ _LAST_CHARACTERS = "abc"
 def request(scene: Scene, choices: Choices) -> tuple[bytes, Flow]:
     """A request of the peer's, in a dialog there is or not."""
     method = choices.pick(METHODS)
-    dialog = choices.pick([_fresh(choices), *scene.dialogs])
+    dialog = choices.pick(scene.dialogs or [_fresh(choices)]) if choices.below(4) else _fresh(choices)
     dialog.cseq += choices.pick((1, 0, 2, 1, 1, 1000))
     flow = choices.pick(FLOWS)
     number = _acknowledged(scene, dialog) if method in ("ACK", "CANCEL") and choices.flag() else dialog.cseq
@@ -94,7 +94,7 @@ def _acknowledged(scene: Scene, dialog: Dialog) -> int:
 
 
 def _more(scene: Scene, choices: Choices) -> list[str]:
-    lines = [choices.pick(HEADERS) for _ in range(choices.pick((0, 1, 2, 3, 0, 1, 6)))]
+    lines = [choices.pick(HEADERS) for _ in range(choices.pick((0, 1, 2, 3, 0, 1, 6, 0)))]
     if scene.reliable and choices.flag():
         lines.append(f"RAck: {choices.pick(scene.reliable)}")
     if scene.dialogs and not choices.below(6):
@@ -122,3 +122,72 @@ def response(scene: Scene, choices: Choices) -> tuple[bytes, Flow] | None:
     lines += choices.pick(_CONTACTS)
     lines += _more(scene, choices)
     return _whole(lines, choices), flow
+
+
+_FITTING = {
+    "REFER": ("Refer-To: <sip:b@example.com>", "Refer-To: <sip:b@h?Replaces=c%3Bto-tag%3D1%3Bfrom-tag%3D2>"),
+    "NOTIFY": (
+        "Event: refer\r\nSubscription-State: active;expires=7",
+        "Event: refer\r\nSubscription-State: terminated",
+    ),
+    "SUBSCRIBE": ("Event: refer", "Event: refer\r\nExpires: 0"),
+    "UPDATE": ("Session-Expires: 90;refresher=uac", "Supported: timer"),
+    "INVITE": ("Session-Expires: 90;refresher=uas\r\nRequire: timer", "Supported: 100rel"),
+    "INFO": ("Content-Type: application/dtmf-relay", "Info-Package: x"),
+    "PRACK": ("Supported: timer",),
+    "BYE": ("Reason: Q.850;cause=16",),
+    "ACK": ("X: x",),
+}
+_WITH_SDP = ("UPDATE", "INVITE", "PRACK", "ACK")
+
+
+def following(scene: Scene, choices: Choices) -> tuple[bytes, Flow] | None:
+    """A request that belongs to a dialog there is, and is what may come next in it."""
+    if not scene.dialogs:
+        return None
+    dialog, method = choices.pick(scene.dialogs), choices.pick(tuple(_FITTING))
+    if method != "ACK":
+        dialog.cseq += 1
+    lines = [
+        f"{method} sip:agent@192.0.2.1 SIP/2.0",
+        f"Via: SIP/2.0/UDP 192.0.2.9:5070;branch=z9hG4bKn{method}{dialog.cseq}",
+        "Max-Forwards: 70",
+        f"From: <sip:caller@example.com>;tag={dialog.theirs}",
+        f"To: <sip:agent@192.0.2.1>;tag={dialog.ours}",
+        f"Call-ID: {dialog.call_id}",
+        f"CSeq: {dialog.cseq} {method}",
+        "Contact: <sip:caller@192.0.2.9:5070>",
+        choices.pick(_FITTING[method]),
+    ]
+    if method == "PRACK" and scene.reliable:
+        lines.append(f"RAck: {choices.pick(scene.reliable)}")
+    body = (
+        choices.pick((SDP, b"")) if method in _WITH_SDP else BODIES[3 + choices.below(3)] if method == "NOTIFY" else b""
+    )
+    if body:
+        lines.append(f"Content-Type: {'message/sipfrag' if method == 'NOTIFY' else 'application/sdp'}")
+    return "\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""]).encode(
+        "utf-8", "surrogateescape"
+    ) + body, FLOWS[0]
+
+
+def fitting_response(scene: Scene, choices: Choices) -> tuple[bytes, Flow] | None:
+    """A response as it should be to one of the endpoint's last requests, from one of several branches."""
+    if not scene.asked:
+        return None
+    flow, asked = scene.asked[-1 - choices.below(min(3, len(scene.asked)))]
+    ringing = asked.method == "INVITE" and choices.flag()
+    status = choices.pick((180, 183, 183, 199)) if ringing else choices.pick((200, 200, 202, 486, 401, 422, 491, 481))
+    made = asked.response(status, to_tag=choices.pick(("p1", "p2", "p3")))
+    made.headers.add("Contact", "<sip:bob@192.0.2.9:5070>")
+    if status == 401:
+        made.headers.add("WWW-Authenticate", f'{_NONCE[:-1]}-int"' if choices.flag() else _NONCE)
+    if status == 422:
+        made.headers.add("Min-SE", choices.pick(("1900", "90")))
+    if ringing and choices.flag():
+        made.headers.add("Require", "100rel")
+        made.headers.add("RSeq", str(1 + choices.below(4)))
+    if status < 300 and asked.method in ("INVITE", "UPDATE", "PRACK") and choices.flag():
+        made.headers.set("Content-Type", "application/sdp")
+        made.body = SDP
+    return bytes(made), flow
