@@ -204,6 +204,10 @@ class Receiver:
         if not self.latch.accepts(source, rtp.ssrc, rtp.sequence, now):
             return False
         self.events.append(SourceChanged(source, previous))
+        self._previous_ssrc = None  # what comes from here is no straggler
+        if rtp.ssrc == self._ssrc and not self.stats.continues(rtp.sequence):
+            # By chance, or by a gateway that has but one: another stream of the same name.
+            self._another_stream(now)
         return True
 
     def _stream_changed(self, ssrc: int, now: float) -> bool:
@@ -213,12 +217,16 @@ class Receiver:
             return False
         if previous is not None:
             self.events.append(SsrcChanged(ssrc, previous))
-            self.lost_before += self.stats.total_lost
-            self._start_anew(now)
-            self.stats = ReceiverStatistics(self.stats.clock_rate)
-            self._restarts = 0
+            self._another_stream(now)
         self._previous_ssrc, self._ssrc, self._ssrc_since = previous, ssrc, now
         return True
+
+    def _another_stream(self, now: float) -> None:
+        """What was counted of the one so far is put by."""
+        self.lost_before += self.stats.total_lost
+        self._start_anew(now)
+        self.stats = ReceiverStatistics(self.stats.clock_rate)
+        self._restarts = 0
 
     def _start_anew(self, now: float) -> None:
         """The numbering begins anew; what was held of the old one goes out first."""

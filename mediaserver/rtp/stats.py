@@ -1,7 +1,7 @@
 """What RFC 3550 has a receiver know of one stream: appendices A.1 (validity), A.3 (loss) and A.8 (jitter)."""
 
 from mediaserver.rtp.plan import CLOCK_RATE
-from mediaserver.rtp.serial import SEQUENCE_MASK, Unwrapper
+from mediaserver.rtp.serial import SEQUENCE_MASK, Unwrapper, forward
 
 _MAX_DROPOUT = 3000
 _MAX_MISORDER = 100
@@ -79,6 +79,10 @@ class ReceiverStatistics:
         self._transit = None
         self.restarts += 1
         return number
+
+    def continues(self, sequence: int) -> bool:
+        """Whether a packet of another source can be of this very stream: it comes soon after the last one."""
+        return 0 < forward(sequence, self.highest & SEQUENCE_MASK, 16) <= _MAX_MISORDER
 
     def timestamp(self, timestamp: int, arrival: float) -> int:
         """Take the jitter of an audio packet that arrived at `arrival` seconds; its unwrapped timestamp."""

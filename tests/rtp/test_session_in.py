@@ -1,5 +1,6 @@
 """The receiving side as a shell sees it: sources, streams, digits, hostile datagrams, renegotiation."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -163,6 +164,43 @@ def test_a_new_address_opens_the_latch() -> None:
     assert uplink.session.destination == elsewhere
     assert uplink.session.rtcp_destination == ("198.51.100.7", 7001)
     assert uplink.receive(peer.audio(speech(1)[0]), 0.11, elsewhere) != []
+
+
+@pytest.mark.parametrize("back", [1, 50, 99, 2000, 30_000])
+def test_a_stream_of_the_same_name_from_a_new_address_is_heard_whatever_its_numbers(back: int) -> None:
+    uplink, peer = Uplink(session()), Peer(sequence=40_000)
+    payloads = speech(60)
+    for turn in range(30):
+        uplink.receive(peer.audio(payloads[turn]), 0.02 * turn)
+    straggler = peer.audio(payloads[29])
+    elsewhere = ("198.51.100.7", 7000)
+    uplink.session.update(plan(remote_rtp=elsewhere), 0.6)
+    assert uplink.receive(straggler, 0.6) == [payloads[29]], "still on the way when the peer changed"
+    other = Peer(sequence=40_030 - back, timestamp=77)
+    for turn in range(30, 60):
+        assert payloads[turn] in uplink.receive(other.audio(payloads[turn]), 0.02 * turn + 0.02, elsewhere)
+    counters = uplink.session.counters()
+    assert (counters.lost, counters.duplicate, counters.late) == (0, 0, 0)
+
+
+def test_a_stream_that_goes_on_from_another_address_is_the_same() -> None:
+    uplink, peer = Uplink(session()), Peer()
+    payloads = speech(12)
+    for turn in range(12):
+        if turn == 6:
+            uplink.session.update(plan(remote_rtp=("198.51.100.7", 7000)), 0.12)
+            peer.lose()
+        uplink.receive(peer.audio(payloads[turn]), 0.02 * turn, PEER if turn < 6 else ("198.51.100.7", 7000))
+    wheel(0.5, 0.02, uplink.overdue, start=0.24)
+    assert uplink.session.counters().lost == 1, "what was lost in between is known"
+
+
+def test_a_call_may_go_back_to_a_peer_it_has_just_left() -> None:
+    uplink, first, second = Uplink(session()), Peer(ssrc=1), Peer(ssrc=2, sequence=9)
+    payloads, elsewhere = speech(6), ("198.51.100.7", 7000)
+    for turn, (peer, address) in enumerate([(first, PEER)] * 2 + [(second, elsewhere)] * 2 + [(first, PEER)] * 2):
+        uplink.session.update(plan(remote_rtp=address), 0.02 * turn)
+        assert uplink.receive(peer.audio(payloads[turn]), 0.02 * turn, address) == [payloads[turn]]
 
 
 def test_rtcp_on_the_rtp_port() -> None:
