@@ -16,10 +16,10 @@ async def talks(board: Switchboard, folder: Path, user: str, key: str, transport
     """Registers, calls and is called."""
     at = board.address(transport)
     async with baresip.softphone(
-        folder, at, user, transport=transport, security=security, authority=board.authority
+        folder, at, user, transport=transport, security=security, authority=board.identity.authority
     ) as phone:
         await board.is_registered(user)
-        await calls_the_agent(board, phone, user, f"sip:assistant@{at}", key)
+        await calls_the_agent(board, phone, f"sip:assistant@{at}", key, user=user)
         if security != "dtls_srtp":  # our offers have keys of SDES; browsers alone are offered DTLS
             await is_called(board, phone, user)
 

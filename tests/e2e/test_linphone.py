@@ -18,10 +18,10 @@ async def talks(
     """Registers, calls and is called."""
     at = board.address(transport).replace("127.0.0.1", "localhost")
     async with linphone(
-        folder, at, user, transport=transport, codec=codec, security=security, authority=board.authority
+        folder, at, user, transport=transport, codec=codec, security=security, authority=board.identity.authority
     ) as phone:
         await board.is_registered(user)
-        await calls_the_agent(board, phone, user, f"sip:assistant@{at};transport={transport}", key)
+        await calls_the_agent(board, phone, f"sip:assistant@{at};transport={transport}", key, user=user)
         if security != "dtls":  # our offers have keys of SDES; browsers alone are offered DTLS
             await is_called(board, phone, user)
 

@@ -82,8 +82,8 @@ class Switchboard:
     emulator: OpenAIEmulator
     ear: Ear
     lines: list[MutableMapping[str, Any]]
-    authority: Path
-    """Who signed its certificate."""
+    identity: certificates.Certificates
+    """Its certificate, and who signed it."""
 
     def address(self, transport: str = "udp") -> str:
         """Where it listens, as host:port."""
@@ -182,7 +182,7 @@ async def switchboard(
         with capture_logs() as lines, overhearing() as ear:
             server = Server(load(path))
             async with server.running() as reception:
-                yield Switchboard(server, reception, emulator, ear, lines, tls.authority)
+                yield Switchboard(server, reception, emulator, ear, lines, tls)
 
 
 def _tables(tls: certificates.Certificates, model: str, given: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:

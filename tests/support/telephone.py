@@ -55,11 +55,14 @@ async def hears(board: Switchboard, phone: Telephone, call: str, number: int, tu
     await board.line("transcript", speaker="agent", call=call, count=turn)
 
 
-async def calls_the_agent(board: Switchboard, phone: Telephone, user: str, uri: str, key: str = "4") -> None:
-    """The phone calls; both hear each other, press keys at each other, and the phone holds and comes back."""
-    seed = ord(user[0])
+async def calls_the_agent(board: Switchboard, phone: Telephone, uri: str, key: str = "4", **known: str) -> None:
+    """The phone calls; both hear each other, press keys at each other, and the phone holds and comes back.
+
+    `known` is what the server knows of its call: the `user` that it is, or the `trunk` it comes by.
+    """
+    seed = ord(key)
     await phone.dial(uri)
-    call = (await board.line("call.incoming", user=user))["call"]
+    call = (await board.line("call.incoming", **known))["call"]
     await hears(board, phone, call, 0, 1)
     await phone.say(question := rig.speech(1.0, seed))
     await board.model_hears(question)
@@ -80,15 +83,18 @@ async def calls_the_agent(board: Switchboard, phone: Telephone, user: str, uri: 
     assert (ended["reason"], ended["lost"], ended["underruns"]) == ("caller-hung-up", 0, 0), ended
 
 
-async def is_called(board: Switchboard, phone: Telephone, user: str) -> None:
-    """The agent calls the phone, and they hear each other."""
+async def is_called(board: Switchboard, phone: Telephone, number: str, *, server_ends: bool = False) -> None:
+    """The agent calls the phone, and they hear each other until the phone, or the server, hangs up."""
     before = len(phone.hearing)
-    call = board.dial(user)
+    call = board.dial(number)
     await board.line("call.answered", call=call)
     greeting = answer(board.emulator, 0)
     await until_like(lambda: [phone.hearing[before:]], greeting, "the phone that was called")
-    await phone.say(reply := rig.speech(1.0, ord(user[0]) + 200))
+    await phone.say(reply := rig.speech(1.0, sum(number.encode())))
     await board.model_hears(reply)
-    await phone.end()
+    if server_ends:
+        board.reception.drop_all()
+    else:
+        await phone.end()
     ended = await board.line("call.ended", call=call)
-    assert (ended["reason"], ended["lost"]) == ("callee-hung-up", 0), ended
+    assert ended["lost"] == 0 and (server_ends or ended["reason"] == "callee-hung-up"), ended
