@@ -210,8 +210,12 @@ class Call(ABC):
         self.hang_up(CallEnd(Result.FAILED, f"model-{code}", cause=TEMPORARY_FAILURE), message)
 
     def _silent(self, seconds: float) -> None:
-        """The peer has vanished; on hold it need not send, and the session timer tells whether it is there."""
-        if not self.stream.held and self.leg is not None:
+        """The peer has vanished; on hold it need not send, and the session timer tells whether it is there.
+
+        Nor need it while whom it is bridged with does not listen.
+        """
+        unheard = self.partner is not None and self.partner.stream.on_hold
+        if not self.stream.held and not unheard and self.leg is not None:
             self.hang_up(CallEnd(Result.FAILED, "media-timeout", cause=BEARER_LOST), f"no packet for {seconds:.0f} s")
 
     def _closed(self, counters: Mapping[str, float]) -> None:

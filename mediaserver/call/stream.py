@@ -41,6 +41,11 @@ class Stream:
         """Either side is silent, as agreed: nothing is to be missed."""
         return self._told is not None and self._told.direction is not Direction.SENDRECV
 
+    @property
+    def on_hold(self) -> bool:
+        """The peer does not want to hear us."""
+        return self._told is not None and not self._told.direction.sends
+
     def begin(self, negotiation: Negotiation) -> None:
         """With a peer; an offer of ours that is out with the 200 is answered by its ACK."""
         self.negotiation = negotiation

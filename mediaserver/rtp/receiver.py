@@ -49,7 +49,9 @@ class Receiver:
         self._lost_media = False
         self._begun = False
         self.heard = now
-        """When the peer last gave a sign of life, in seconds."""
+        """When the peer last gave a sign of life, in seconds; or was last excused."""
+        self.excused = False
+        """The peer has a reason to be silent: it is not missed while that lasts."""
         self.events: list[Event] = []
         self.received = 0
         self.malformed = 0
@@ -246,6 +248,9 @@ class Receiver:
             self._start_anew(now)
 
     def _check_lost(self, now: float) -> None:
+        if self.excused:
+            self.heard, self._lost_media = now, False
+            return
         silent = now - self.heard
         if silent >= self._settings.media_lost_after_s and self._receives and not self._lost_media:
             self._lost_media = True

@@ -159,6 +159,10 @@ class MediaSession:
         """Send the frames of `source`, in `downlink_format`, and not what playout holds; None: that again."""
         self._sender.play(source)
 
+    def excuse(self, on: bool) -> None:
+        """The peer has a reason to be silent, or no longer: its silence is no loss of media while that lasts."""
+        self._receiver.excused = on
+
     # --- the rest --------------------------------------------------------------------------------------------------
 
     @property
@@ -182,6 +186,11 @@ class MediaSession:
         self._plan = plan
         self._receiver.update(plan)
         self._sender.update(plan)
+
+    @property
+    def on_hold(self) -> bool:
+        """The peer does not want to hear us."""
+        return not self._plan.sends
 
     @property
     def uplink_format(self) -> AudioFormat:

@@ -15,7 +15,7 @@ SHORTEST_KEY_MS = 50.0
 class Bridge:
     """Audio and keys of each leg go to the other, as soon as both have a stream; whatever a leg does later.
 
-    A leg that is on hold, or mute, is silence to the other. What a leg's playout still holds is played first.
+    A leg that is on hold, or mute, is silence to the other, which need not send meanwhile: nobody listens. What a leg's playout still holds is played first.
     """
 
     def __init__(self, first: Leg, second: Leg) -> None:
@@ -31,6 +31,7 @@ class Bridge:
             return
         for leg, other in ((first, second), (second, first)):
             assert leg.session is not None and other.session is not None
+            leg.session.excuse(other.session.on_hold)
             target = form_of(leg.session.downlink_format)
             crossing = self._to.get(leg)
             if crossing is not None:
@@ -57,6 +58,7 @@ class Bridge:
             leg.hand_to(None)
             if leg.session is not None:
                 leg.session.play(None)
+                leg.session.excuse(False)
 
     def counters(self, leg: Leg) -> dict[str, float]:
         """What was counted on the way to `leg`, by name."""

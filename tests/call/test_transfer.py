@@ -312,6 +312,23 @@ def test_hold_and_keys_on_a_bridge() -> None:
     tell(story())
 
 
+@pytest.mark.parametrize("style", ["sendonly", "inactive"])
+def test_nobody_is_missed_whose_partner_is_on_hold(lines: Lines, style: str) -> None:
+    async def story() -> None:
+        exchange = Exchange()
+        first, second = await bridged(exchange)
+        exchange.reinvited(sdp(direction=style))
+        exchange.reception.media(Silent(second, 30.0))
+        assert len(exchange.reception) == 2, "nobody would hear it"
+        exchange.reinvited(sdp(direction="recvonly"))
+        assert len(exchange.reception) == 2
+        exchange.reception.media(Silent(second, 30.0))
+        assert exchange.nothing_left() and exchange.ways.held == []
+
+    tell(story())
+    assert ends(lines) == [("completed", "partner-hung-up"), ("failed", "media-timeout")]
+
+
 def test_a_second_call_that_is_not_answered_is_told_and_the_agent_goes_on(lines: Lines) -> None:
     async def story() -> None:
         exchange = Exchange()

@@ -341,7 +341,35 @@ async def test_a_bridged_leg_that_falls_silent_is_still_reported() -> None:
         assert [report.call for report in made.told(Silent)] == ["b"]
 
 
+@pytest.mark.parametrize("before", [True, False])
+async def test_whose_partner_is_on_hold_need_not_send_while_that_lasts(before: bool) -> None:
+    async with exchange() as made:
+        made.leg("a", agreed(direction=Direction.INACTIVE) if before else None), made.leg("b")
+        made.order(Bridge("a", "b"))
+        if not before:
+            made.passes(10, a=packets(speech(10)), b=packets(speech(10)))
+            made.order(Describe("a", agreed(direction=Direction.RECVONLY)))
+        made.passes(1000)
+        assert made.told(Silent) == []
+        made.order(Describe("a", agreed()))
+        made.passes(200, a=packets(speech(200)))
+        assert made.told(Silent) == [], "it has as long as anybody to be heard again"
+        made.passes(100, a=packets(speech(100)))
+        (silent,) = made.told(Silent)
+        assert isinstance(silent, Silent) and silent.call == "b" and silent.seconds < 5.1
+
+
+async def test_who_does_not_speak_but_listens_keeps_the_other_from_nothing() -> None:
+    async with exchange() as made:
+        made.leg("a", agreed(direction=Direction.SENDONLY)), made.leg("b")
+        made.order(Bridge("a", "b"))
+        made.passes(300)
+        assert [report.call for report in made.told(Silent)] == ["b"]
+
+
 # --- a leg by itself -------------------------------------------------------------------------------------------------
+
+
 async def test_a_leg_without_an_agent_is_silent_and_takes_every_order() -> None:
     async with exchange() as made:
         made.leg("a")
