@@ -15,7 +15,8 @@ SHORTEST_KEY_MS = 50.0
 class Bridge:
     """Audio and keys of each leg go to the other, as soon as both have a stream; whatever a leg does later.
 
-    A leg that is on hold, or mute, is silence to the other, which need not send meanwhile: nobody listens. What a leg's playout still holds is played first.
+    A leg that is on hold, or mute, is silence to the other. Whom a leg on hold does not hear need not send meanwhile.
+    What a leg's playout still holds is played first.
     """
 
     def __init__(self, first: Leg, second: Leg) -> None:

@@ -316,7 +316,7 @@ def test_hold_and_keys_on_a_bridge() -> None:
 def test_nobody_is_missed_whose_partner_is_on_hold(lines: Lines, style: str) -> None:
     async def story() -> None:
         exchange = Exchange()
-        first, second = await bridged(exchange)
+        _, second = await bridged(exchange)
         exchange.reinvited(sdp(direction=style))
         exchange.reception.media(Silent(second, 30.0))
         assert len(exchange.reception) == 2, "nobody would hear it"
