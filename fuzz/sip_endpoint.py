@@ -89,7 +89,7 @@ def _request(scene: Scene, choices: Choices, leg: int) -> None:
 
 def _reject(scene: Scene, choices: Choices, leg: int) -> None:
     scene.endpoint.reject(leg, choices.pick((486, 302, 603, 480)), scene.now)
-    if scene.legs.get(leg) == "ringing":  # else it has been answered or has ended
+    if leg in scene.legs and scene.endpoint.call_id(leg) is None:  # else it has been answered
         del scene.legs[leg]
         scene.ended.add(leg)
 
@@ -201,6 +201,15 @@ def _nothing_is_delivered(scene: Scene, choices: Choices) -> None:
     scene.command()
 
 
+def _name_is_found(scene: Scene, choices: Choices) -> None:
+    """What was to be looked up has been, or something else."""
+    ways = [choices.pick(FLOWS) for _ in range(choices.below(4))]
+    legs = scene.names or list(scene.legs)
+    if legs:
+        scene.endpoint.resolved(choices.pick(legs), ways, scene.now)
+        scene.command()
+
+
 def _call_comes_about(scene: Scene, choices: Choices) -> None:
     """What takes a fuzzer long to find: a call that stands, of the peer's making or of ours."""
     if choices.flag():
@@ -254,6 +263,7 @@ _STEPS: tuple[Callable[[Scene, Choices], None], ...] = (
     lambda scene, choices: sip_registration.life(choices),
     _dialog_goes_on,
     _dialog_goes_on,
+    _name_is_found,
     _answer_comes,
     _answer_comes,
 )

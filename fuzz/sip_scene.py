@@ -17,6 +17,7 @@ from mediaserver.sip.events import (
     IncomingCall,
     Refused,
     Replied,
+    Resolve,
     Send,
     TransferAsked,
     TransferProgress,
@@ -77,6 +78,8 @@ class Scene:
         """RAck values its reliable responses are waiting for."""
         self.legs: dict[int, str] = {}
         """Legs that live, by what is expected of them."""
+        self.names: list[int] = []
+        """Legs whose next hop is to be looked up."""
         self.transfers: set[int] = set()
         self.replies_due: set[int] = set()
         self.ended: set[int] = set()
@@ -145,6 +148,8 @@ class Scene:
             if isinstance(effect, Send):
                 sent += 1
                 self._sent(effect, mirrors)
+            elif isinstance(effect, Resolve):
+                self.names = [*self.names[-7:], effect.leg]
             else:
                 self._told(effect)
         assert sent <= _MOST_SENT, f"{sent} messages at once"
