@@ -1,7 +1,7 @@
 """Client messages as the bytes of one WebSocket message each."""
 
 from binascii import b2a_base64
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final, Literal
 
 import orjson
@@ -11,7 +11,6 @@ from mediaproviders.contract import Said, Told
 type Role = Literal["user", "model"]
 type Turn = tuple[Role, str]
 
-_AUDIO: Final = b'{"realtime_input":{"audio":{"mime_type":"audio/pcm;rate=16000","data":"'
 _END: Final = b'"}}}'
 ACTIVITY_START: Final = b'{"realtime_input":{"activity_start":{}}}'
 ACTIVITY_END: Final = b'{"realtime_input":{"activity_end":{}}}'
@@ -20,9 +19,14 @@ GO_ON: Final = "(Please answer what was said last.)"
 """A turn is only answered if the last word is the caller's."""
 
 
-def audio(chunk: bytes) -> bytes:
-    """Caller audio. Put together by hand: this is sent many times a second."""
-    return _AUDIO + b2a_base64(chunk, newline=False) + _END
+def audio(rate: int) -> Callable[[bytes], bytes]:
+    """What makes a message of caller audio of `rate` Hz. Put together by hand: this is sent many times a second."""
+    head = b'{"realtime_input":{"audio":{"mime_type":"audio/pcm;rate=%d","data":"' % rate
+
+    def message(chunk: bytes) -> bytes:
+        return head + b2a_base64(chunk, newline=False) + _END
+
+    return message
 
 
 def content(turns: Iterable[Turn], *, complete: bool) -> bytes:

@@ -13,7 +13,16 @@ from google.genai import Client, types
 
 from mediacodecs.signal.vad import DetectorUnavailableError
 from mediaproviders.advanced.gemini import setting
-from mediaproviders.contract import PCM16_16K, PCM16_24K, Brief, Conversation, ProviderError, Traits
+from mediaproviders.contract import (
+    PCM16_8K,
+    PCM16_16K,
+    PCM16_24K,
+    AudioFormat,
+    Brief,
+    Conversation,
+    ProviderError,
+    Traits,
+)
 from mediaproviders.gemini_live import commands, configuration
 from mediaproviders.gemini_live.connection import SOCKET, Link
 from mediaproviders.gemini_live.conversation import GeminiConversation
@@ -22,7 +31,7 @@ from mediaproviders.hearing import Detector, Listener, SileroDetector, silero
 from mediaproviders.websocket import Uplink, is_loopback
 
 TRAITS: Final = Traits(
-    input_formats=(PCM16_16K,),
+    input_formats=(PCM16_8K, PCM16_16K),  # the service takes any rate: a narrow band is not blown up on its way there
     output_formats=(PCM16_24K,),
     server_vad=True,
     hears_speech_start=False,
@@ -91,7 +100,8 @@ class GeminiLive:
         self._open_timeout_s = open_timeout_s
         self._queue_ms = queue_ms
         self._detector = detector
-        self._traits = replace(TRAITS, uplink_ms=uplink_ms)
+        heard = (PCM16_16K,) if vertexai else TRAITS.input_formats  # Vertex AI promises to take one rate only
+        self._traits = replace(TRAITS, uplink_ms=uplink_ms, input_formats=heard)
 
     @property
     def traits(self) -> Traits:
@@ -117,15 +127,17 @@ class GeminiLive:
     @asynccontextmanager
     async def _connect(self, brief: Brief, resume: str | None) -> AsyncIterator[Conversation]:
         own = configuration.settings(brief)
-        if brief.input_format != PCM16_16K or brief.output_format != PCM16_24K:
-            formats = f"{brief.input_format} in, {brief.output_format} out"
+        heard = brief.input_format
+        if heard not in self._traits.input_formats or brief.output_format != PCM16_24K:
+            formats = f"{heard} in, {brief.output_format} out"
             raise ProviderError(f"formats it does not know: {formats}", code="invalid_configuration", retryable=False)
         setup = configuration.setup(brief, own, resume)
         if self._version_is_free and configuration.is_preview(own):
             setup.http_options = types.HttpOptions(api_version="v1alpha")
-        ear = await self._ear() if configuration.listens(brief, own) else None
+        ear = await self._ear(heard) if configuration.listens(brief, own) else None
         link = await Link.open(self._client, brief.model, setup, self._open_timeout_s)
-        uplink = Uplink(PCM16_16K, commands.audio, uplink_ms=self._traits.uplink_ms, queue_ms=self._queue_ms)
+        message = commands.audio(heard.rate)
+        uplink = Uplink(heard, message, uplink_ms=self._traits.uplink_ms, queue_ms=self._queue_ms)
         clock = asyncio.get_running_loop().time
         session = Session(
             brief,
@@ -142,7 +154,7 @@ class GeminiLive:
         finally:
             await conversation.close()
 
-    async def _ear(self) -> Ear:
+    async def _ear(self, heard: AudioFormat) -> Ear:
         if self._detector is not None:
             detector = self._detector()
         else:
@@ -150,4 +162,4 @@ class GeminiLive:
                 detector = SileroDetector(await asyncio.to_thread(silero))
             except DetectorUnavailableError as missing:
                 raise ProviderError(str(missing), code="invalid_configuration", retryable=False) from missing
-        return lambda pace, name: Listener(PCM16_16K, detector, pace, name)
+        return lambda pace, name: Listener(heard, detector, pace, name)

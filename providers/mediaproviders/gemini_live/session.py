@@ -93,7 +93,8 @@ class Session:
         if ear is not None:
             pace = pace or Pace()
             listener = ear(pace, lambda: self._name("turn"))
-            self._windows = Windows(listener, uplink, self._turn, self._floor, local=self._local, pace=pace)
+            heard = brief.input_format
+            self._windows = Windows(listener, heard, uplink, self._turn, self._floor, local=self._local, pace=pace)
         self._texts: deque[str] = deque()
         self._nudging = False
         self._nonsense_in_a_row = 0

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from enum import Enum, auto
 from typing import Final, Protocol
 
-from mediaproviders.contract import PCM16_16K, SpeechStarted, SpeechStopped, TurnCommitted
+from mediaproviders.contract import AudioFormat, SpeechStarted, SpeechStopped, TurnCommitted
 from mediaproviders.gemini_live.commands import ACTIVITY_END, ACTIVITY_START
 from mediaproviders.hearing import Listener, Pace
 
@@ -39,11 +39,15 @@ class _Window(Enum):
 
 
 class Windows:
-    """The windows of one session. `emit` takes the turns; `floor` tells whether the model has it."""
+    """The windows of one session, of audio in the format `heard`.
+
+    `emit` takes the turns; `floor` tells whether the model has it.
+    """
 
     def __init__(
         self,
         listener: Listener,
+        heard: AudioFormat,
         uplink: Uplink,
         emit: Callable[[SpeechStarted | SpeechStopped | TurnCommitted], None],
         floor: Callable[[], bool],
@@ -52,14 +56,15 @@ class Windows:
         pace: Pace,
     ) -> None:
         self._listener = listener
+        self._bytes_per_ms = heard.bytes_per_ms
         self._uplink = uplink
         self._emit = emit
         self._floor = floor
         self._local = local
         self._state = _Window.CLOSED
         self._speaking = False
-        self._lead = _Reel(pace.lead_ms + pace.onset_ms + 64)
-        self._held = _Reel(MOST_HELD_MS)
+        self._lead = _Reel((pace.lead_ms + pace.onset_ms + 64) * heard.bytes_per_ms)
+        self._held = _Reel(MOST_HELD_MS * heard.bytes_per_ms)
 
     @property
     def speaking(self) -> bool:
@@ -69,7 +74,7 @@ class Windows:
     @property
     def dropped_ms(self) -> float:
         """Audio of turns that was held back for too long, in ms."""
-        return self._held.dropped / PCM16_16K.bytes_per_ms
+        return self._held.dropped / self._bytes_per_ms
 
     def hear(self, data: bytes) -> None:
         """Caller audio, any length."""
@@ -157,10 +162,10 @@ class Windows:
 
 
 class _Reel:
-    """The latest audio, no more than so many ms of it."""
+    """The latest audio, no more than so many bytes of it."""
 
-    def __init__(self, most_ms: float) -> None:
-        self._most = int(most_ms) * PCM16_16K.bytes_per_ms
+    def __init__(self, most: float) -> None:
+        self._most = int(most)
         self._chunks: deque[bytes] = deque()
         self._size = 0
         self.dropped = 0

@@ -2,13 +2,17 @@
 
 import asyncio
 
+import numpy as np
 import pytest
 from google.oauth2.credentials import Credentials
 
 from mediaproviders.contract import (
     PCM16_8K,
+    PCM16_16K,
+    PCMU,
     AgentTranscript,
     Audio,
+    AudioFormat,
     CallerTranscript,
     Fault,
     ProviderError,
@@ -21,7 +25,7 @@ from mediaproviders.contract import (
 )
 from mediaproviders.emulators.gemini import Fault as Mishap
 from mediaproviders.emulators.gemini import GeminiEmulator, Refuse
-from mediaproviders.gemini_live import GeminiLive
+from mediaproviders.gemini_live import GeminiLive, commands
 from support.geminiemulator import brief, calling, provider, settings, silence, speech
 
 
@@ -121,12 +125,36 @@ async def test_what_is_refused_at_the_door():
 
 async def test_briefs_that_cannot_be_served():
     async with GeminiEmulator(settings()) as emulator:
-        assert await refused(emulator, brief(input_format=PCM16_8K)) == ("invalid_configuration", False)
+        assert await refused(emulator, brief(input_format=PCMU)) == ("invalid_configuration", False)
         assert await refused(emulator, brief(modality="text")) == ("invalid_configuration", False)
         with pytest.raises(ProviderError, match=r"gemini_audio.vioce is unknown; did you mean voice\?"):
             async with provider(emulator).connect(brief(advanced=advanced(vioce="Kore"))):
                 pass
         assert not emulator.sessions
+
+
+@pytest.mark.parametrize(("form", "mime"), [(PCM16_8K, b"audio/pcm;rate=8000"), (PCM16_16K, b"audio/pcm;rate=16000")])
+def test_audio_says_the_rate_it_has(form: AudioFormat, mime: bytes):
+    assert b'"mime_type":"%s","data":"AAAA"' % mime in commands.audio(form.rate)(bytes(3))
+
+
+async def test_a_narrow_band_is_heard_as_well():
+    narrow = brief(input_format=PCM16_8K)
+    async with GeminiEmulator(settings()) as emulator, provider(emulator).connect(narrow) as session:
+        words = np.frombuffer(speech(1000), "<i2")[::2].tobytes()
+        session.send_audio(words + bytes(2 * 8000 * 2))
+        async with asyncio.timeout(20):
+            async for event in session:
+                if isinstance(event, TurnCommitted):
+                    break
+        (stopped,) = emulator.sessions[0].of("speech_stopped")
+        assert 1300 <= stopped["audio_end_ms"] <= 1700  # one second of speech, and the silence that ends a turn
+
+
+def test_vertex_is_given_the_one_rate_it_promises_to_take():
+    ours = GeminiLive(vertexai=True, project="p", location="l", credentials=Credentials("t"))
+    assert ours.traits.input_formats == (PCM16_16K,)
+    assert GeminiLive("k").traits.input_formats == (PCM16_8K, PCM16_16K)
 
 
 async def test_what_was_said_before_is_known_from_the_first_word():

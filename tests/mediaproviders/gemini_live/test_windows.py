@@ -39,7 +39,7 @@ class Stage:
     def __init__(self, interruption="local"):
         self.now = 100.0
         self.wire = Wire()
-        uplink = Uplink(PCM16_16K, commands.audio, uplink_ms=40, queue_ms=2000)
+        uplink = Uplink(PCM16_16K, commands.audio(16000), uplink_ms=40, queue_ms=2000)
         uplink.attach(self.wire)
         ear = lambda pace, name: Listener(PCM16_16K, Loud(), pace, name)  # noqa: E731
         wanted = brief(interruption=interruption, greeting="Hello.")
