@@ -29,7 +29,7 @@ from mediaserver.net.sip_udp import SipDatagrams
 from mediaserver.net.sockets import SocketSettings
 from mediaserver.net.tls import TlsSettings
 from mediaserver.sip.endpoint import SipEndpoint
-from mediaserver.sip.events import Effect, Event, Flow, Send, Transport
+from mediaserver.sip.events import Effect, Event, Flow, Resolve, Send, Transport
 from mediaserver.sip.uri import SipUri
 
 _BY_CONNECTION: tuple[Transport, ...] = ("tcp", "tls", "ws", "wss")
@@ -80,6 +80,7 @@ class SipShell:
         self._locator = Locator(Dns(settings.dns), lambda most: random.randint(0, most), settings.versions)
         self._avoided = Avoided()
         self._kept = KeepAlives(random.random, lambda: secrets.token_bytes(12))
+        self._looking: set[asyncio.Task[None]] = set()
         self._pumping = False
         self._timer: asyncio.TimerHandle | None = None
         self._armed_for = 0.0
@@ -149,6 +150,9 @@ class SipShell:
             self._timer.cancel()
             self._timer = None
         self._ports.close()
+        for looking in tuple(self._looking):
+            looking.cancel()
+        await asyncio.gather(*self._looking, return_exceptions=True)
         await self._connections.close()
 
     def reload(self) -> list[str]:
@@ -284,10 +288,23 @@ class SipShell:
                 self._send(effect.flow, effect.data)
                 if self._witness is not None:
                     self._witness.sent(effect.data, effect.flow, self.now())
+            elif isinstance(effect, Resolve):
+                looking = asyncio.get_running_loop().create_task(self._look_up(effect))
+                self._looking.add(looking)
+                looking.add_done_callback(self._looking.discard)
             else:
                 self._on_event(effect)
         except Exception as fault:  # the other effects are other calls' as well
             self._report(type(effect).__name__, fault)
+
+    async def _look_up(self, wanted: Resolve) -> None:
+        try:
+            ways = await self.resolve(wanted.uri, profile=wanted.profile)
+        except OSError:
+            return  # it stays where it was heard
+        if self._endpoint is not None:
+            self._endpoint.resolved(wanted.leg, ways, self.now())
+            self.pump()
 
     def _arm(self, deadline: float | None) -> None:
         if deadline is None:

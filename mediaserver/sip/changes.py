@@ -12,6 +12,7 @@ from mediaserver.sip.identity import SDP
 from mediaserver.sip.in_dialog import DialogRequests, Transmit, outcome_of
 from mediaserver.sip.leg import Change, Leg, LegAlarm, LegState
 from mediaserver.sip.message import Request, Response
+from mediaserver.sip.next_hop import way_of
 from mediaserver.sip.offers import at_rest
 from mediaserver.sip.seconds import retry_after_of
 from mediaserver.sip.session_timer import SessionTimers
@@ -160,7 +161,8 @@ class Changes:
         before = leg.dialog.remote_target
         leg.dialog.refresh_target(response)
         if leg.dialog.remote_target != before:
-            leg.flow = self._core.dialog_flow(leg.dialog, leg.flow)
+            leg.flow = way_of(leg.dialog, leg.flow)
+            self._core.locate(leg)
         self._core.heard_allow(leg, response)
         if leg.state is LegState.CONFIRMED:
             self._timers.agreed(leg, response, now)

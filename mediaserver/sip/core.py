@@ -1,16 +1,15 @@
 """What both user agent cores share: the legs and their dialogs, the alarms, and the outbox."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from ipaddress import ip_address
 
 from mediaserver.errors import LocalProtocolError
 from mediaserver.sip.dialog import Dialog, DialogId
-from mediaserver.sip.events import Effect, Event, Flow, Send
+from mediaserver.sip.events import Effect, Event, Flow, Resolve, Send
 from mediaserver.sip.guard import Guard
 from mediaserver.sip.identity import SDP, EndpointSettings, Identity, OwnContact
 from mediaserver.sip.leg import Leg, LegAlarm, LegState
 from mediaserver.sip.message import Request, Response
+from mediaserver.sip.next_hop import anew, found, name_of, way_of
 from mediaserver.sip.timers import Alarms
 from mediaserver.sip.transaction import Transaction
 
@@ -105,7 +104,8 @@ class Core:
         assert leg.dialog is not None
         request = transaction.request
         leg.dialog.refresh_target(request)
-        leg.flow = self.dialog_flow(leg.dialog, transaction.flow, (request.via.host, request.via.port or 5060))
+        leg.flow = way_of(leg.dialog, transaction.flow, (request.via.host, request.via.port or 5060))
+        self.locate(leg)
 
     def response(
         self,
@@ -136,46 +136,25 @@ class Core:
         return response
 
     def reconnect(self, leg: Leg) -> None:
-        """The leg's connection is closed: when there is something to send, the shell shall open one to the next hop.
+        """The leg's connection is closed: when there is something to send, the shell shall open another."""
+        leg.flow = anew(leg.dialog, leg.flow)
+        self._look_up(leg)
 
-        That is where the peer listens; the far end of the old connection was most likely a port of the moment.
-        """
-        remote = leg.flow.remote
-        if leg.dialog is not None:
-            hop = leg.dialog.next_hop
-            if _is_address(hop.host):
-                remote = (hop.host, hop.port or 5060)
-        leg.flow = replace(leg.flow, remote=remote, key=0)
+    def locate(self, leg: Leg) -> None:
+        """Have the next hop looked up if it is a name; until then it is where the peer was heard. Connections stay."""
+        if not leg.flow.reliable:
+            self._look_up(leg)
 
-    def dialog_flow(
-        self, dialog: Dialog, flow: Flow, seen_as: tuple[str, int] | None = None, *, asked_by: Flow | None = None
-    ) -> Flow:
-        """Where requests in `dialog` go, given the flow the peer was heard on.
+    def _look_up(self, leg: Leg) -> None:
+        name = None if leg.dialog is None or leg.parent is not None else name_of(leg.dialog, leg.flow)
+        if name is not None:
+            self.outbox.append(Resolve(leg.id, name, leg.flow.profile))
 
-        `seen_as` is the sent-by of the peer's request. A connection is kept. Over UDP it is the first route or the
-        Contact if that is an address, but the flow itself if the peer is behind a NAT it does not know of: its Contact
-        then is the very sent-by that its packets do not come from, or a private address seen from a public one; or it
-        says `ob`: by the flow it has opened, and no other way (RFC 5626 5.3). An address of the other family is no use
-        either: the socket the peer was heard on cannot send there. Nor is a name: who record-routes or registers by
-        name is where it was heard.
-
-        `asked_by` is the connection that our request was too large for anything but: a peer that answers there and
-        names TCP in its Contact, or its Record-Route, is reached by TCP from then on (RFC 3263 4.1).
-        """
-        hop = dialog.next_hop
-        target = (hop.host, hop.port or 5060)
-        if flow.reliable or (not dialog.route_set and (target == seen_as or "ob" in hop.parameters)):
-            return flow
-        if not _is_address(hop.host):
-            return flow
-        address, heard = ip_address(hop.host), ip_address(flow.remote[0])
-        if address.is_unspecified or address.version != heard.version:
-            return flow
-        if address.is_private and not heard.is_private:
-            return flow
-        if asked_by is not None and asked_by.reliable and (hop.parameters.get("transport") or "").lower() == "tcp":
-            return replace(flow, transport="tcp", remote=target, key=0)
-        return replace(flow, remote=target)
+    def located(self, handle: int, ways: Sequence[Flow]) -> None:
+        """The next hop has been found, unless the leg is gone or has got another meanwhile."""
+        leg = self.legs.get(handle)
+        if leg is not None and leg.dialog is not None and name_of(leg.dialog, leg.flow) is not None:
+            leg.flow = found(leg.flow, ways)
 
 
 def acknowledgement(core: Core, dialog: Dialog, flow: Flow, invite: Request, sdp: bytes | None) -> bytes:
@@ -189,14 +168,6 @@ def acknowledgement(core: Core, dialog: Dialog, flow: Flow, invite: Request, sdp
         ack.headers.add("Content-Type", SDP)
         ack.body = sdp
     return bytes(ack)
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def body_of(message: Request | Response) -> bytes | None:

@@ -16,6 +16,7 @@ from mediaserver.sip.in_dialog import DialogRequests, outcome_of
 from mediaserver.sip.large import LargeRequests
 from mediaserver.sip.leg import Attempt, Credentials, Leg, LegAlarm, LegState
 from mediaserver.sip.message import Request, Response
+from mediaserver.sip.next_hop import way_of
 from mediaserver.sip.seconds import retry_after_of
 from mediaserver.sip.session_timer import SessionTimers
 from mediaserver.sip.sips import promises
@@ -210,7 +211,7 @@ class Uac:
             # The 2xx alone says by what way and where to (13.2.2.4); the sequence numbers go on.
             rang.route_set, rang.remote_target = dialog.route_set, dialog.remote_target
             dialog = rang
-        flow = self._core.dialog_flow(dialog, attempt.transaction.way, asked_by=attempt.transaction.flow)
+        flow = way_of(dialog, attempt.transaction.way, asked_by=attempt.transaction.flow)
         if leg.state is not LegState.CALLING or attempt.cancelled:
             self._unwanted(leg, attempt, dialog, flow, now)
             return
@@ -235,6 +236,7 @@ class Uac:
             self._ack(attempt, dialog, leg.flow, None)
         else:
             attempt.answer_due = True
+        core.locate(leg)
         core.emit(Answered(leg.id, leg.told, response.to.tag or ""))
         self.rested(leg, now)
 

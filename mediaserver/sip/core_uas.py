@@ -13,6 +13,7 @@ from mediaserver.sip.identity import SDP, OwnContact, received_via, reply_flow
 from mediaserver.sip.invitation import Invitations
 from mediaserver.sip.leg import Leg, LegState
 from mediaserver.sip.message import MalformedRequest, Request
+from mediaserver.sip.next_hop import way_of
 from mediaserver.sip.registrar import SUPPORTED, Registrar
 from mediaserver.sip.reliable import Provisionals
 from mediaserver.sip.replaces import replaced_by
@@ -210,7 +211,7 @@ class Uas:
             return
         replies = reply_flow(invite, flow)
         leg = self._core.new_leg(LegState.RINGING, replies, OwnContact(invite.uri.user, secure=sips.asked_for(invite)))
-        leg.flow = self._core.dialog_flow(dialog, replies, (invite.via.host, invite.via.port or 5060))
+        leg.flow = way_of(dialog, replies, (invite.via.host, invite.via.port or 5060))
         self._core.enter_dialog(leg, dialog)
         transaction = server_transaction(invite, key, replies, leg=leg)
         transaction.merge_key = _merge_key(invite)

@@ -140,6 +140,10 @@ class SipEndpoint:
         """A datagram came back (18.4); `quoted` is as much of it as the ICMP error repeats."""
         self._uac.undelivered(quoted, error, now)
 
+    def resolved(self, leg: int, ways: Sequence[Flow], now: float) -> None:
+        """What a `Resolve` has led to: where requests within the call may go, in the order to try."""
+        self._core.located(leg, ways)
+
     def needs(self, flow: Flow) -> bool:
         """Whether a call or a phone is bound to this connection: it should not be closed for being silent."""
         if self._registrar is not None and self._registrar.uses(flow):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mediaserver.sip.message import Request, Response
-from mediaserver.sip.uri import NameAddr
+from mediaserver.sip.uri import NameAddr, SipUri
 
 type Transport = Literal["udp", "tcp", "tls", "ws", "wss"]
 
@@ -42,6 +42,15 @@ class Send:
 
     flow: Flow
     data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Resolve:
+    """Look up where `uri`, the next hop of a leg, is (RFC 3263), and tell it by `resolved`; not if nowhere."""
+
+    leg: int
+    uri: SipUri
+    profile: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,5 +257,5 @@ Event = (
 )
 """Everything the endpoint tells its user."""
 
-Effect = Send | Event
+Effect = Send | Resolve | Event
 """Everything the endpoint gives its shell."""

@@ -8,6 +8,7 @@ from mediaserver.sip.identity import SDP
 from mediaserver.sip.in_dialog import DialogRequests
 from mediaserver.sip.leg import Attempt, Leg, LegState
 from mediaserver.sip.message import Response
+from mediaserver.sip.next_hop import way_of
 
 _MOST = 32
 """Branches of one call; those of a peer that invents more ring unheard."""
@@ -51,7 +52,7 @@ class Forks:
             dialog = Dialog.of_caller(attempt.request, response)
         except RemoteProtocolError:
             return None  # a Contact nobody can send to: the 2xx may have a better one
-        flow = self._core.dialog_flow(dialog, attempt.transaction.way, asked_by=attempt.transaction.flow)
+        flow = way_of(dialog, attempt.transaction.way, asked_by=attempt.transaction.flow)
         fork = Leg(leg.id, LegState.EARLY, flow, leg.contact)
         fork.credentials, fork.parent = leg.credentials, leg
         fork.said = attempt.request.body or None

@@ -114,6 +114,7 @@ class Invitations:
         self._core.alarms.stop(leg, LegAlarm.REPEAT_2XX, LegAlarm.NO_ACK)
         if leg.state is LegState.ANSWERED:
             leg.state = LegState.CONFIRMED
+            self._core.locate(leg)
         if accepted.offered and not ack.body:
             self._requests.terminate(leg, 488, "no answer in the ACK", now)
             return

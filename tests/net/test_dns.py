@@ -1,6 +1,7 @@
 """Names, by a real name server on loopback."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,12 @@ from mediaserver.net.flows import ShellSettings
 from mediaserver.net.hosts import HostsFile, parsed
 from mediaserver.net.listener import Listener
 from mediaserver.net.locating import Naptr, Srv, UnreachableError
-from mediaserver.sip.events import Answered, IncomingCall, Progress, Refused
+from mediaserver.sip.events import Acknowledged, Answered, Flow, IncomingCall, Progress, Refused
 from mediaserver.sip.uri import SipUri
 from support.dns_server import NameServer, name_server
 from support.sip_party import HOST, party
+from support.sip_rig import SDP
+from support.sip_wire import sip_wire
 
 ZONE = (
     'example.com. 60 IN NAPTR 20 10 "s" "SIP+D2T" "" _sip._tcp.example.com.',
@@ -222,3 +225,37 @@ async def test_a_name_of_the_hosts_file_asks_nobody(tmp_path: Path) -> None:
             for uri in ("sip:a@pbx.example.com", "sip:a@pbx.example.com;transport=tcp"):
                 assert (await it.flow(uri)).remote == (HOST, 5060)
         assert not server.asked
+
+
+async def test_the_next_hop_of_a_call_is_looked_up() -> None:
+    async with (
+        name_server("edge.test. 60 IN A 127.0.0.1") as names,
+        party("a", ShellSettings(dns=settings_of(names))) as callee,
+    ):
+        looked_up: asyncio.Queue[list[Flow]] = asyncio.Queue()
+        resolved = callee.endpoint.resolved
+
+        def note(leg: int, ways: Sequence[Flow], now: float) -> None:
+            looked_up.put_nowait(list(ways))
+            resolved(leg, ways, now)
+
+        callee.endpoint.resolved = note  # type: ignore[method-assign]
+        callee.answer_all()
+        async with sip_wire((HOST, callee.port("udp"))) as wire:
+            ok = await wire.invite(SDP, extra=("Record-Route: <sip:edge.test:5099;lr>",))
+            wire.acknowledge(ok)
+            async with asyncio.timeout(5):
+                (way,) = await looked_up.get()
+            assert (way.transport, way.remote) == ("udp", (HOST, 5099))
+
+
+async def test_a_look_up_that_is_under_way_does_not_outlive_the_shell() -> None:
+    async with name_server() as names:
+        names.silent = True
+        async with party("a", ShellSettings(dns=settings_of(names))) as callee:
+            callee.answer_all()
+            async with sip_wire((HOST, callee.port("udp"))) as wire:
+                wire.acknowledge(await wire.invite(SDP, extra=("Record-Route: <sip:edge.test;lr>",)))
+                await callee.next(IncomingCall)
+                await callee.next(Acknowledged)
+        assert not callee.shell._looking

@@ -7,7 +7,7 @@ from random import Random
 
 from mediaserver.errors import RemoteProtocolError
 from mediaserver.sip.endpoint import SipEndpoint
-from mediaserver.sip.events import Event, Flow, Send
+from mediaserver.sip.events import Event, Flow, Resolve, Send
 from mediaserver.sip.identity import EndpointSettings
 from mediaserver.sip.message import Message, Request, Response, parse
 
@@ -68,6 +68,8 @@ class Rig:
         self.told: list[Event] = []
         self.octets = 0
         """Bytes sent so far."""
+        self.wanted: list[Resolve] = []
+        """What is to be looked up."""
         self.mirrored: list[bytes] = []
         """Responses as malformed as the request whose fields they repeat."""
 
@@ -83,6 +85,8 @@ class Rig:
                     self.wire.append((self.now, effect.flow, parse(effect.data)))
                 except RemoteProtocolError:
                     self.mirrored.append(effect.data)
+            elif isinstance(effect, Resolve):
+                self.wanted.append(effect)
             else:
                 self.told.append(effect)
 
@@ -177,7 +181,7 @@ class Wire:
                     busy = True
                     if isinstance(effect, Send):
                         self._carry(effect)
-                    else:
+                    elif not isinstance(effect, Resolve):
                         on_event(effect)
 
     def run(self, until: float) -> None:

@@ -64,12 +64,19 @@ class SipWire(asyncio.DatagramProtocol):
     def close(self) -> None:
         self._transport.close()
 
-    async def invite(self, body: bytes | None, *, content_type: str = SDP_TYPE, timeout_s: float = 10.0) -> Response:
-        """The final response to an INVITE with this body; a refusal is acknowledged."""
+    async def invite(
+        self,
+        body: bytes | None,
+        *,
+        content_type: str = SDP_TYPE,
+        timeout_s: float = 10.0,
+        extra: tuple[str, ...] = (),
+    ) -> Response:
+        """The final response to an INVITE with this body, and `extra` header fields; a refusal is acknowledged."""
         call, branch = secrets.token_hex(6), f"z9hG4bK{secrets.token_hex(6)}"
         self._last = (call, branch)
         final = self._finals[call] = asyncio.get_running_loop().create_future()
-        self.send(self._request("INVITE", call, branch, body or b"", content_type))
+        self.send(self._request("INVITE", call, branch, body or b"", content_type, extra=extra))
         async with asyncio.timeout(timeout_s):
             response = await final
         if response.status >= 300:
@@ -91,7 +98,14 @@ class SipWire(asyncio.DatagramProtocol):
         self.send(self._request("CANCEL", *self._last))
 
     def _request(
-        self, method: str, call: str, branch: str, body: bytes = b"", kind: str = "", to: str | None = None
+        self,
+        method: str,
+        call: str,
+        branch: str,
+        body: bytes = b"",
+        kind: str = "",
+        to: str | None = None,
+        extra: tuple[str, ...] = (),
     ) -> bytes:
         own, (host, port) = self.port, self._server
         lines = [
@@ -103,6 +117,7 @@ class SipWire(asyncio.DatagramProtocol):
             f"Call-ID: {call}",
             f"CSeq: 1 {method}",
             f"Contact: <sip:wire@127.0.0.1:{own}>",
+            *extra,
             *([f"Content-Type: {kind}"] if body else []),
             f"Content-Length: {len(body)}",
         ]
