@@ -120,15 +120,15 @@ class Guard:
         if data[:1] in _LINE_BREAKS:
             data = data.lstrip(_LINE_BREAKS)
         proven = source.proven_until > now
+        if not self._within_limits(source, data.startswith(_MAKES_STATE), proven, now):
+            self.flooded += 1
+            self._notice(Notice(name, "flood"), source, now)
+            return Pass.REFUSE if flow.reliable or proven else Pass.DROP
         if not data.startswith(_RESPONSE) and self._is_scanner(data):
             self.scanned += 1
             if not proven:  # who is proven may be a proxy that passed it on
                 self._ban(name, source, "scanner", now)
             return Pass.DROP
-        if not self._within_limits(source, data.startswith(_MAKES_STATE), proven, now):
-            self.flooded += 1
-            self._notice(Notice(name, "flood"), source, now)
-            return Pass.REFUSE if flow.reliable or proven else Pass.DROP
         source.credit = min(_MOST_CREDIT, source.credit + self._settings.amplification * len(data))
         return Pass.ADMIT
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
+from itertools import islice
 
 SCANNERS = (
     "friendly-scanner",
@@ -22,27 +23,30 @@ SCANNERS = (
 )
 """What they write into User-Agent or From; `@1.1.1.1` is where the probes of sipvicious say they come from."""
 
+_NAMES = re.compile(rb"\n(?:User-Agent|From|f)[ \t]*:([^\r\n]*)", re.IGNORECASE)
+_MOST = 4
+"""Fields that are looked at: there is one of each."""
 _HEAD = 4096
 """Bytes that are looked at: what a scanner says of itself stands near the top."""
 
 
 def finder(patterns: Iterable[str]) -> Callable[[bytes], bool]:
     """Tells from the bytes of a request whether User-Agent or From has one of `patterns`, as a word and in any case."""
-    words = b"|".join(map(_as_word, filter(None, patterns)))
-    if not words:
-        return lambda data: False
-    anywhere = re.compile(words, re.IGNORECASE)
-    named = re.compile(rb"\n(?:User-Agent|From|f)[ \t]*:[^\r\n]*?(?:" + words + rb")", re.IGNORECASE)
+    words = [each.lower().encode() for each in patterns if each]
+    exact = re.compile(b"|".join(map(_as_word, words)))
 
     def is_scanner(data: bytes) -> bool:
-        head = data[:_HEAD]
-        # The first search alone is quick, and nearly always all there is to do.
-        return anywhere.search(head) is not None and named.search(head) is not None
+        names = islice(_NAMES.finditer(data, 0, _HEAD), _MOST)
+        said = b"\n".join([name[1] for name in names]).lower()
+        for word in words:  # plain searches come first: they cost a tenth of what the expression does
+            if word in said:
+                return exact.search(said) is not None
+        return False
 
     return is_scanner
 
 
-def _as_word(pattern: str) -> bytes:
+def _as_word(pattern: bytes) -> bytes:
     """The pattern, not as a part of a longer word: people are called Siwar."""
-    before = rb"(?<![A-Za-z0-9])" if pattern[0].isalnum() else b""
-    return before + re.escape(pattern.encode()) + rb"(?![A-Za-z0-9])"
+    before = rb"(?<![a-z0-9])" if pattern[:1].isalnum() else b""
+    return before + re.escape(pattern) + rb"(?![a-z0-9])"
