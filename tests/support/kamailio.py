@@ -43,16 +43,11 @@ async def kamailio(
 ) -> AsyncIterator[Kamailio]:
     """Run it before `server`, a SIP URI with its transport; ready once the server has answered its OPTIONS.
 
-    `ports` are those of UDP and TCP, and of TLS. `media` is the port of an rtpengine that all media go through, `towards_server` its flags for descriptions that
-    go to the server.
+    `ports` are those of UDP and TCP, and of TLS. `media` is the port of an rtpengine that all media go through,
+    `towards_server` its flags for descriptions that go to the server.
     """
-    folder.mkdir()
+    _write(folder, server, identity)
     port, tls_port = ports
-    (folder / "dispatcher.list").write_text(f"1 {server} 9\n")  # 9: to be asked by OPTIONS before it is used
-    (folder / "tls.cfg").write_text(
-        f"[server:default]\nmethod=TLSv1.2+\ncertificate={identity.chain}\nprivate_key={identity.key}\n"
-        f"[client:default]\nmethod=TLSv1.2+\nverify_certificate=yes\nca_list={identity.authority}\n"
-    )
     defined = {
         "PORT": str(port),
         "TLS_PORT": str(tls_port),
@@ -79,3 +74,12 @@ async def kamailio(
         except TimeoutError:
             os.killpg(process.pid, signal.SIGKILL)
             raise
+
+
+def _write(folder: Path, server: str, identity: Certificates) -> None:
+    folder.mkdir()
+    (folder / "dispatcher.list").write_text(f"1 {server} 9\n")  # 9: to be asked by OPTIONS before it is used
+    (folder / "tls.cfg").write_text(
+        f"[server:default]\nmethod=TLSv1.2+\ncertificate={identity.chain}\nprivate_key={identity.key}\n"
+        f"[client:default]\nmethod=TLSv1.2+\nverify_certificate=yes\nca_list={identity.authority}\n"
+    )

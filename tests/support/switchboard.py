@@ -28,7 +28,7 @@ PHONES = ("alice", "bob", "carol", "dave")
 LIKE = 0.6
 """How well a piece has to fit, whatever codec and jitter buffer it came through."""
 _PIECE = rig.RATE // 5
-_SLIP = rig.RATE // 8
+_SLIP = rig.RATE // 2
 _ENOUGH = 0.75
 
 
