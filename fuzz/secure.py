@@ -21,7 +21,7 @@ WORDS = [
     b"\x80\x60", b"\x80\xc8", b"\xff\xff", b"\0\0\0\0", b"\x01\0\0", b"\xfe\xfd\0\0\0\0\0\0\0\0",
 ]  # fmt: skip
 _US, _PEER, _STRANGER = ("192.0.2.1", 4000), ("192.0.2.10", 4000), ("203.0.113.66", 6666)
-_ICE = Ice("oursours", "p" * 24, "theirs", None)
+_ICE = (Ice("oursours", "p" * 24, "theirs", None), Ice("anothers", "p" * 24, "theirs", None))
 _MOST_KEPT = 1500
 
 
@@ -51,7 +51,8 @@ class _Path:
         ours, theirs = _identities()
         self.ours, self.theirs = _End(ours), _End(theirs)
         self.now = 10.0
-        self.ice = _ICE if choices.flag() else None
+        self.with_ice = choices.flag()
+        self.ice: Ice | None = None
         self.sealed: dict[bytes, int] = {}
         """Packets of the peer's that may still come through, and how often."""
         self.numbers = [0, 0]
@@ -61,6 +62,7 @@ class _Path:
     def rekey(self, choices: Choices) -> None:
         """Another description is agreed on."""
         self._serial += 1
+        self.ice = choices.pick((_ICE[0], _ICE[0], _ICE[1])) if self.with_ice else None
         if choices.below(4):
             suite = choices.pick(tuple(SUITES))
             one, other = bytes((self._serial, 1)), bytes((self._serial, 2))
@@ -69,6 +71,7 @@ class _Path:
             return
         active = choices.flag()
         prints = [tuple(end.fingerprint.split(" ", 1)) for end in _identities()]
+        prints[1] = choices.pick((prints[1], prints[1], ("sha-1", "00"), (prints[1][0], "00")))
         self._follow(Dtls(active, ((prints[1][0], prints[1][1]),)), Dtls(not active, ((prints[0][0], prints[0][1]),)))
 
     def _follow(self, ours: Security, theirs: Security) -> None:
@@ -128,7 +131,7 @@ def _check_comes(path: _Path, choices: Choices) -> None:
         choices.octets(11).ljust(12, b"t"),
     )
     if choices.below(8):
-        message.attributes["USERNAME"] = choices.pick(("oursours:theirs", "oursours:theirs", "x:y", "é", ""))
+        message.attributes["USERNAME"] = choices.pick(("oursours:theirs", "anothers:theirs", "x:y", "é", ""))
     if choices.flag():
         message.attributes["USE-CANDIDATE"] = None
     if choices.below(4):
@@ -144,7 +147,7 @@ def _check_comes(path: _Path, choices: Choices) -> None:
 def _peer_is_nominated(path: _Path, choices: Choices) -> None:
     """What takes a fuzzer for ever to find: a check that is right."""
     message = stun.Message(stun.Method.BINDING, stun.Class.REQUEST, b"0123456789ab")
-    message.attributes["USERNAME"] = "oursours:theirs"
+    message.attributes["USERNAME"] = f"{path.ice.ours if path.ice else 'x'}:theirs"
     message.attributes["USE-CANDIDATE"] = None
     message.add_message_integrity(b"p" * 24)
     path.comes(bytes(message), _PEER)
