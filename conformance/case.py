@@ -10,7 +10,7 @@ from conformance.settings import text_of
 from conformance.wire import Fault, Side
 
 FOLDER = Path(__file__).parent / "cases"
-SECONDS = 20.0
+SECONDS = 30.0
 """How long a case may take unless it says otherwise."""
 _DIALLED_S = 30.0
 """How much longer with a command in it, which has to start."""

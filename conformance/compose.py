@@ -27,7 +27,7 @@ REASONS = {
     486: "Busy Here", 487: "Request Terminated", 488: "Not Acceptable Here", 491: "Request Pending",
     500: "Server Internal Error", 503: "Service Unavailable", 603: "Decline",
 }  # fmt: skip
-FIRST_MS = 60_000
+FIRST_MS = 180_000
 """How long whoever is called waits for the first request: a server, or a command, has to start before."""
 _CONTACT = "<sip:sipp@[local_ip]:[local_port];transport=[transport]>"
 _TAG = "tag=[pid]t[call_number]"
@@ -213,7 +213,7 @@ class Composer:
     def _response(self, element: Element) -> list[str]:
         status = int(element.attrib["response"])
         asked = element.get("of", self._asked)
-        head = element.get("line", f"SIP/2.0 {status} {REASONS[status]}")
+        head = element.get("line", f"SIP/2.0 {status} {REASONS.get(status, 'Refused')}")
         begins = not self.calls and not self._in_dialog
         tag = f";{element.get('tag', _TAG)}" if begins and status > 100 and asked not in _EARLY else ""
         if asked == "INVITE":

@@ -1,25 +1,53 @@
-"""Ports of media that only listen: what the server sends there is counted."""
+"""Ports of media beside SIPp's own: what the server sends there is counted, and one may say something too."""
 
 import asyncio
+import struct
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import cast
 from xml.etree.ElementTree import Element
+
+from conformance import speech
+
+_PACKET, _PACKET_S = 160, 0.02
 
 
 class Ear(asyncio.DatagramProtocol):
-    """One port. `packets` are what came."""
+    """One port. `packets` are what came; it `says` this A-law to whom it first hears."""
 
-    def __init__(self) -> None:
+    def __init__(self, says: bytes = b"") -> None:
         self.packets: list[bytes] = []
         self.port = 0
+        self._says = says
+        self._socket: asyncio.DatagramTransport | None = None
+        self._speaking: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Note the port."""
+        self._socket = cast(asyncio.DatagramTransport, transport)  # uvloop's own is none by inheritance
         self.port = transport.get_extra_info("sockname")[1]
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         """Keep it."""
         self.packets.append(data)
+        if self._says and self._speaking is None:
+            self._speaking = asyncio.get_running_loop().create_task(self._speak(addr))
+
+    async def _speak(self, addr: tuple[str, int]) -> None:
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        for number, at in enumerate(range(0, len(self._says), _PACKET)):
+            await asyncio.sleep(begun + number * _PACKET_S - loop.time())
+            header = struct.pack("!BBHII", 0x80, 8, 100 + number, 8000 + at, 0x5EED5EED)
+            assert self._socket is not None
+            self._socket.sendto(header + self._says[at : at + _PACKET], addr)
+
+    def close(self) -> None:
+        """Close the port."""
+        if self._speaking is not None:
+            self._speaking.cancel()
+        if self._socket is not None:
+            self._socket.close()
 
     def count(self, payload_type: int | None = None) -> int:
         """How many RTP packets came, of this payload type if one is given."""
@@ -32,13 +60,12 @@ async def ears(elements: Sequence[Element]) -> AsyncIterator[dict[str, Ear]]:
     """One for each `<ear name="first"/>`; its port is `[first]` in a scenario and `{first}` in settings."""
     loop = asyncio.get_running_loop()
     opened: dict[str, Ear] = {}
-    transports = []
     for element in elements:
-        transport, ear = await loop.create_datagram_endpoint(Ear, local_addr=("127.0.0.1", 0))
+        says = speech.speech() if element.get("says") else b""
+        _, ear = await loop.create_datagram_endpoint(lambda says=says: Ear(says), local_addr=("127.0.0.1", 0))
         opened[element.attrib["name"]] = ear
-        transports.append(transport)
     try:
         yield opened
     finally:
-        for each in transports:
+        for each in opened.values():
             each.close()

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from copy import deepcopy
 from xml.etree.ElementTree import Element
 
+SPEECH = "speech.pcma"
+"""The file that every SIPp has beside it."""
 _SOUGHT = ("expect", "unless", "keep")
 
 
@@ -57,6 +59,12 @@ def _change(element: Element) -> list[Element]:
     return _asked(element, "INVITE")
 
 
+def _says(element: Element) -> list[Element]:
+    """`<says/>`: the caller says something; its description has `sdp="PCMA"` and `port="[rtpstream_audio_port]"`."""
+    action = _step("action", _step("exec", rtp_stream=f"{SPEECH},1,8"))
+    return [_step("nop", action)]
+
+
 def _hang_up(element: Element) -> list[Element]:
     """`<hang-up>`: our BYE. After `ms`, 300 unless given, so that the call has stood for a moment."""
     sent, sought = _split(element)
@@ -67,9 +75,10 @@ def _hang_up(element: Element) -> list[Element]:
 
 
 def _hung_up(element: Element) -> list[Element]:
-    """`<hung-up>`: the server's BYE."""
+    """`<hung-up>`: the server's BYE. We stay for `ms`, should it come again."""
     _, sought = _split(element)
-    return [_step("recv", *sought, request="BYE"), _step("send", response="200")]
+    stay = [_step("pause", milliseconds=element.attrib["ms"])] if "ms" in element.attrib else []
+    return [_step("recv", *sought, request="BYE"), _step("send", response="200"), *stay]
 
 
 def _ring(element: Element) -> list[Element]:
@@ -103,6 +112,7 @@ def _refuse(element: Element) -> list[Element]:
 EXCHANGES: Mapping[str, Callable[[Element], list[Element]]] = {
     "call": _call,
     "change": _change,
+    "says": _says,
     "hang-up": _hang_up,
     "hung-up": _hung_up,
     "ring": _ring,

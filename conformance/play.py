@@ -7,8 +7,8 @@ import re
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Awaitable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree.ElementTree import Element
@@ -48,6 +48,8 @@ class Scene:
     ears: dict[str, Ear]
     began: int
     """Lines of the server's log that were there before."""
+    faults: list[str]
+    """What went wrong so far."""
 
 
 async def play(case: Case, world: World, folder: Path, *, broken: Fault | None = None, relayed: bool = False) -> Result:
@@ -55,11 +57,12 @@ async def play(case: Case, world: World, folder: Path, *, broken: Fault | None =
     began = time.monotonic()
     faults = [fault for fault in (case.lost if broken is None else None, broken) if fault is not None]
     wires: dict[str, Wire] = {}
+    told: list[str] = []
     try:
         async with asyncio.timeout(READY_S) as clock:
-            fault = await _played(case, world, folder, faults, relayed, wires, clock)
+            fault = await _played(case, world, folder, faults, relayed, wires, told, clock)
     except TimeoutError:
-        fault = f"not over after {case.seconds:.0f} s"
+        fault = "; ".join(told) or f"not over after {case.seconds:.0f} s"
     except (OSError, ValueError, AssertionError, MediaServerError) as error:
         fault = f"{type(error).__name__}: {error}"
     hits = sum(wire.hits.get(fault, 0) for wire in wires.values() for fault in faults)
@@ -68,7 +71,7 @@ async def play(case: Case, world: World, folder: Path, *, broken: Fault | None =
 
 async def _played(
     case: Case, world: World, folder: Path, faults: Sequence[Fault], relayed: bool, wires: dict[str, Wire],
-    clock: asyncio.Timeout,
+    told: list[str], clock: asyncio.Timeout,
 ) -> str | None:  # fmt: skip
     await asyncio.to_thread(folder.mkdir, parents=True)
     async with AsyncExitStack() as stack:
@@ -85,18 +88,24 @@ async def _played(
         clock.reschedule(asyncio.get_running_loop().time() + case.seconds + _OVER_S)
         for element in case.calling:
             parties[name_of(element)] = await stage.calls(element, running)
-        return await _acted(case, Scene(running, list(parties.values()), wires, heard, began))
+        return await _acted(case, Scene(running, list(parties.values()), wires, heard, began, told))
 
 
 async def _acted(case: Case, scene: Scene) -> str | None:
     """Everybody acts; the first fault in the order of the case file."""
-    acts = [_enter(party, scene) for party in scene.parties]
+    acts: list[Awaitable[str | None]] = [_enter(party, scene) for party in scene.parties]
     acts += [_dial(element, scene) for element in case.dials]
     acts += [_stop(case.stop, scene)] if case.stop is not None else []
-    async with _together(acts) as outcomes:
-        faults = [fault for fault in outcomes if fault is not None]
-    if faults:
-        return "; ".join(faults)
+
+    async def noted(act: Awaitable[str | None]) -> None:
+        if (fault := await act) is not None:
+            scene.faults.append(fault)
+
+    async with asyncio.TaskGroup() as together:
+        for act in acts:
+            together.create_task(noted(act))
+    if scene.faults:
+        return "; ".join(scene.faults)
     if case.lost is not None and (fault := checks.came_again(case.lost, scene.wires)) is not None:
         return fault
     for element in case.checks:
@@ -104,17 +113,6 @@ async def _acted(case: Case, scene: Scene) -> str | None:
         if fault is not None:
             return fault
     return checks.heard(case.ears, scene.ears)
-
-
-@asynccontextmanager
-async def _together(acts: Sequence[object]) -> AsyncIterator[list[str | None]]:
-    tasks = [asyncio.ensure_future(act) for act in acts]  # type: ignore[call-overload]
-    try:
-        yield await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _enter(party: Party, scene: Scene) -> str | None:

@@ -20,7 +20,7 @@ from conformance.world import World
 
 AT_ONCE = 8
 """Cases at a time: SIPp, servers and the model share the machine."""
-ALONE_AT_ONCE = 4
+ALONE_AT_ONCE = 3
 """Of these, such as start processes of their own."""
 
 _WIDTH = 200

@@ -8,11 +8,13 @@ from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from conformance.compose import scenario
+from conformance import speech
+from conformance.fragments import SPEECH
 from conformance.ports import listens
 
 MEDIA = Path("/usr/share/sip-tester")
 """The captures that come with SIPp, of keys being pressed."""
-RECEIVE_MS = 10_000
+RECEIVE_MS = 20_000
 """How long SIPp waits for what has to come, unless the case says otherwise."""
 _START_S = 10.0
 _POLL_S = 0.01
@@ -46,6 +48,7 @@ class Party:
         path.write_text(scenario(f"{case} {self.name}", element))
         media = self._folder / "media"
         media.symlink_to(MEDIA)
+        speech.write(self._folder / SPEECH)
         self._command = self._options(path, case, keys, seconds)
         self._process: asyncio.subprocess.Process | None = None
 

@@ -15,7 +15,8 @@ from mediaproviders.emulators import certificates
 from mediaproviders.emulators.openai import EmulatorSettings, OpenAIEmulator
 from mediaserver.load.server_process import LogLine, ServerProcess, serving
 
-READY_S = 60.0
+READY_S = 180.0
+"""A server starts in two seconds of an idle machine."""
 
 
 @dataclass
@@ -107,7 +108,7 @@ def _addresses(transport: str, text: str) -> dict[str, tuple[str, int]]:
 
 
 def _model(given: Mapping[str, str], names: Mapping[str, object]) -> EmulatorSettings:
-    """`tool` with `arguments` is what it does on turn 0, the greeting, or on `turn`; `{name}` in them is replaced."""
+    """`tool` with `arguments` is what it does on the caller's first turn, or on `turn`; `{name}` in them is replaced."""
     length = int(given.get("answer_ms", "600"))
     if "tool" not in given:
         return EmulatorSettings(answer_ms=length)
@@ -115,4 +116,4 @@ def _model(given: Mapping[str, str], names: Mapping[str, object]) -> EmulatorSet
     for name, value in names.items():
         arguments = arguments.replace("{" + name + "}", str(value))
     json.loads(arguments)
-    return EmulatorSettings(answer_ms=length, tool_on_turn={int(given.get("turn", "0")): (given["tool"], arguments)})
+    return EmulatorSettings(answer_ms=length, tool_on_turn={int(given.get("turn", "1")): (given["tool"], arguments)})
