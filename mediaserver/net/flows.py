@@ -13,26 +13,23 @@ import structlog
 
 from mediaserver.errors import ConfigurationError
 from mediaserver.net import stun
-from mediaserver.net.avoided import Avoided
+from mediaserver.net.alarm import Alarm
 from mediaserver.net.bounced import Bounced
 from mediaserver.net.connections import Connections
-from mediaserver.net.dns import Dns, DnsSettings
+from mediaserver.net.dns import DnsSettings
 from mediaserver.net.keepalive import Failed, KeepAlives
 from mediaserver.net.limits import ConnectionLimits
 from mediaserver.net.listener import Bound, Listener
 from mediaserver.net.local_address import Address, LocalAddresses
-from mediaserver.net.locating import Target, UnreachableError, is_address
-from mediaserver.net.locator import Locator
 from mediaserver.net.ports import ListeningPorts
 from mediaserver.net.profiles import Profiles
 from mediaserver.net.sip_udp import SipDatagrams
 from mediaserver.net.sockets import SocketSettings
 from mediaserver.net.tls import TlsSettings
+from mediaserver.net.ways import Ways
 from mediaserver.sip.endpoint import SipEndpoint
 from mediaserver.sip.events import Effect, Event, Flow, Resolve, Send, Transport
 from mediaserver.sip.uri import SipUri
-
-_BY_CONNECTION: tuple[Transport, ...] = ("tcp", "tls", "ws", "wss")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +74,11 @@ class SipShell:
         self._addresses = LocalAddresses()
         self._ports = ListeningPorts(self._addresses, settings.sockets)
         self._connections = Connections(self, settings.limits, self._addresses, self._profiles, settings.sockets)
-        self._locator = Locator(Dns(settings.dns), lambda most: random.randint(0, most), settings.versions)
-        self._avoided = Avoided()
+        self._ways = Ways(settings.dns, settings.versions, self._ports, self._addresses, self._connections)
         self._kept = KeepAlives(random.random, lambda: secrets.token_bytes(12))
         self._looking: set[asyncio.Task[None]] = set()
         self._pumping = False
-        self._timer: asyncio.TimerHandle | None = None
-        self._armed_for = 0.0
+        self._alarm = Alarm(self._tick)
         self._log = structlog.get_logger()
 
     @staticmethod
@@ -146,9 +141,7 @@ class SipShell:
     async def close(self) -> None:
         """Close all sockets, which takes as long as the limit `linger_s` at most; calls that stand are not told."""
         self._endpoint = None
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._alarm.stop()
         self._ports.close()
         for looking in tuple(self._looking):
             looking.cancel()
@@ -178,24 +171,18 @@ class SipShell:
         finally:
             self._pumping = False
             if self._endpoint is not None:
-                self._arm(_earlier(endpoint.next_deadline(), self._kept.next()))
+                self._alarm.set(_earlier(endpoint.next_deadline(), self._kept.next()))
 
     async def resolve(self, target: SipUri, *, profile: str = "") -> list[Flow]:
         """The flows to call `target` by, in the order to try, never none (RFC 3263). OSError with the sentence if so.
 
         `profile` is the trunk whose TLS is to be used. What failed before and is avoided comes last.
         """
-        able: tuple[Transport, ...] = ("udp", *_BY_CONNECTION) if self._ports.has_udp else _BY_CONNECTION
-        targets = await self._locator.locate(target, able)
-        name = "" if is_address(target.host) else target.host.lower()
-        flows = [flow for each in targets if (flow := self._flow(each, name, profile)) is not None]
-        if not flows:
-            raise UnreachableError(f"cannot call {target}: no UDP socket of the family of {targets[0].host}")
-        return self._avoided.last(flows, self.now())
+        return await self._ways.to(target, profile, self.now())
 
     def avoid(self, flow: Flow, seconds: float) -> None:
         """Have `resolve` name this target last for a while: it failed, or asked for patience (Retry-After)."""
-        self._avoided.avoid(flow, seconds, self.now())
+        self._ways.avoid(flow, seconds, self.now())
 
     def keep_alive(self, flow: Flow, every_s: float, *, answered: bool = False) -> None:
         """Ping a flow from now on, until it fails or `let_go`: a registration depends on it (RFC 5626 4.4).
@@ -269,13 +256,6 @@ class SipShell:
         elif (bound := stun.mapped(data)) is not None and (failed := self._kept.bound(source, *bound)) is not None:
             self.closed(failed.flow, failed.why)
 
-    def _flow(self, target: Target, name: str, profile: str) -> Flow | None:
-        remote = target.host, target.port
-        if target.transport != "udp":
-            return self._connections.flow_to(target.transport, remote, name, profile)
-        local = self._addresses.best("udp", target.host)
-        return None if local is None else Flow("udp", remote, local.towards(target.host))
-
     def _send(self, flow: Flow, data: bytes) -> None:
         if flow.reliable:
             self._connections.send(flow, data)
@@ -306,22 +286,7 @@ class SipShell:
             self._endpoint.resolved(wanted.leg, ways, self.now())
             self.pump()
 
-    def _arm(self, deadline: float | None) -> None:
-        if deadline is None:
-            if self._timer is not None:
-                self._timer.cancel()
-                self._timer = None
-            return
-        if self._timer is not None:
-            if self._armed_for <= deadline:
-                return  # it fires early and is set anew then: cheaper than moving it with every message
-            self._timer.cancel()
-        self._armed_for = deadline
-        delay = max(0.0, deadline - self.now())
-        self._timer = asyncio.get_running_loop().call_later(delay, self._tick)
-
     def _tick(self) -> None:
-        self._timer = None
         if self._endpoint is not None:
             try:
                 self._endpoint.handle_timer(self.now())

@@ -1,7 +1,6 @@
 """The UAS core (RFC 3261 8.2, 9.2, 13.3): requests that came, and whether they belong to a call."""
 
 from collections.abc import Callable, Hashable
-from zlib import crc32
 
 from mediaserver.errors import RemoteProtocolError
 from mediaserver.sip import sips
@@ -28,6 +27,7 @@ from mediaserver.sip.screening import (
 )
 from mediaserver.sip.server_tx import request_key, server_transaction
 from mediaserver.sip.session_timer import SessionTimers
+from mediaserver.sip.stateless import Stateless
 from mediaserver.sip.transaction import Engine, Input, Transaction
 from mediaserver.sip.transfers import Transfers
 from mediaserver.sip.updates import Updates
@@ -36,18 +36,13 @@ _WELCOME = Admission(Verdict.WELCOME)
 _ENDS = ("ACK", "BYE", "CANCEL")
 _OUTSIDE = ("INVITE", "OPTIONS", "REFER")
 """What begins something, or asks for nothing; of the rest, what is in no dialog we know is 481 (12.2.2)."""
-_DISPENSABLE = ("Allow", "Supported", "Accept", "Server", "Timestamp")
-"""What a response goes without, lest it be much larger than the request of somebody who may not be there at all."""
 
 type Within = Callable[[Leg, Transaction, float], None]
 """Takes a request within a dialog: whose it is, its transaction, and when it came."""
 
 
 class Uas:
-    """Takes every request; what it refuses by the request alone it refuses without state (8.2.7).
-
-    A retransmission of such a request is refused again, so nothing is lost, and a flood of them leaves no trace.
-    """
+    """Takes every request; what it refuses by the request alone it refuses without state (8.2.7)."""
 
     def __init__(
         self,
@@ -68,8 +63,7 @@ class Uas:
         self._transfers = transfers
         self._door = door
         self._registrar = registrar
-        self._turned_away: set[Flow] = set()
-        self._tag = core.token()
+        self._stateless = Stateless(core)
         self.within: dict[str, Within] = {
             "INVITE": invitations.reinvited,
             "BYE": invitations.hung_up,
@@ -81,16 +75,20 @@ class Uas:
             "NOTIFY": transfers.ours.notified,
         }
         """Who takes the requests of a dialog, by method; any other allowed one is answered with 200."""
-        self.refused = 0
         self.draining = False
         """Tell those who ask by OPTIONS that no more calls are wanted."""
+
+    @property
+    def refused(self) -> int:
+        """How many requests were refused or dropped so far without any state made for them."""
+        return self._stateless.refused
 
     def malformed(self, fault: MalformedRequest, flow: Flow, now: float) -> None:
         """Answer a request that could not be read whole."""
         request = fault.partial
         if self._hears(self._judge(request, flow, now)):
             request.headers.replace_first("Via", str(received_via(request, flow)))
-            self._respond(request, reply_flow(request, flow), Refusal(fault.status))
+            self._stateless.respond(request, reply_flow(request, flow), Refusal(fault.status))
 
     def too_many(self, request: Request, flow: Flow, now: float) -> None:
         """Take a request of somebody who is over the limit: 503, unless it belongs to what has been let in."""
@@ -100,7 +98,7 @@ class Uas:
             self.receive(request, flow, now)
         else:
             request.headers.replace_first("Via", str(received_via(request, flow)))
-            self._overloaded(request, reply_flow(request, flow))
+            self._stateless.overloaded(request, reply_flow(request, flow))
 
     def receive(self, request: Request, flow: Flow, now: float) -> None:
         """Match a request to its transaction, its dialog, or treat it as new (17.2.3, 12.2.2)."""
@@ -131,7 +129,7 @@ class Uas:
 
     def flow_closed(self, flow: Flow) -> None:
         """Forget the connection; dialogs that used it open another when they have something to say."""
-        self._turned_away.discard(flow)
+        self._stateless.flow_closed(flow)
         for call in self._core.legs.values():
             for leg in (call, *call.forks.values()):
                 if leg.flow == flow:
@@ -143,7 +141,7 @@ class Uas:
             self._cancel(request, flow, now)
             return
         if len(self._transactions) >= self._core.settings.max_transactions and request.method != "BYE":
-            self._overloaded(request, reply_flow(request, flow))
+            self._stateless.overloaded(request, reply_flow(request, flow))
             return
         if flow.reliable:
             leg.flow = flow  # the connection the peer uses now
@@ -171,9 +169,9 @@ class Uas:
         if invite is None:
             admission = self._judge(request, flow, now)
             if self._hears(admission):
-                self._refuse(request, to, Refusal(481))
+                self._stateless.refuse(request, to, Refusal(481))
             else:
-                self._turn_away(request, flow, admission)
+                self._stateless.turn_away(request, flow, admission)
             return
         leg = invite.leg
         response = self._core.response(request, 200, leg)
@@ -185,15 +183,15 @@ class Uas:
         to = reply_flow(request, flow)
         admission = self._judge(request, flow, now)
         if not self._hears(admission):
-            self._turn_away(request, flow, admission)
+            self._stateless.turn_away(request, flow, admission)
             return
         refusal = self._screen(request, admission, flow)
         if refusal is not None:
-            self._refuse(request, to, refusal)
+            self._stateless.refuse(request, to, refusal)
         elif request.method == "OPTIONS":
             self._tell_capabilities(request, to)
         elif len(self._transactions) >= self._core.settings.max_transactions:
-            self._overloaded(request, to)
+            self._stateless.overloaded(request, to)
         elif request.method == "REGISTER":
             self._register(request, key, flow, admission, now)
         else:
@@ -202,12 +200,12 @@ class Uas:
     def _begin(self, invite: Request, key: Hashable, flow: Flow, admission: Admission, now: float) -> None:
         replaced = replaced_by(invite, self._core)
         if isinstance(replaced, Refusal):
-            self._refuse(invite, reply_flow(invite, flow), replaced)
+            self._stateless.refuse(invite, reply_flow(invite, flow), replaced)
             return
         try:
             dialog = Dialog.of_callee(invite, self._core.token())
         except RemoteProtocolError as fault:
-            self._refuse(invite, reply_flow(invite, flow), Refusal(400, reason=f"Bad Request ({fault})"))
+            self._stateless.refuse(invite, reply_flow(invite, flow), Refusal(400, reason=f"Bad Request ({fault})"))
             return
         replies = reply_flow(invite, flow)
         leg = self._core.new_leg(LegState.RINGING, replies, OwnContact(invite.uri.user, secure=sips.asked_for(invite)))
@@ -238,9 +236,9 @@ class Uas:
     def _tell_capabilities(self, request: Request, to: Flow) -> None:
         """What an INVITE would meet (11.2): 503 lets whoever asks for our health send its calls elsewhere."""
         if self.draining:
-            self._overloaded(request, to)
+            self._stateless.overloaded(request, to)
         else:
-            self._respond(request, to, Refusal(200, [("Accept", SDP)]))
+            self._stateless.respond(request, to, Refusal(200, [("Accept", SDP)]))
 
     def _register(self, request: Request, key: Hashable, flow: Flow, admission: Admission, now: float) -> None:
         """In a transaction: a REGISTER that comes again hears the same, for it was carried out once."""
@@ -282,37 +280,6 @@ class Uas:
     @staticmethod
     def _hears(admission: Admission) -> bool:
         return admission.verdict in (Verdict.WELCOME, Verdict.REFUSE)
-
-    def _turn_away(self, request: Request, flow: Flow, admission: Admission) -> None:
-        """Say no once per connection, and nothing over UDP or to whom is to be ignored."""
-        if admission.verdict is Verdict.TURN_AWAY and flow.reliable and flow not in self._turned_away:
-            self._turned_away.add(flow)
-            self._respond(request, flow, Refusal(admission.status, admission.headers, admission.reason))
-        self.refused += 1
-
-    def _overloaded(self, request: Request, flow: Flow) -> None:
-        self._refuse(request, flow, Refusal(503, [("Retry-After", str(self._core.settings.retry_after))]))
-
-    def _refuse(self, request: Request, flow: Flow, refusal: Refusal) -> None:
-        self.refused += 1
-        self._respond(request, flow, refusal)
-
-    def _respond(self, request: Request, flow: Flow, refusal: Refusal) -> None:
-        """Respond without a transaction; the To tag is the same each time the same request comes (8.2.7)."""
-        same = request.headers.get_all("Via")[0].encode(errors="surrogateescape")
-        response = self._core.response(
-            request,
-            refusal.status,
-            to_tag=f"{self._tag}{crc32(same):x}",
-            reason=refusal.reason,
-            headers=refusal.headers,
-        )
-        wire = bytes(response)
-        if self._core.guard is not None and len(wire) > self._core.guard.room(flow):
-            for name in _DISPENSABLE:
-                response.headers.remove(name)
-            wire = bytes(response)
-        self._core.send(flow, wire)
 
 
 def _merge_key(request: Request) -> Hashable:
