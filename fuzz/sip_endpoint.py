@@ -264,6 +264,7 @@ _STEPS: tuple[Callable[[Scene, Choices], None], ...] = (
     _dialog_goes_on,
     _dialog_goes_on,
     _name_is_found,
+    lambda scene, choices: scene.receive(*sip_wire.registering(scene, choices)),
     _answer_comes,
     _answer_comes,
 )
@@ -279,13 +280,14 @@ def run(choices: Choices) -> None:
 
 def seeds() -> list[bytes]:
     """Scripts of every kind of step, and some of all kinds: the fuzzer keeps those that lead anywhere."""
-    plain, chance = bytes(6), random.Random(3261)
+    plain, chance = bytes(7), random.Random(3261)
     orderly = [bytes((step, *range(start, start + 24))) * 3 for step in range(len(_STEPS)) for start in (0, 1, 7)]
-    calls = [bytes((0, 4, 4, made, chance.randrange(80), 0, 0)) for made in (0, 1) for _ in range(60)]
-    return [plain + script for script in orderly] + [
-        bytes((0, 0, 0, 0, 0, number % 2, *call)) + chance.randbytes(chance.randrange(30, 400))
-        for number, call in enumerate(calls * 3)
-    ]
+    mixed = []
+    for number in range(400):
+        ways = (number % 5 % 3, number % 7 % 3, 0, number % 3 % 2, 0, number // 100, number % 2)
+        call = (4, number % 2, chance.randrange(80), 0, 0)
+        mixed.append(bytes((*ways, *call)) + chance.randbytes(chance.randrange(30, 400)))
+    return [plain + script for script in orderly] + mixed
 
 
 TARGET = Target(run, seeds, sip_text.WORDS[:20], longest=1500, steps=25)

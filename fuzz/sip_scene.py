@@ -78,6 +78,8 @@ class Scene:
         """RAck values its reliable responses are waiting for."""
         self.legs: dict[int, str] = {}
         """Legs that live, by what is expected of them."""
+        self.challenges: list[str] = []
+        """What the endpoint wants to be proved, the latest last."""
         self.names: list[int] = []
         """Legs whose next hop is to be looked up."""
         self.transfers: set[int] = set()
@@ -179,6 +181,7 @@ class Scene:
             if not any((one.call_id, one.ours, one.theirs) == (dialog.call_id, dialog.ours, dialog.theirs)
                        for one in self.dialogs):  # fmt: skip
                 self.dialogs = [*self.dialogs[-15:], dialog]
+        self.challenges = [*self.challenges, *message.headers.get_all("WWW-Authenticate")][-4:]
         if isinstance(message, Response) and (number := message.headers.get("RSeq")):
             self.reliable = [*self.reliable[-3:], f"{number} {message.cseq}"]
 

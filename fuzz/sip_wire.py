@@ -3,6 +3,7 @@
 from fuzz import sip_text
 from fuzz.choices import Choices, edited
 from fuzz.sip_scene import FLOWS, Dialog, Scene
+from mediaserver.sip.digest import answer
 from mediaserver.sip.events import Flow
 
 SDP = b"v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n"
@@ -72,6 +73,7 @@ def request(scene: Scene, choices: Choices) -> tuple[bytes, Flow]:
         f"CSeq: {number} {method}",
         *choices.pick(_CONTACTS),
         *_more(scene, choices),
+        *_proof(scene, choices, method),
     ]
     return _whole(lines, choices), flow
 
@@ -83,6 +85,34 @@ _CONTACTS: tuple[tuple[str, ...], ...] = (
     ("Contact: <sip:caller@10.0.0.5;ob>",),
     ("Contact: <sip:c@h.example.com;transport=tcp>",),
 )
+
+
+def registering(scene: Scene, choices: Choices) -> tuple[bytes, Flow]:
+    """A REGISTER of a phone, with the password if it is asked for."""
+    dialog, flow = Dialog(choices.pick(("r1", "r2")), "", "f1", 1 + choices.below(16)), choices.pick(FLOWS)
+    contacts = [line for line in HEADERS if line.startswith("Contact")]
+    fields = [line for line in HEADERS if line.startswith(("Expires", "Path", "Supported"))]
+    lines = [
+        "REGISTER sip:192.0.2.1 SIP/2.0",
+        f"Via: SIP/2.0/{flow.transport.upper()} {choices.pick(_SENT_BY)};branch=z9hG4bKREG{dialog.cseq};rport",
+        "Max-Forwards: 70",
+        "From: <sip:caller@192.0.2.1>;tag=f1",
+        "To: <sip:caller@192.0.2.1>",
+        f"Call-ID: {dialog.call_id}",
+        f"CSeq: {dialog.cseq} REGISTER",
+        *(choices.pick(contacts) for _ in range(choices.pick((1, 1, 0, 2)))),
+        *(choices.pick(fields) for _ in range(choices.below(3))),
+        *_proof(scene, choices, "REGISTER"),
+    ]
+    return "\r\n".join([*lines, "Content-Length: 0", "", ""]).encode(), flow
+
+
+def _proof(scene: Scene, choices: Choices, method: str) -> list[str]:
+    """The right password, once or again."""
+    if not scene.challenges or not choices.below(3):
+        return []
+    challenge, count = choices.pick(scene.challenges), 1 + choices.below(3)
+    return [f"Authorization: {answer(challenge, method, 'sip:192.0.2.1', 'caller', 's', 'c', count)}"]
 
 
 def _fresh(choices: Choices) -> Dialog:
