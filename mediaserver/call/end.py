@@ -44,6 +44,9 @@ class CallEnd:
         return f'Q.850;cause={self.cause};text="{self.reason}"'
 
 
+ANSWERED_ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
+"""The Reason header of a CANCEL to whoever was slower (RFC 3326 4): a telephone shows no missed call for it."""
+
 NORMAL, NO_ANSWER, TEMPORARY_FAILURE, BEARER_LOST, RECOVERY_ON_TIMER = 16, 19, 41, 47, 102
 """Q.850 causes in use."""
 

@@ -3,8 +3,9 @@
 import asyncio
 from dataclasses import replace
 
+from mediaserver.call.attempt import Reached
 from mediaserver.call.call import Call
-from mediaserver.call.dialling import Dialling, Reached
+from mediaserver.call.dialling import Dialling
 from mediaserver.call.end import NORMAL, CallEnd, Result
 from mediaserver.call.route import Wanted
 from mediaserver.sdp.plan import MediaPlan

@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from mediaproviders.contract import ProviderError
+from mediaserver.call.attempt import Reached
 from mediaserver.call.call import INTERNAL_ERROR, Call, State
 from mediaserver.call.desk import Desk
-from mediaserver.call.dialling import Dialling, Reached
+from mediaserver.call.dialling import Dialling
 from mediaserver.call.end import CallEnd, Result
 from mediaserver.call.route import Route, Wanted
 from mediaserver.errors import MediaServerError
@@ -31,7 +32,6 @@ class Outgoing(Call):
         *,
         watch: Watch = lambda what, fields: None,
         headers: Sequence[tuple[str, str]] = (),
-        late_offer: bool = False,
     ) -> None:
         super().__init__(name, agent, routes[0].trunk, desk)
         self.wanted = wanted
@@ -41,9 +41,7 @@ class Outgoing(Call):
         """Told when nobody has answered, or the call is over."""
         self._capabilities = routes[0].capabilities
         self._watch = watch
-        self._dialling: Dialling | None = Dialling(
-            desk, wanted, routes, self, self.take, self.log, headers=headers, late_offer=late_offer
-        )
+        self._dialling: Dialling | None = Dialling(desk, wanted, routes, self, self.take, self.log, headers=headers)
         self._greeted = False
         self._model_ready = agent is None
 

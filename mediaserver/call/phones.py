@@ -48,7 +48,8 @@ def _place(flow: Flow) -> _Place:
 
 
 def _binding(registered: Registered) -> Binding:
-    return Binding(registered.uri, registered.flow, _readable(registered.path))
+    path = _readable(registered.path)
+    return Binding(registered.uri, registered.flow, path, registered.q, registered.instance)
 
 
 def _readable(path: tuple[str, ...]) -> tuple[NameAddr, ...]:

@@ -44,6 +44,12 @@ class Route:
     """Route header fields of the INVITE: an outbound proxy, a Path, a Service-Route."""
     credentials: tuple[str, str] | None = None
     headers: tuple[tuple[str, str], ...] = ()
+    late_offer: bool = False
+    """The callee is to make the offer."""
+    rank: float | None = None
+    """Of a phone that is one of several. Those of one rank ring at once, the next rank after them; None: see `out`."""
+    device: str | None = None
+    """Which phone it is, if it says: another route to the same one is its second way, and does not ring by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +74,10 @@ class Routes(Protocol):
     """The configured ways out, with their limits; and how each trunk wants its calls, None being no trunk."""
 
     def out(self, wanted: Wanted) -> list[Route]:
-        """The ways to try, in order; a place of the limits is taken. Raises RouteRefusedError.
+        """The ways to try; a place of the limits is taken. Raises RouteRefusedError.
 
-        More than one: trunks in order of preference, or all bindings of a phone.
+        More than one: trunks in order of preference, each tried if the one before cannot serve; or all the phones of an
+        account, by `rank`.
         """
 
     def over(self, route: Route) -> None:

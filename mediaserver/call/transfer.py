@@ -72,7 +72,7 @@ class Transfers:
                 raise
             ways = routes.out(self._wish(wanted, None))
         routes.over(ways[0])  # it is the peer that calls
-        if ways[0].flow is not None:
+        if ways[0].trunk is None and ways[0].flow is not None:
             return None
         if wanted.target.lower().startswith(("sip:", "sips:")):
             return wanted.target

@@ -29,6 +29,10 @@ class Binding:
     contact: SipUri
     flow: Flow
     path: tuple[NameAddr, ...] = ()
+    q: float = 1.0
+    """How much it is preferred to others, up to 1."""
+    device: str | None = None
+    """What the phone says it is (+sip.instance), whatever way it has registered by."""
 
 
 class Bindings(Protocol):
@@ -187,6 +191,8 @@ class WaysOut:
                 flow=each.flow,
                 preloaded=each.path,
                 headers=headers,
+                rank=each.q,
+                device=each.device,
             )
             for each in bindings
         ]
@@ -208,6 +214,7 @@ class WaysOut:
             preloaded=trunk.preloaded,
             credentials=trunk.credentials,
             headers=(*says.headers, *trunk.settings.headers.items(), *headers),
+            late_offer=trunk.settings.late_offer,
         )
 
     def _caller(self, wanted: Wanted) -> NameAddr:

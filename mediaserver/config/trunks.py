@@ -105,6 +105,8 @@ class TrunkSettings(Section):
     """How keys are sent: as events where agreed and else by INFO, or always in one way."""
     transfer: Literal["refer", "invite"] = "invite"
     """A transfer asks the trunk to do it, or makes a second call and stays in between."""
+    late_offer: bool = False
+    """Leave the offer of media to it: our INVITE has none (for gateways that want it so)."""
     strict_x509: bool = True
     """Demand what RFC 5280 does of certificates; false for the old ones of many PBXs, with a warning."""
     ca: OrNone[Path] = None

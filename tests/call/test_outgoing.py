@@ -516,9 +516,8 @@ def test_the_agent_is_told_whom_it_calls() -> None:
 def test_the_callee_may_be_asked_for_the_offer() -> None:
     async def story() -> None:
         exchange = Exchange()
+        exchange.ways.known["100"] = [replace(way(), late_offer=True)]
         call = exchange.dial()
-        assert call._dialling is not None
-        call._dialling._late_offer = True
         await settle()
         exchange.ready()
         await settle()

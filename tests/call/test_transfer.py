@@ -95,6 +95,18 @@ def test_a_uri_is_referred_to_as_it_is() -> None:
     tell(story())
 
 
+def test_a_number_by_a_trunk_that_we_are_registered_with_by_a_connection_is_the_trunks() -> None:
+    async def story() -> None:
+        exchange = Exchange()
+        exchange.ways.known["200"] = [replace(way(), flow=FLOW, outbound=True)]
+        exchange.talking()
+        want(exchange)
+        assert exchange.network.sent[-1][:2] == ("REFER", "sip:100@trunk.example")
+        exchange.ended()
+
+    tell(story())
+
+
 def test_a_phone_that_is_registered_here_is_called_by_us() -> None:
     async def story() -> None:
         exchange = Exchange()

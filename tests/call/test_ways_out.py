@@ -37,6 +37,12 @@ def test_a_number_by_a_trunk() -> None:
     assert dict(route.headers) == {"X-Account": "4711", "X-Case": "7"}
 
 
+def test_a_trunk_may_be_the_one_to_offer() -> None:
+    for late in (False, True):
+        (route,) = Out(trunk(late_offer=late)).ways.out(NUMBER)
+        assert route.late_offer is late
+
+
 def test_an_outbound_proxy_comes_first_and_then_what_the_registrar_wants() -> None:
     line = trunk(outbound_proxy="sip:sbc.example;transport=tcp", domain="voip.example")
     line.service_route = (NameAddr.parse("<sip:core.example;lr>"),)
@@ -173,7 +179,8 @@ def test_what_a_trunk_makes_of_a_number_is_no_emergency_number_either() -> None:
 def test_a_phone_at_all_its_places_without_a_place_of_the_limits() -> None:
     out = Out(phones={"alice": [DESK, DESK]}, allow=(), max_calls=0)
     routes = out.ways.out(Wanted("sip:alice@203.0.113.7", caller="+4930555", caller_name="Ada"))
-    assert [route.flow for route in routes] == [DESK.flow] * 2 and str(routes[0].target) == str(DESK.contact)
+    assert [route.flow for route in routes] == [DESK.flow] * 2 and {route.rank for route in routes} == {1.0}
+    assert str(routes[0].target) == str(DESK.contact)
     assert str(routes[0].from_) == '"Ada" <sip:+4930555@203.0.113.7>'
     for route in routes:
         out.ways.over(route)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given, settings
@@ -41,6 +42,7 @@ class World:
         self.exchange = Exchange(max_calls=4, accept_transfers=True, max_call_s=600.0)
         ways = self.exchange.ways
         ways.known["200"] = [way("one.example", "one"), way("two.example", "two")]
+        ways.known["300"] = [replace(way(f"198.51.100.{n}", None), flow=FLOW, rank=1 - n // 3) for n in (1, 2, 3)]
         ways.known["sip:no@far.example"] = RouteRefusedError("no", code="forbidden-number")
 
     def legs(self, *states: str) -> list[int]:
@@ -64,9 +66,9 @@ class World:
         replaced = legs[pick % len(legs)] if replaces and legs else None
         exchange.reception.sip(IncomingCall(exchange.legs, invite(), FLOW, offer, replaces=replaced))
 
-    def dials(self) -> None:
+    def dials(self, number: str = "200") -> None:
         try:
-            self.exchange.dial("200")
+            self.exchange.dial(number)
         except RouteRefusedError as refusal:
             assert refusal.code == "max-calls"
 
@@ -93,6 +95,7 @@ HAPPENINGS: list[Callable[[World, int], None]] = [
     lambda w, n: w.arrives(n, sdp(), replaces=True),
     lambda w, n: w.arrives(n, None, replaces=True),
     lambda w, n: w.dials(),
+    lambda w, n: w.dials("300"),
     lambda w, n: w.report(n, Ready),
     lambda w, n: w.report(n, Ready),
     lambda w, n: w.report(n, lambda call: Lost(call, "gone", "gone")),
@@ -102,6 +105,7 @@ HAPPENINGS: list[Callable[[World, int], None]] = [
     wants("refer"),
     wants("invite"),
     wants("attended"),
+    wants("invite", "300"),
     wants(None, "sip:no@far.example"),
     answers(sdp("0")),
     answers(sdp("8")),
@@ -110,6 +114,7 @@ HAPPENINGS: list[Callable[[World, int], None]] = [
     refuses(486),
     refuses(503),
     refuses(302, "<sip:elsewhere@far.example>"),
+    refuses(603),
     lambda w, n: w.tell(n, ("calling",), lambda leg: Progress(leg, 180, None, "f"), None),
     lambda w, n: w.tell(n, ("calling",), lambda leg: Progress(leg, 183, sdp("0"), "f"), None),
     lambda w, n: w.tell(n, ("answered",), lambda leg: Ended(leg, by_peer=True, status=None, reason=""), "gone"),
@@ -154,11 +159,13 @@ BEGINNINGS: list[list[Callable[[World, int], None]]] = [
     [talks, first(wants("refer"))],
     [talks, first(wants("invite"))],
     [talks, first(wants("invite")), answers(sdp("0"))],
+    [talks, first(wants("invite", "300"))],
     [talks, first(wants("attended"))],
     [talks, first(wants("attended")), answers(sdp("0"))],
     [talks, first(ASKED)],
     [talks, first(ASKED), answers(sdp("0"))],
     [lambda w, n: w.dials(), first(lambda w, n: w.report(n, Ready))],
+    [lambda w, n: w.dials("300"), first(lambda w, n: w.report(n, Ready))],
     [lambda w, n: w.dials(), first(lambda w, n: w.report(n, Ready)), answers(sdp("0"))],
 ]
 
