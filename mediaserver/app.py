@@ -263,5 +263,6 @@ def _call_settings(settings: Settings) -> CallSettings:
         response_timeout_s=outbound.response_timeout_s,
         transfer_timeout_s=transfer.timeout_s,
         transfer_fallback=transfer.fallback,
+        transfer_hold=transfer.hold,
         accept_transfers=transfer.accept,
     )

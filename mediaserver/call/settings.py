@@ -23,7 +23,9 @@ class CallSettings:
     transfer_timeout_s: float = 45.0
     """How long a transfer by REFER may take from the peer's 202 to the end it tells of."""
     transfer_fallback: bool = True
-    """Where the peer will not take a REFER, make the transfer by a second call."""
+    """Where the peer will not take a REFER, make the transfer by a second call; or join the two that there are."""
+    transfer_hold: bool = False
+    """Put a caller on hold while whom it is to be put through to is called first."""
     fingerprint: str | None = None
     """Of the certificate the media plane shows in DTLS, as "sha-256 AB:…"; None: media by DTLS-SRTP are refused."""
     accept_transfers: bool = False

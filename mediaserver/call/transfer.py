@@ -14,6 +14,7 @@ from mediaserver.sip.events import TransferAsked, TransferProgress
 from mediaserver.talk.orders import Outcome, Ringback, TransferWanted
 
 _TRANSFERRED = CallEnd(Result.COMPLETED, "transferred")
+_NOT_TRANSFERRED = CallEnd(Result.COMPLETED, "transfer-failed")
 _NOT_NOW, _DECLINED, _FORBIDDEN = 491, 603, 403
 
 
@@ -25,6 +26,7 @@ class Transfers:
         self._wanted: TransferWanted | None = None
         self._may_fall_back = False
         self._rings = False
+        self._on_hold = False
         self._referral: Referral | None = None
         self._second: Outgoing | None = None
         """The call to whom it is transferred to, if we place one."""
@@ -91,13 +93,16 @@ class Transfers:
             call.hang_up(_TRANSFERRED, "the peer is in the other call")
             if second is not None:
                 second.take(second.hang_up, _TRANSFERRED, "the caller has taken its place")
-        elif second is not None and second.established:
+        elif second is not None and second.established and call.desk.settings.transfer_fallback:
             call.log.info("call.transfer_bridged", sip_status=verdict.status, message=verdict.reason)
             self._bridge()
         elif wanted is not None and self._may_fall_back and not verdict.by_refer:
             call.log.info("call.transfer_by_invite", sip_status=verdict.status, message=verdict.reason)
             self._place(wanted, attended=False)
         else:
+            self._second = None
+            if second is not None:
+                second.take(second.hang_up, _NOT_TRANSFERRED, "the caller cannot take its place")
             self._failed(f"{verdict.status} {verdict.reason}".strip(), "refused")
 
     # --- the second call ----------------------------------------------------------------------------------------------
@@ -111,6 +116,7 @@ class Transfers:
             return
         self._second = second
         self._call.relate(second)
+        self._hold(attended and desk.settings.transfer_hold)
         take = self._call.take
         second.on_answer = lambda: take(self._consulted if attended else self._bridge)
         second.on_end = lambda end: take(self._second_over, second, end)
@@ -125,8 +131,15 @@ class Transfers:
             self._rings = on
             self._call.desk.media.order(Ringback(self._call.id, on))
 
+    def _hold(self, on: bool) -> None:
+        """Have the caller wait by its own music, or talk again."""
+        if on is not self._on_hold:
+            self._on_hold = on
+            self._call.hold(on=on)
+
     def _bridge(self) -> None:
         second, self._second, self._wanted, self._rings = self._second, None, None, False
+        self._hold(False)
         if second is None:
             return
         if self._call.established:
@@ -218,6 +231,7 @@ class Transfers:
             return
         call.log.warning("call.transfer_failed", reason=code, message=why)
         self._ring(False)
+        self._hold(False)
         if wanted.wait_result:
             self._answer(wanted, f"the transfer failed: {why}")
         else:

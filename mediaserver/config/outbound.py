@@ -48,4 +48,6 @@ class Transfer(Section):
     timeout_s: float = Field(45.0, ge=1, le=600)
     """Seconds a transfer by REFER may take from the peer's consent to its end."""
     fallback: bool = True
-    """Where the peer refuses a REFER, make the transfer by a second call."""
+    """Where the peer refuses a REFER, make the transfer by a second call; false: tell the agent that it failed."""
+    hold: bool = False
+    """Put the caller on hold while "attended" calls whom it is to be put through to: some PBXs transfer no other."""

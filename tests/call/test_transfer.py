@@ -10,7 +10,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from mediaserver.call.route import RouteRefusedError
-from mediaserver.sip.events import Ended, IncomingCall, TransferAsked, TransferProgress
+from mediaserver.sdp.plan import Direction
+from mediaserver.sip.events import Ended, IncomingCall, SessionChanged, TransferAsked, TransferProgress
 from mediaserver.sip.uri import NameAddr
 from mediaserver.talk.orders import (
     Bridge,
@@ -432,6 +433,66 @@ def test_where_the_peer_will_not_do_it_both_are_bridged_here() -> None:
         assert isinstance(exchange.plane.orders[-1], Bridge)
         exchange.ended()
         assert exchange.nothing_left()
+
+    tell(story())
+
+
+def test_without_the_fallback_whom_it_was_to_go_to_is_hung_up_on_and_the_agent_told(lines: Lines) -> None:
+    async def story() -> None:
+        exchange = Exchange(transfer_fallback=False)
+        await consulted(exchange)
+        progress(exchange, 501, "Not Implemented", final=True)
+        assert exchange.network.sent[-1] == ("BYE", 'Q.850;cause=16;text="transfer-failed"')
+        assert exchange.network.legs == {1: "answered", exchange.ours: "gone"}
+        assert told(exchange) == ["the transfer failed: 501 Not Implemented"]
+        assert len(exchange.reception) == 1 and exchange.ways.held == []
+        want(exchange)  # and it may try again
+        assert exchange.network.names()[-1] == "REFER"
+        exchange.ended()
+        assert exchange.nothing_left()
+
+    tell(story())
+    assert ends(lines) == [("completed", "transfer-failed"), ("completed", "caller-hung-up")]
+
+
+def directions(exchange: Exchange) -> list[str]:
+    """What our re-INVITEs asked the caller for."""
+    offers = [command[2] for command in exchange.network.sent if command[0] == "re-INVITE"]
+    return [word for offer in offers for word in ("sendonly", "sendrecv") if b"a=" + word.encode() in offer]  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("fallback", [True, False])
+def test_the_caller_may_be_put_on_hold_meanwhile(fallback: bool) -> None:
+    async def story() -> None:
+        exchange = Exchange(transfer_hold=True, transfer_fallback=fallback)
+        await consulted(exchange)
+        assert directions(exchange) == ["sendonly"]
+        exchange.reception.sip(SessionChanged(1, sdp("0", direction="recvonly")))
+        exchange.reception.media(Silent(exchange.plane.opened[0].call, 30.0))
+        progress(exchange, 501, "Not Implemented", final=True)
+        assert directions(exchange) == ["sendonly", "sendrecv"]
+        exchange.reception.sip(SessionChanged(1, sdp("0")))
+        assert exchange.plane.plans[-1].plan.direction is Direction.SENDRECV
+        assert ("Bridge" in exchange.plane.names()) is fallback
+        exchange.ended()
+        assert exchange.nothing_left()
+
+    tell(story())
+
+
+def test_a_caller_on_hold_is_given_back_when_the_other_does_not_answer() -> None:
+    async def story() -> None:
+        exchange = Exchange(transfer_hold=True)
+        exchange.talking()
+        want(exchange, "invite")
+        await settle()
+        assert directions(exchange) == [], "it hears it ring"
+        exchange.refused(486)
+        want(exchange, "attended")
+        await settle()
+        exchange.refused(486)
+        assert directions(exchange) == ["sendonly", "sendrecv"] and len(told(exchange)) == 2
+        exchange.ended()
 
     tell(story())
 
