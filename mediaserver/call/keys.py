@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 RELAY = "application/dtmf-relay"
 _PLAIN = "application/dtmf"
-_SIGNAL = re.compile(rb"^\s*Signal\s*=\s*(\S+)\s*$", re.IGNORECASE | re.MULTILINE)
-_DURATION = re.compile(rb"^\s*Duration\s*=\s*(\d{1,5})\s*$", re.IGNORECASE | re.MULTILINE)
+# Blanks, not line breaks: else a long run of these takes the square of its length.
+_SIGNAL = re.compile(rb"^[ \t]*Signal[ \t]*=[ \t]*(\S+)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
+_DURATION = re.compile(rb"^[ \t]*Duration[ \t]*=[ \t]*(\d{1,5})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 _DIGITS = "0123456789*#ABCD"
 """In the order of their event codes (RFC 4733 3.2), which some senders write instead: 10 is *, 11 is #."""
 _PRESS_MS = 160

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from typing import Any
 
 import pytest
@@ -45,6 +46,13 @@ def test_the_key_an_info_tells_of(content_type: str, body: bytes, key: Key | Non
 def test_whatever_comes_is_a_key_or_none(content_type: str, body: bytes) -> None:
     key = pressed_by_info(content_type, body)
     assert key is None or (key.digit in "0123456789*#ABCD" and key.duration_ms > 0)
+
+
+@pytest.mark.parametrize("unit", [b"\r\n", b" ", b" \n", b"Signal=", b"Signal=x\r\n"])
+def test_a_long_body_is_read_at_once(unit: bytes) -> None:
+    before = time.process_time()
+    pressed_by_info("application/dtmf-relay", (unit * 60_000)[:60_000])
+    assert time.process_time() - before < 0.5, "all calls wait meanwhile"
 
 
 @given(st.sampled_from("0123456789*#ABCD"))
