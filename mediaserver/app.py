@@ -31,6 +31,7 @@ from mediaserver.rtp.plan import MediaSettings
 from mediaserver.sdp.negotiate import Capabilities
 from mediaserver.talk.conversation import TalkSettings
 from mediaserver.talk.engine import Engine, EngineSettings
+from mediaserver.talk.ringback import RingTone
 from mediaserver.webrtc.identity import Identity
 
 _DRAIN_S = 3.0
@@ -233,6 +234,7 @@ def _engine_settings(settings: Settings) -> EngineSettings:
         talk=TalkSettings(
             receiver_buffer_ms=settings.rtp.receiver_buffer_ms,
         ),
+        ringback=RingTone(settings.transfer.ringback_hz, settings.transfer.ringback_ms),
     )
 
 

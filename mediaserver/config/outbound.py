@@ -1,5 +1,7 @@
 """The `[outbound]` table: whom agents and transfers may call, and how much."""
 
+from typing import Annotated
+
 from pydantic import Field
 
 from mediaserver.config.section import OrNone, Section
@@ -49,5 +51,9 @@ class Transfer(Section):
     """Seconds a transfer by REFER may take from the peer's consent to its end."""
     fallback: bool = True
     """Where the peer refuses a REFER, make the transfer by a second call; false: tell the agent that it failed."""
+    ringback_hz: tuple[Annotated[float, Field(ge=100, le=3000)], ...] = Field((425.0,), min_length=1, max_length=4)
+    """Frequencies of the tone a caller hears while it rings at the other end; [440, 480] in North America."""
+    ringback_ms: tuple[Annotated[int, Field(ge=100, le=10_000)], ...] = Field((1000, 4000), min_length=2, max_length=8)
+    """Tone and silence in turn; [2000, 4000] in North America, [400, 200, 400, 2000] in Britain."""
     hold: bool = False
     """Put the caller on hold while "attended" calls whom it is to be put through to: some PBXs transfer no other."""

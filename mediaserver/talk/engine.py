@@ -41,6 +41,7 @@ from mediaserver.talk.orders import (
     Pressed,
     Report,
 )
+from mediaserver.talk.ringback import RingTone
 from mediaserver.talk.seat import Seat
 from mediaserver.talk.tools import Toolbox
 from mediaserver.talk.uplink import Uplink
@@ -57,6 +58,8 @@ class EngineSettings:
 
     media: MediaSettings = field(default_factory=MediaSettings)
     talk: TalkSettings = field(default_factory=TalkSettings)
+    ringback: RingTone = field(default_factory=RingTone)
+    """What a caller hears while it rings at whom it is put through to."""
 
 
 class Engine:
@@ -130,13 +133,13 @@ class Engine:
                 seat.described(plan)
             case Greet():
                 if seat.talk is not None:
-                    seat.talk.greet()
+                    seat.leg.when_open(seat.talk.greet)  # else the first words would be lost
             case Press():
                 seat.press(order)
             case Pressed(digit=digit, duration_ms=duration_ms):
                 seat.pressed(digit, "info", duration_ms, time.monotonic())
             case orders.Ringback(on=on):
-                seat.ring(on)
+                seat.ring(self._settings.ringback if on else None)
             case orders.Bridge(other=other):
                 self._bridge(seat, other)
             case Outcome(tool_call=tool_call, text=text):

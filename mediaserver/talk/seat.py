@@ -16,7 +16,7 @@ from mediaserver.talk.conversation import Talk
 from mediaserver.talk.digits import Inband, Presses, Way
 from mediaserver.talk.leg import Leg
 from mediaserver.talk.orders import Dialled, Press, Report, Silent, Unprotected
-from mediaserver.talk.ringback import Ringback
+from mediaserver.talk.ringback import Ringback, RingTone
 from mediaserver.talk.tone_ear import ToneEar
 
 
@@ -65,12 +65,13 @@ class Seat:
         except LocalProtocolError as error:
             self._log.warning("keys.refused", why=str(error))
 
-    def ring(self, on: bool) -> None:
-        """Play that it rings elsewhere, in the place of all else, or no longer."""
+    def ring(self, tone: RingTone | None) -> None:
+        """Play that it rings elsewhere, in the place of all else; None: no longer."""
         session = self.leg.session
         if session is not None and self.bridge is None:
             leg = self.leg
-            session.play(Ringback(session.downlink_format, lambda: leg.ptime_ms).pop if on else None)
+            ringback = None if tone is None else Ringback(tone, session.downlink_format, lambda: leg.ptime_ms)
+            session.play(None if ringback is None else ringback.pop)
 
     def pressed(self, digit: str, way: Way, duration_ms: float, now: float) -> None:
         """The caller pressed a key and let it go at `now`, and this is one way of hearing of it."""
