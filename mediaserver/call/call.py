@@ -1,20 +1,13 @@
 """A call, whoever began it: it answers SIP and orders the media plane, and touches neither sockets nor audio."""
 
-import asyncio
 import random
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import replace
-from enum import Enum, auto
-from functools import partial
-
-import structlog
+from abc import abstractmethod
 
 from mediaserver.call.desk import Desk
 from mediaserver.call.end import BEARER_LOST, NORMAL, RECOVERY_ON_TIMER, TEMPORARY_FAILURE, CallEnd, Result
 from mediaserver.call.keypad import Keypad
 from mediaserver.call.keys import pressed_by_info
-from mediaserver.call.record import Record
+from mediaserver.call.lifetime import Lifetime, State
 from mediaserver.call.route import Route
 from mediaserver.call.stream import Stream
 from mediaserver.errors import RemoteProtocolError
@@ -34,7 +27,6 @@ from mediaserver.talk.digits import Inband
 from mediaserver.talk.orders import (
     Agent,
     Bridge,
-    Close,
     Closed,
     HangUp,
     KeysWanted,
@@ -47,63 +39,28 @@ from mediaserver.talk.orders import (
     Unprotected,
 )
 
-INTERNAL_ERROR = CallEnd(Result.FAILED, "internal-error", cause=TEMPORARY_FAILURE)
-"""A bug of ours ended it."""
 
-
-class State(Enum):
-    """How far a call has come."""
-
-    BEGINNING = auto()
-    """It rings, here or there."""
-    ANSWERED = auto()
-    """Our 200 is out, its ACK is not here yet."""
-    TALKING = auto()
-    OVER = auto()
-
-
-class Call(ABC):
+class Call(Lifetime):
     """One call. It takes its steps on the event loop: at SIP's events, the media plane's reports, and timers.
 
     `agent` None: a leg that is bridged with another.
     """
 
     def __init__(self, name: str, agent: Agent | None, trunk: str | None, desk: Desk) -> None:
-        self.id = name
+        super().__init__(name, desk)
         self.agent = agent
         self.trunk = trunk
-        self.desk = desk
-        self.leg: int | None = None
         self.route: Route | None = None
         """The way out it took, if it took one: its place is given back at the end."""
-        self.state = State.BEGINNING
-        self.end: CallEnd | None = None
         self.partner: Call | None = None
         """The call it is bridged with."""
-        self.log = structlog.get_logger().bind(call=name)
-        self.record = Record(self.log)
         self.stream = Stream(name, desk.signalling, desk.media, self.log)
         self.session_id = random.SystemRandom().getrandbits(62)
         self.port = 0
-        self._timers: list[asyncio.TimerHandle] = []
         self._keypad = Keypad(
             self.stream, desk.signalling, desk.media, lambda: self.leg, lambda: desk.routes.key_style(self.trunk)
         )
         self.handover = desk.handover(self)
-
-    def take[**P](self, step: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
-        """Take a step of this call. Whatever it raises ends the call, and only this one: nothing leaves here."""
-        try:
-            step(*args, **kwargs)
-        except Exception as fault:
-            self.log.error("call.failed", exc_info=fault)
-            if self.state is not State.OVER:
-                self._finish(replace(INTERNAL_ERROR, sip_status=self._break_off()))
-
-    @property
-    def established(self) -> bool:
-        """It is answered, and not over."""
-        return self.state in (State.ANSWERED, State.TALKING)
 
     # --- from SIP -----------------------------------------------------------------------------------------------------
 
@@ -218,12 +175,6 @@ class Call(ABC):
         if not self.stream.held and not unheard and self.leg is not None:
             self.hang_up(CallEnd(Result.FAILED, "media-timeout", cause=BEARER_LOST), f"no packet for {seconds:.0f} s")
 
-    def _closed(self, counters: Mapping[str, float]) -> None:
-        """The media plane has let go: the end of the call is complete."""
-        self.desk.calls.gone(self)
-        if self.end is not None:
-            self.record.write(self.end, counters, partial(self.desk.ladders.ended, self.id))
-
     # --- what others do with it ---------------------------------------------------------------------------------------
 
     def bridge(self, other: "Call") -> None:
@@ -267,53 +218,17 @@ class Call(ABC):
         if route is not None:
             self.desk.routes.over(route)
 
-    def take_down(self) -> None:
-        """The server stops: end it now."""
-        end = CallEnd(Result.COMPLETED, "shutting-down", cause=TEMPORARY_FAILURE)
-        self.take(self.hang_up, end, "the server stops")
+    # --- its end, and what differs between those that come and those of ours -----------------------------------------
 
-    # --- its ends -----------------------------------------------------------------------------------------------------
-
-    def hang_up(self, end: CallEnd, message: str) -> None:
-        """End it from our side."""
-        if self.state is State.OVER:
-            return
-        if not self.established:
-            self._give_up(end, message)
-            return
-        self.log.info("call.hanging_up", reason=end.reason, message=message)
-        if self.leg is not None:
-            self.desk.signalling.bye(self.leg, end.reason_header)
-        self.finish(end)
-
-    def finish(self, end: CallEnd) -> None:
-        """It is over, and SIP knows."""
-        if self.state is not State.OVER:
-            self._finish(end)
-
-    def _finish(self, end: CallEnd) -> None:
-        self.state, self.end = State.OVER, end
-        self._clear_timers()
-        desk, partner = self.desk, self.partner
-        if self.leg is not None:
-            desk.calls.release(self.leg)
-        desk.calls.over(self)
-        try:
-            self._keypad.release()
-            self._give_back_route()
-            self.handover.over()
-            if partner is not None:
-                self.partner = partner.partner = None
-                gone = CallEnd(Result.COMPLETED, "partner-hung-up", cause=end.cause)
-                partner.take(partner.hang_up, gone, f"the call it was bridged with has ended: {end.reason}")
-        except Exception as fault:
-            self.log.error("call.failed", exc_info=fault)
-        try:
-            desk.media.order(Close(self.id))
-        except Exception as fault:
-            # The call must not be kept for a report that will not come.
-            self.log.error("call.failed", exc_info=fault)
-            self._closed({})
+    def _let_go(self, end: CallEnd) -> None:
+        self._keypad.release()
+        self._give_back_route()
+        self.handover.over()
+        partner = self.partner
+        if partner is not None:
+            self.partner = partner.partner = None
+            gone = CallEnd(Result.COMPLETED, "partner-hung-up", cause=end.cause)
+            partner.take(partner.hang_up, gone, f"the call it was bridged with has ended: {end.reason}")
 
     @property
     @abstractmethod
@@ -328,35 +243,7 @@ class Call(ABC):
     def _spoken_to(self) -> None:
         """The peer can hear us from now on."""
 
-    @abstractmethod
-    def _give_up(self, end: CallEnd, message: str) -> None:
-        """End it before it is answered."""
-
-    @abstractmethod
-    def _break_off(self) -> int | None:
-        """Tell the peer that the call broke, whatever state it is in; our final answer, if it was one."""
-
     @property
     def _listening(self) -> Inband | None:
         """Whether keys are listened for in the audio; None: as the agent has it."""
         return "always" if self.desk.routes.key_style(self.trunk) == "inband" else None
-
-    # --- small --------------------------------------------------------------------------------------------------------
-
-    def _established_now(self, state: State) -> None:
-        self.state = state
-        self._clear_timers()
-        self._after(self.desk.settings.max_call_s, self._too_long)
-        self.record.answered()
-
-    def _too_long(self) -> None:
-        end = CallEnd(Result.COMPLETED, "max-duration", cause=RECOVERY_ON_TIMER)
-        self.hang_up(end, f"longest call is {self.desk.settings.max_call_s:g} s")
-
-    def _after(self, seconds: float, then: Callable[[], None]) -> None:
-        self._timers.append(asyncio.get_running_loop().call_later(seconds, self.take, then))
-
-    def _clear_timers(self) -> None:
-        timers, self._timers = self._timers, []
-        for timer in timers:
-            timer.cancel()

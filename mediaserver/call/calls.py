@@ -47,13 +47,13 @@ class Calls[M: Member]:
         """A call begins."""
         self._alive[call.id] = self._by_id[call.id] = call
 
-    def over(self, call: M) -> None:
-        """It has ended; the media plane still has to let go."""
-        self._alive.pop(call.id, None)
+    def over(self, name: str) -> None:
+        """The call of that name has ended; the media plane still has to let go."""
+        self._alive.pop(name, None)
 
-    def gone(self, call: M) -> None:
+    def gone(self, name: str) -> None:
         """The media plane has let go."""
-        self._by_id.pop(call.id, None)
+        self._by_id.pop(name, None)
 
     def alive(self, name: str) -> M | None:
         """The call of that name, unless it is over."""

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 from mediaproviders.contract import ProviderError
-from mediaserver.call.call import INTERNAL_ERROR, Call, State
+from mediaserver.call.call import Call
 from mediaserver.call.desk import Desk
 from mediaserver.call.end import CallEnd, Result, by_cancel
+from mediaserver.call.lifetime import INTERNAL_ERROR, State
 from mediaserver.errors import MediaServerError, RemoteProtocolError
 from mediaserver.sdp.negotiation import Negotiation
 from mediaserver.sip.events import Cancelled, Event, Flow

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from mediaproviders.contract import ProviderError
 from mediaserver.call.attempt import Reached
-from mediaserver.call.call import INTERNAL_ERROR, Call, State
+from mediaserver.call.call import Call
 from mediaserver.call.desk import Desk
 from mediaserver.call.dialling import Dialling
 from mediaserver.call.end import CallEnd, Result
+from mediaserver.call.lifetime import INTERNAL_ERROR, State
 from mediaserver.call.route import Route, Wanted
 from mediaserver.errors import MediaServerError
 from mediaserver.sdp.plan import MediaPlan

@@ -4,9 +4,10 @@ import json
 import secrets
 from collections.abc import Mapping
 
-from mediaserver.call.call import Call, State
+from mediaserver.call.call import Call
 from mediaserver.call.end import CallEnd, Result
 from mediaserver.call.following import Following
+from mediaserver.call.lifetime import State
 from mediaserver.call.outgoing import Outgoing, place
 from mediaserver.call.referral import Referral, Verdict
 from mediaserver.call.route import RouteRefusedError, Wanted
