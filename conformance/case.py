@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
+from xml.sax.saxutils import escape
 
 from conformance.settings import text_of
 from conformance.wire import Fault, Side
@@ -52,6 +53,8 @@ class Case:
     """Each by itself has to make it fail."""
     lost: Fault | None = None
     """What is lost once in it."""
+    variants: Sequence[tuple[str, "Case"]] = ()
+    """What it would be otherwise: each by itself has to make it fail, too."""
 
     @property
     def alone(self) -> bool:
@@ -96,17 +99,18 @@ def cases(folder: Path = FOLDER) -> list[Case]:
 
 def read(path: Path) -> Iterator[Case]:
     """The cases of a file: one for each transport, and one more for each message that is to be lost once."""
-    root = ElementTree.parse(path).getroot()
+    text = path.read_text()
+    root = ElementTree.fromstring(text)
     for name in ("shows", "rfc", "build"):
         if name not in root.attrib:
             raise CaseFileError(f"{path.name}: {name} is missing: say it in the attribute of <case>")
     transports = root.get("transport", "udp").split()
     for transport in transports:
         base = _case(path.stem if len(transports) == 1 else f"{path.stem}-{transport}", root, transport)
-        if not base.breaks and not root.findall("lose"):
+        base = replace(base, variants=[_variant(base, text, element) for element in root.findall("break[@text]")])
+        if not base.breaks and not base.variants:
             raise CaseFileError(f"{path.name}: <break> is missing: say what would make it fail")
-        if base.breaks:
-            yield base
+        yield base
         for element in root.findall("lose") if transport == "udp" else ():
             yield from _losing(base, element)
 
@@ -129,8 +133,15 @@ def _case(name: str, root: Element, transport: str) -> Case:
         [element for element in root if element.tag in ("log", "told", "digest", "seen", "unseen")],
         root.findall("dial"),
         root.find("stop"),
-        [_fault(element) for element in root.findall("break")],
+        [_fault(element) for element in root.findall("break") if "text" not in element.attrib],
     )
+
+
+def _variant(base: Case, text: str, element: Element) -> tuple[str, Case]:
+    """`<break text="this" put="that"/>`: the case file with that in the place of this."""
+    this, that = element.attrib["text"], element.get("put", "")
+    altered = ElementTree.fromstring(text.replace(escape(this), escape(that)))
+    return f"{this} → {that}", _case(base.name, altered, base.transport)
 
 
 def _fault(element: Element, times: int | None = None) -> Fault:
@@ -156,5 +167,6 @@ def _losing(base: Case, element: Element) -> Iterator[Case]:
             name=f"{base.name}-lost-{whose}-{lost.message.replace(' ', '-').replace('#', '-')}",
             shows=f"{base.shows}, with {'the peer' if fault.side == 'peer' else 'the server'}'s {lost.message} lost once",
             lost=lost,
+            variants=(),
             breaks=[replace(lost, times=None)],
         )

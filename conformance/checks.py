@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element
 
-from conformance.case import Case
+from conformance.case import Case, name_of
 from conformance.ears import Ear
 from conformance.wire import Fault, Wire
 from mediaserver.load.server_process import LogLine
@@ -16,6 +16,7 @@ from mediaserver.load.server_process import LogLine
 if TYPE_CHECKING:
     from conformance.play import Scene
 
+_QUOTED = 6000
 _LOGGED_S = 5.0
 _NEVER_AGAIN = ("100", "180", "183")
 """What is sent once: nothing but a reliable provisional response comes again (RFC 3261 13.3.1, RFC 3262 3)."""
@@ -101,10 +102,11 @@ async def _seen(element: Element, case: Case, scene: "Scene") -> str | None:
     """`<seen party="callee" like="regular expression" count="2"/>`: so often is it in what SIPp sent and received."""
     messages = "".join(party.messages for party in scene.parties if party.name in (element.get("party", party.name),))
     found = len(re.findall(element.attrib["like"], messages.replace("\r\n", "\n"), re.MULTILINE))
-    wanted = int(element.get("count", "-1"))
-    if found == wanted or (wanted < 0 and found):
+    least = int(element.get("count", element.get("least", "1")))
+    most = int(element.get("count", element.get("most", "1000000")))
+    if least <= found <= most:
         return None
-    return f"{element.attrib['like']!r} was seen {found} times, not {'at all' if wanted < 0 else wanted}:\n{messages}"
+    return f"{element.attrib['like']!r} was seen {found} times, not {least} to {most}:\n{messages[-_QUOTED:]}"
 
 
 async def _unseen(element: Element, case: Case, scene: "Scene") -> str | None:
@@ -158,6 +160,10 @@ def heard(elements: Sequence[Element], ears: Mapping[str, Ear]) -> str | None:
         payload_type = int(element.attrib["type"]) if "type" in element.attrib else None
         count = ears[element.attrib["name"]].count(payload_type)
         least, most = int(element.get("least", "0")), int(element.get("most", "1000000"))
+        if "ends" in element.attrib and (ends := ears[name_of(element)].ends(payload_type or 0)) != int(
+            element.attrib["ends"]
+        ):
+            return f"{name_of(element)} heard {ends} ends of events, not {element.attrib['ends']}"
         if not least <= count <= most:
             return f"{element.attrib['name']} heard {count} packets, not {least} to {most}"
     return None

@@ -158,7 +158,7 @@ class Composer:
         others = {name: value for name, value in element.attrib.items() if name not in _OURS}
         if "request" in element.attrib and element.attrib["request"] != "ACK":
             others.setdefault("retrans", "500")
-        elif element.get("response", "").startswith("2") and element.get("of", self._asked) == "INVITE":
+        elif element.get("response", "1")[0] != "1" and element.get("of", self._asked) == "INVITE":
             others.setdefault("retrans", "500")
         return f"  <send {_attributes(others)}>\n    <![CDATA[\n\n{text}\n\n    ]]>\n  </send>".replace(
             "<send >", "<send>"

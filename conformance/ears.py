@@ -51,8 +51,15 @@ class Ear(asyncio.DatagramProtocol):
 
     def count(self, payload_type: int | None = None) -> int:
         """How many RTP packets came, of this payload type if one is given."""
+        return len(self._rtp(payload_type))
+
+    def ends(self, payload_type: int) -> int:
+        """How many of them are the end of a telephone event (RFC 4733 2.3.2)."""
+        return sum(len(packet) >= 16 and packet[13] & 0x80 > 0 for packet in self._rtp(payload_type))
+
+    def _rtp(self, payload_type: int | None) -> list[bytes]:
         rtp = [packet for packet in self.packets if len(packet) >= 12 and packet[0] >> 6 == 2]
-        return sum(payload_type is None or packet[1] & 0x7F == payload_type for packet in rtp)
+        return [packet for packet in rtp if payload_type in (None, packet[1] & 0x7F)]
 
 
 @asynccontextmanager

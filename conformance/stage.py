@@ -22,16 +22,13 @@ class _Seat:
 
     def __init__(self, ports: Ports, element: Element, case: Case, detour: bool) -> None:
         self.transport = element.get("transport", case.transport)
+        self.host = element.get("host", "::1" if self.transport == "udp6" else relay.HOST)
+        """The address of this machine that it speaks from."""
         self.own, self.media = ports.one(), ports.one()
         self.detour = detour or self.transport not in _DIRECT
         self.near, self.far = (ports.one(), ports.one()) if self.detour else (0, 0)
         self.towards = self.far if self.detour else self.own
         """Where the server finds it."""
-
-    @property
-    def host(self) -> str:
-        """The address of this machine in the family it speaks."""
-        return "::1" if self.transport == "udp6" else relay.HOST
 
 
 class Stage:
