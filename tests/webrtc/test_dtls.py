@@ -1,12 +1,15 @@
 """DTLS-SRTP: both roles in one process, who may take part, and what is lost on the way."""
 
+import hashlib
 import time
 from collections.abc import Iterable
 
 import pytest
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
+from OpenSSL.crypto import FILETYPE_ASN1, load_certificate
 
 from mediaserver.sdp.security import Dtls
 from mediaserver.webrtc.association import Address, Association
@@ -77,6 +80,19 @@ def test_another_certificate_than_the_described_one_is_refused(ours: Identity, t
     server = Handshake(theirs, active=False, fingerprints=prints(ours))
     exchange(client, server, client.start())
     assert client.keys is None and "not the one in the session description" in (client.failure or "")
+
+
+@pytest.mark.filterwarnings("ignore:Passing pyOpenSSL X509 objects")
+def test_a_certificate_that_nobody_can_read_counts_by_its_octets(ours: Identity) -> None:
+    odd = Identity()
+    octets = bytearray(odd.certificate.public_bytes(Encoding.DER))
+    octets[octets.index(b"\xa0\x03\x02\x01\x02") + 4] = 9  # a version that there is not
+    odd.context.use_certificate(load_certificate(FILETYPE_ASN1, bytes(octets)))
+    digest = hashlib.sha256(octets).digest().hex(":").upper()
+    for told, agreed in ((digest, True), (odd.fingerprint.partition(" ")[2], False)):
+        client = Handshake(ours, active=True, fingerprints=(("sha-256", told),))
+        exchange(client, Handshake(odd, active=False, fingerprints=prints(ours)), client.start())
+        assert (client.keys is not None) is agreed
 
 
 def test_the_strongest_hash_decides(ours: Identity, theirs: Identity) -> None:
