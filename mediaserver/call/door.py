@@ -69,7 +69,8 @@ class FrontDoor:
     def admit(self, request: Request, flow: Flow, now: float) -> Admission:
         """Judge by where it comes from first, then by who it can prove to be; never raises.
 
-        A phone may stand behind the address of a trunk: it is known by the very flow it has registered by.
+        A phone may stand behind the address of a trunk: it is known by the very flow it has registered by. By a
+        connection it need not prove itself again, as long as a request says that it is its own and comes by no proxy.
         """
         admission = self._judge(request, flow, now)
         if admission is _WELCOME or admission.status != 401:
@@ -80,7 +81,7 @@ class FrontDoor:
 
     def _judge(self, request: Request, flow: Flow, now: float) -> Admission:
         user = self._at_home(flow)
-        if user is not None and flow.reliable and request.method != "REGISTER":
+        if user is not None and flow.reliable and request.method != "REGISTER" and _is_from(user, request):
             return Admission(Verdict.WELCOME, user=user)
         registers = request.method == "REGISTER" and self._users is not None
         trunk = None if registers or user is not None else self._trunks.of(request, flow)
@@ -164,6 +165,14 @@ def _key(request: Request) -> Hashable:
         return request.call_id, request.cseq.number, request.from_.tag
     except RemoteProtocolError:
         return None
+
+
+def _is_from(user: str, request: Request) -> bool:
+    """Whether a request says that it is an account's own: a proxy, or a PBX, has one connection for everybody."""
+    try:
+        return request.from_.uri.unescaped_user == user and len(request.headers.get_all("Via")) == 1
+    except RemoteProtocolError:
+        return False
 
 
 def _is_here(flow: Flow) -> bool:

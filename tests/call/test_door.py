@@ -150,11 +150,21 @@ def test_a_registered_connection_is_its_phones_and_a_datagram_proves_nothing() -
     connection, datagrams = flow(transport="wss", key=9), flow("192.0.2.3", 4711)
     at = {connection: "alice", datagrams: "bob"}
     known = door(trunk(networks=("192.0.2.3",)), users=True, phones=("alice", "bob"), known_only=True, at_home=at.get)
-    assert known.admit(asked(), connection, 0.0) == Admission(Verdict.WELCOME, user="alice")
+    assert known.admit(asked(From="<sip:alice@a>;tag=1"), connection, 0.0) == Admission(Verdict.WELCOME, user="alice")
     assert known.admit(asked("REGISTER"), connection, 0.0).status == 401
     assert known.admit(asked(), datagrams, 0.0).status == 401, "a phone behind the address of a trunk"
     assert known.admit(asked("REGISTER"), flow("192.0.2.3", 4712), 0.0).status == 401
     assert known.admit(asked(), flow("192.0.2.3", 4712), 0.0).trunk == "carrier"
+
+
+def test_whoever_else_speaks_by_a_registered_connection_proves_himself() -> None:
+    connection, alice = flow(transport="tcp", key=9), "<sip:alice@example.net>;tag=1"
+    known = door(users=True, phones=("alice", "bob"), known_only=True, at_home={connection: "alice"}.get)
+    further = "SIP/2.0/TCP proxy.example.net;branch=z9hG4bK1, SIP/2.0/UDP 203.0.113.66;branch=z9hG4bK2"
+    assert known.admit(asked(From=alice), connection, 0.0).user == "alice"
+    assert known.admit(asked(From="<sip:mallory@example.net>;tag=1"), connection, 0.0).status == 401
+    assert known.admit(asked(From=alice, Via=further), connection, 0.0).status == 401, "by a proxy of many"
+    assert proved(known, asked(From="<sip:bob@example.net>;tag=1"), connection, "bob").user == "bob"
 
 
 def test_calls_at_once_beyond_the_limit_of_a_trunk() -> None:
