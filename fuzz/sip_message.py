@@ -1,34 +1,20 @@
-"""Messages, streams of them and header fields: read or refused, and what is written of them reads the same."""
+"""Messages, streams of them, WebSocket frames and header fields: read or refused, and never for long."""
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from fuzz import sip_text
+from fuzz import sip_fields, sip_text
 from fuzz.choices import Choices, pumped
 from fuzz.target import Target
 from mediaserver.call.about import about
 from mediaserver.call.diversion import first_diversion
-from mediaserver.call.keys import pressed_by_info
-from mediaserver.call.stir import Verifier
-from mediaserver.config.stir import Stir
-from mediaserver.errors import LocalProtocolError, RemoteProtocolError
+from mediaserver.errors import RemoteProtocolError
 from mediaserver.net.sip_ws import WebSocketServerFraming
-from mediaserver.sip import digest
-from mediaserver.sip.authenticator import DigestAuthenticator
-from mediaserver.sip.challenge import answer_challenge
-from mediaserver.sip.event import subscribed
 from mediaserver.sip.framing import HEAD_END
-from mediaserver.sip.headers import CSeq, Headers, Via
 from mediaserver.sip.masking import masked
-from mediaserver.sip.message import MalformedRequest, Request, Response, is_keepalive, parse
-from mediaserver.sip.passport import read_identity
-from mediaserver.sip.refer_to import parse_refer_to, refer_to
-from mediaserver.sip.replaces import Replaces
-from mediaserver.sip.seconds import retry_after_of, seconds_of
-from mediaserver.sip.sipfrag import fragment, status_of
+from mediaserver.sip.message import MalformedRequest, Request, is_keepalive, parse
 from mediaserver.sip.stream import StreamParser
-from mediaserver.sip.uri import NameAddr, SipUri
 
 _SLOW_S = 1.0
 """Processor time for one input: far above what any takes, and far below what would stop the calls of a server."""
@@ -88,124 +74,10 @@ def _stream(octets: bytes, cut: int) -> None:
         check_datagram(message)
 
 
-def _uri(text: str) -> None:
-    uri = SipUri.parse_any(text)
-    assert SipUri.parse_any(str(uri)) == uri
-    hash(uri)
-    _ = uri.unescaped_user
-
-
-def _name_addr(text: str) -> None:
-    given = NameAddr.parse(text)
-    again = NameAddr.parse(str(given))
-    assert (again.display or "", again.uri, again.parameters) == (given.display or "", given.uri, given.parameters)
-    assert str(again) == str(given)
-
-
-def _via(text: str) -> None:
-    try:
-        via = Via.parse(text)
-    except RemoteProtocolError:
-        via = Via.salvage(text)
-    assert Via.parse(str(via)) == via
-    _ = via.branch, via.received, via.rport
-    filled = via.with_parameter("received", "192.0.2.1").with_parameter("rport", "5060")
-    assert (Via.parse(str(filled)).received, Via.parse(str(filled)).rport) == ("192.0.2.1", 5060)
-
-
-def _cseq(text: str) -> None:
-    cseq = CSeq.parse(text)
-    assert CSeq.parse(str(cseq)) == cseq
-
-
-_ASKED = Request("REGISTER", SipUri("sip", None, "h"), Headers([("CSeq", "1 REGISTER")]))
-
-
-def _challenge(text: str) -> None:
-    """Whatever is worth an answer gets one that we ourselves can read, and credit."""
-    headers = Headers()
-    for value in text.split("|"):
-        headers.add("WWW-Authenticate", value)
-    for challenge in digest.choose(headers.get_all("WWW-Authenticate")):
-        answer = digest.answer(challenge, "REGISTER", "sip:h", 'b"ob', "secret", "c", 1)
-        given = digest.parse_parameters(answer)
-        algorithm, _ = digest.base_algorithm(given.get("algorithm"))
-        secret = digest.secret_of(algorithm, 'b"ob', given["realm"], "secret")
-        assert digest.response_of(given, "REGISTER", secret) == given["response"]
-        digest.parse_parameters(digest.answer_again(answer, "REGISTER", "sip:h", "secret", "c2"))
-    request: Request | None = _ASKED
-    for _ in range(3):
-        if request is not None:
-            request = answer_challenge(request, Response(401, "", headers), ("bob", "secret"), 2, "c")
-    if request is not None:
-        bytes(request)
-
-
-_GUARD = DigestAuthenticator(
-    "r", {"bob": "secret"}, b"key", algorithms=("SHA-256", "MD5", "MD5-sess"), qop=("auth", "auth-int")
-)
-
-
-def _credentials(text: str) -> None:
-    request = Request("INVITE", SipUri("sip", None, "h"), Headers([("Authorization", text)]))
-    _, user = _GUARD.judge(request, 5.0)
-    assert user is None, "nobody knows the password"
-
-
-def _replaces(text: str) -> None:
-    named = Replaces.parse(text)
-    assert Replaces.parse(str(named)) == named
-
-
-def _fragment(text: str) -> None:
-    found = status_of(text.encode("utf-8", "surrogateescape"))
-    if found is not None:
-        again = status_of(fragment(*found))
-        assert again is not None and again[0] == found[0]
-
-
-def _refer_to(text: str) -> None:
-    request = Request("REFER", SipUri("sip", None, "h"), Headers([("Refer-To", text)]))
-    target, replaces = parse_refer_to(request)
-    try:
-        written = refer_to(str(target), replaces)
-    except LocalProtocolError as fault:
-        raise AssertionError(f"{target} was read and cannot be written") from fault
-    request = Request("REFER", SipUri("sip", None, "h"), Headers([("Refer-To", written)]))
-    again, named = parse_refer_to(request)
-    assert (again.uri, named) == (target.uri, replaces)
-
-
-def _field(text: str) -> None:
-    """Fields that are read by those who use them."""
-    headers = Headers([(name, text) for name in ("Event", "Subscription-State", "Retry-After", "Session-Expires")])
-    subscribed(Request("NOTIFY", SipUri("sip", None, "h"), headers))
-    retry_after_of(Response(503, "", headers))
-    seconds_of(text)
-
-
 @dataclass(frozen=True, slots=True)
 class _Kind:
     check: Callable[[bytes], None]
     examples: Callable[[], Sequence[bytes]]
-
-
-_VERIFIER = Verifier(Stir())
-
-
-def _identity(text: str) -> None:
-    """Who vouches for a caller: the judgement never raises."""
-    request = Request("INVITE", SipUri("sip", "1", "h"), Headers([("Identity", text), ("From", "<sip:2@h>")]))
-    request.headers.add("To", "<sip:1@h>")
-    assert _VERIFIER.attest(request).partition(":")[0] in ("none", "passed", "failed", "not-verified")
-    for value in request.headers.get_all("Identity"):
-        read_identity(value)
-
-
-def _key(octets: bytes) -> None:
-    for kind in ("application/dtmf-relay", "application/dtmf; x"):
-        key = pressed_by_info(kind, octets)
-        assert key is None or (len(key.digit) == 1 and 0 < key.duration_ms < 100_000)
 
 
 def _masked(octets: bytes) -> None:
@@ -268,20 +140,21 @@ def _kind(check: Callable[[str], None], examples: Sequence[bytes]) -> _Kind:
 KINDS = (
     _Kind(check_datagram, sip_text.messages),
     _Kind(_streamed, _streams),
-    _kind(_uri, sip_text.ADDRESSES[:7]),
-    _kind(_name_addr, sip_text.ADDRESSES),
-    _kind(_via, sip_text.VIAS),
-    _kind(_cseq, [b"1 INVITE", b" 0004711\t OPTIONS "]),
-    _kind(_challenge, sip_text.CHALLENGES),
-    _kind(_credentials, sip_text.CREDENTIALS),
-    _kind(_replaces, sip_text.REPLACES),
-    _kind(_fragment, sip_text.FRAGMENTS),
-    _kind(_refer_to, sip_text.REFER_TO),
-    _kind(_field, sip_text.VALUES),
+    _kind(sip_fields.check_uri, sip_text.ADDRESSES[:7]),
+    _kind(sip_fields.check_name_addr, sip_text.ADDRESSES),
+    _kind(sip_fields.check_via, sip_text.VIAS),
+    _kind(sip_fields.check_cseq, [b"1 INVITE", b" 0004711\t OPTIONS "]),
+    _kind(sip_fields.check_challenge, sip_text.CHALLENGES),
+    _kind(sip_fields.check_credentials, sip_text.CREDENTIALS),
+    _kind(sip_fields.check_replaces, sip_text.REPLACES),
+    _kind(sip_fields.check_fragment, sip_text.FRAGMENTS),
+    _kind(sip_fields.check_refer_to, sip_text.REFER_TO),
+    _kind(sip_fields.check_field, sip_text.VALUES),
     _Kind(_masked, sip_text.messages),
-    _kind(_identity, sip_text.IDENTITIES),
-    _Kind(_key, lambda: sip_text.KEYS),
+    _kind(sip_fields.check_identity, sip_text.IDENTITIES),
+    _Kind(sip_fields.check_key, lambda: sip_text.KEYS),
     _Kind(_web_socket, _frames),
+    _kind(sip_fields.check_number, sip_text.NUMBERS),
 )
 
 

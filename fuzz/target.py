@@ -22,6 +22,7 @@ WATCHED = (
     "mediaserver.call.about",
     "mediaserver.call.diversion",
     "mediaserver.call.keys",
+    "mediaserver.call.number",
     "mediaserver.call.stir",
 )
 """Packages whose coverage guides the fuzzer."""
