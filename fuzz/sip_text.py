@@ -97,5 +97,6 @@ IDENTITIES = [
 KEYS = [b"Signal=5\r\nDuration=160\r\n", b"Signal= 10\r\nDuration=99999", b"#", b" 11 "]
 NUMBERS = [
     b"+49 (30) 555", b"tel:1-1-2", b"sip:%31%31%32@h", b"\xd9\xa1\xd9\xa1\xd9\xa2", b"00112", b"112;ext=4",
-    b"<sip:911@x>",    b"urn:service:sos.police", b"\xef\xbc\x91\xe2\x80\x8b12", b"0049112", b"9 911", b"call\xcc\x83to:110",
+    b"<sip:911@x>", b"urn:service:sos.police", b"\xef\xbc\x91\xe2\x80\x8b12", b"0049112",
+    b"9 911", b"call\xcc\x83to:110",
 ]  # fmt: skip
