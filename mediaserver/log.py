@@ -75,8 +75,11 @@ class BackgroundStream:
 def _mask(logger: object, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """No secret of a message gets into the log, whichever way it came into a line."""
     for name, value in event.items():
-        if isinstance(value, str) and len(value) > _SHORT:
-            event[name] = masked_text(value)
+        if isinstance(value, str):
+            if len(value) > _SHORT:
+                event[name] = masked_text(value)
+        elif isinstance(value, list | tuple):
+            event[name] = [masked_text(each) if isinstance(each, str) else each for each in value]
     return event
 
 

@@ -155,6 +155,9 @@ def test_no_secret_gets_into_a_line_whichever_way(output: Output) -> None:
     except ValueError:
         told.error("failed", exc_info=True, message="a=crypto:1 X inline:abcdefghijklmnop")
     (line,) = output.lines
+    log.configure("json", "info")
+    structlog.get_logger().info("call.redirected", to=("<sip:anna:geheim@example.com>", 302))
+    assert json.loads(output.lines[-1])["to"] == ["<sip:anna:xxxxxx@example.com>", 302]
     for secret in ("geheim", "0123456789abcdef", "abcdefghijklmnop"):
         assert secret not in line
     assert "sip:anna:xxxxxx@example.com" in line and "ValueError" in line
