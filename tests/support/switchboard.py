@@ -23,6 +23,7 @@ from mediaserver.call.route import Wanted
 from mediaserver.config import load
 from mediaserver.load.recording import Samples, resample
 from support import rig
+from support.likeness import likeness
 
 PHONES = ("alice", "bob", "carol", "dave")
 LIKE = 0.6
@@ -30,6 +31,7 @@ LIKE = 0.6
 _PIECE = rig.RATE // 5
 _SLIP = rig.RATE // 2
 _ENOUGH = 0.75
+_LIKE_ENOUGH = 0.7
 
 
 class Ear:
@@ -113,8 +115,7 @@ class Switchboard:
         try:
             await rig.eventually(lambda: len(self.logged(event, **fields)) >= count, timeout_s)
         except TimeoutError:
-            shown = "\n".join(map(str, self.lines[-40:]))
-            raise AssertionError(f"not logged: {event} {fields} ({count} times); but\n{shown}") from None
+            raise AssertionError(f"not logged: {event} {fields} ({count} times)") from None
         return self.logged(event, **fields)[count - 1]
 
     def dial(self, number: str, **wanted: Any) -> str:
@@ -144,18 +145,25 @@ async def until_like(
     hearing: Callable[[], Sequence[Samples]], said: Samples, who: str, timeout_s: float = 15.0
 ) -> None:
     """Wait until `said` is in one of what `hearing()` gives. The search is done aside: calls go on in this process."""
-    share = 0.0
+    share = like = 0.0
     try:
         async with asyncio.timeout(timeout_s):
-            while share < _ENOUGH:
+            while share < _ENOUGH and like < _LIKE_ENOUGH:
                 await asyncio.sleep(0.25)  # what is waited for is written by another process
-                share = await asyncio.to_thread(_best, hearing, said)
+                share, like = await asyncio.to_thread(_best, hearing, said)
     except TimeoutError:
-        raise AssertionError(f"{who} did not hear it: {share:.0%} of it was found") from None
+        raise AssertionError(
+            f"{who} did not hear it: {share:.0%} of it was found, its likeness is {like:.2f}"
+        ) from None
 
 
-def _best(hearing: Callable[[], Sequence[Samples]], said: Samples) -> float:
-    return max((_found(said, heard) for heard in hearing() if len(heard) >= len(said)), default=0.0)
+def _best(hearing: Callable[[], Sequence[Samples]], said: Samples) -> tuple[float, float]:
+    """By its wave, and by its spectrum: of other sounds of this kind there are 0.4 and 0.52 at most."""
+    heard = [each for each in hearing() if len(each) >= len(said)]
+    share = max((_found(said, each) for each in heard), default=0.0)
+    if share >= _ENOUGH:
+        return share, 1.0
+    return share, max((likeness(said, each) for each in heard), default=0.0)
 
 
 def _found(said: Samples, heard: Samples) -> float:
@@ -182,7 +190,11 @@ async def switchboard(
         with capture_logs() as lines, overhearing() as ear:
             server = Server(load(path))
             async with server.running() as reception:
-                yield Switchboard(server, reception, emulator, ear, lines, tls)
+                try:
+                    yield Switchboard(server, reception, emulator, ear, lines, tls)
+                except BaseException as error:
+                    error.add_note("\n".join(map(str, lines[-40:])))
+                    raise
 
 
 def _tables(tls: certificates.Certificates, model: str, given: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
