@@ -87,10 +87,12 @@ def offer(
     direction: Direction = Direction.SENDRECV,
     agreed: MediaPlan | None = None,
     path: MediaPath | None = None,
+    said: bytes | None = None,
 ) -> bytes:
     """Describe all we can do as one audio stream, for an INVITE of ours or the 200 to one without an offer.
 
-    In a session that is up, what was `agreed` keeps its payload types and goes first.
+    In a session that is up, what was `agreed` keeps its payload types and goes first, and the stream its place among
+    those that were refused in what we `said` last (RFC 3264 8).
     """
     formats = capabilities.offered(agreed)
     mux = (path is not None and path.browser) or (agreed is not None and agreed.rtcp_mux)
@@ -98,7 +100,10 @@ def offer(
     attributes = (*mid_of(None if path is None else path.mid), *attributes)
     media = _audio(formats, profile, local[1], capabilities.default_ptime, direction, mux, attributes)
     more = bundled(None if path is None else path.mid)
-    return bytes(_description(local[0], session_id, version, (media,), lite=media.has("ice-ufrag"), more=more))
+    before = () if said is None else SessionDescription.parse(said).media
+    at = _live(before)
+    streams = tuple(media if index == at else each for index, each in enumerate(before)) or (media,)
+    return bytes(_description(local[0], session_id, version, streams, lite=media.has("ice-ufrag"), more=more))
 
 
 def accept(our_offer: bytes, answer: bytes, capabilities: Capabilities, path: MediaPath | None = None) -> MediaPlan:
@@ -112,7 +117,7 @@ def accept(our_offer: bytes, answer: bytes, capabilities: Capabilities, path: Me
     mine, theirs = SessionDescription.parse(our_offer), SessionDescription.parse(answer)
     if len(theirs.media) != len(mine.media):
         raise unusable(f"offer has {len(mine.media)} streams, answer {len(theirs.media)}")
-    at = next((index for index, media in enumerate(mine.media) if media.port), 0)
+    at = _live(mine.media)
     our, their = mine.media[at], theirs.media[at]
     offered = payload_formats(our)
     known = {form.payload_type: form for form in offered}
@@ -162,6 +167,11 @@ def _answered(
         security=stream.path.security,
         ice=stream.path.ice,
     )
+
+
+def _live(ours: tuple[MediaDescription, ...]) -> int:
+    """Which stream of a description of ours is not refused: the only one, or one among several that are."""
+    return next((index for index, media in enumerate(ours) if media.port), 0)
 
 
 def _local(ours: SessionDescription, audio: MediaDescription) -> tuple[str, int]:

@@ -54,7 +54,14 @@ class Negotiation:
         """Our offer; `accepted` takes the answer to it."""
         self._version += 1
         self._our_offer = negotiate.offer(
-            self._capabilities, self._local, self._session_id, self._version, direction, self.plan, self._path
+            self._capabilities,
+            self._local,
+            self._session_id,
+            self._version,
+            direction,
+            self.plan,
+            self._path,
+            self._said,
         )
         return self._our_offer
 

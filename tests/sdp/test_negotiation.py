@@ -47,6 +47,18 @@ def test_the_stream_is_found_beside_those_that_were_refused() -> None:
     assert plan.remote_rtp == ("198.51.100.5", 4600)
 
 
+def test_our_next_offer_keeps_the_streams_that_were_refused_in_their_places() -> None:
+    ours = side()
+    ours.answer(peer("m=video 4002 RTP/AVP 31", "m=audio 4000 RTP/AVP 0", "m=image 4004 udptl t38"))
+    for _ in range(2):
+        offer = ours.offer(Direction.SENDONLY)
+        kinds = [line.split()[:2] for line in offer.decode().splitlines() if line.startswith("m=")]
+        assert kinds == [["m=video", "0"], ["m=audio", "20000"], ["m=image", "0"]]
+        theirs = ("m=video 0 RTP/AVP 31", "m=audio 4600 RTP/AVP 0", "a=recvonly", "m=image 0 udptl t38")
+        plan = ours.accepted(peer(*theirs))
+        assert (plan.remote_rtp[1], plan.direction) == (4600, Direction.SENDONLY)
+
+
 def test_an_offer_that_was_refused_is_not_what_holds() -> None:
     ours = side()
     ours.answer(peer())
