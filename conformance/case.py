@@ -130,7 +130,7 @@ def _case(name: str, root: Element, transport: str) -> Case:
         "" if settings is None else settings.text or "",
         None if model is None else dict(model.attrib),
         root.findall("ear"),
-        [element for element in root if element.tag in ("log", "told", "digest", "seen", "unseen")],
+        [element for element in root if element.tag in ("log", "told", "digest", "seen", "unseen", "ladder")],
         root.findall("dial"),
         root.find("stop"),
         [_fault(element) for element in root.findall("break") if "text" not in element.attrib],

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import re
+import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
@@ -151,7 +152,40 @@ def _response(method: str, user: str, password: str, given: Mapping[str, str], a
     return hashed(secret, given["nonce"], given["nc"], given["cnonce"], given["qop"], asked)
 
 
-CHECKS: Mapping[str, Check] = {"log": _log, "told": _told, "digest": _digest, "seen": _seen, "unseen": _unseen}
+async def _ladder(element: Element, case: Case, scene: "Scene") -> str | None:
+    """`<ladder like="INVITE" unlike="secret"/>`: the call's ladder, written out by the command for it, and its capture."""
+    folder = scene.running.path.parent
+    if not await _comes_true(lambda: any(folder.rglob("*.jsonl"))):
+        return "no ladder was kept"
+    files = await asyncio.to_thread(lambda: [str(path) for path in folder.rglob("*.jsonl")])
+    capture = folder / "ladder.pcap"
+    shown = await _printed("ladder", "--full", *files)
+    await _printed("ladder", "--pcap", str(capture), *files)
+    written = await asyncio.to_thread(capture.read_bytes)
+    if re.search(element.attrib["like"], shown, re.DOTALL) is None or re.search(element.attrib["unlike"], shown):
+        return f"the ladder is not as it should be:\n{shown}"
+    if b"INVITE sip:" not in written or re.search(element.attrib["unlike"].encode(), written):
+        return "the capture is not as it should be"
+    return None
+
+
+async def _printed(*arguments: str) -> str:
+    """What a command of ours prints."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "mediaserver", *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    printed, _ = await process.communicate()
+    return printed.decode(errors="replace")
+
+
+CHECKS: Mapping[str, Check] = {
+    "log": _log,
+    "told": _told,
+    "digest": _digest,
+    "seen": _seen,
+    "unseen": _unseen,
+    "ladder": _ladder,
+}
 
 
 def heard(elements: Sequence[Element], ears: Mapping[str, Ear]) -> str | None:

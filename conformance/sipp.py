@@ -16,6 +16,8 @@ MEDIA = Path("/usr/share/sip-tester")
 """The captures that come with SIPp, of keys being pressed."""
 RECEIVE_MS = 20_000
 """How long SIPp waits for what has to come, unless the case says otherwise."""
+BROKEN_MS = 8_000
+"""The same where something is broken, and may never come."""
 _START_S = 10.0
 _POLL_S = 0.01
 _QUOTED = 3000
@@ -37,8 +39,15 @@ class Party:
     """One SIPp. `messages` is what it sent and received, once it is over."""
 
     def __init__(
-        self, folder: Path, case: str, element: Element, place: Place, keys: Mapping[str, int], seconds: float
-    ):
+        self,
+        folder: Path,
+        case: str,
+        element: Element,
+        place: Place,
+        keys: Mapping[str, int],
+        seconds: float,
+        receive_ms: int = RECEIVE_MS,
+    ) -> None:
         self.element = element
         self.name = element.get("name", element.tag)
         self.place = place
@@ -49,10 +58,12 @@ class Party:
         media = self._folder / "media"
         media.symlink_to(MEDIA)
         speech.write(self._folder / SPEECH)
-        self._command = self._options(path, case, keys, seconds)
+        self._command = self._options(path, case, keys, seconds, receive_ms)
         self._process: asyncio.subprocess.Process | None = None
 
-    def _options(self, path: Path, case: str, keys: Mapping[str, int], seconds: float) -> Sequence[str]:
+    def _options(
+        self, path: Path, case: str, keys: Mapping[str, int], seconds: float, receive_ms: int
+    ) -> Sequence[str]:
         element, place = self.element, self.place
         user, _, password = element.get("auth", "").partition(":")
         options = [
@@ -60,7 +71,7 @@ class Party:
             "-s", element.get("service", "assistant"), "-i", place.host, "-p", str(place.port), "-bind_local",
             "-mi", place.host, "-mp", str(place.media), "-t", "t1" if place.transport == "tcp" else "u1",
             "-m", element.get("calls", "1"), "-r", element.get("rate", "10"), "-cid_str", f"%u-%p-{case}@%s",
-            "-ci", "127.0.0.1", "-nostdin", "-recv_timeout", element.get("waits", str(RECEIVE_MS)),
+            "-ci", "127.0.0.1", "-nostdin", "-recv_timeout", element.get("waits", str(receive_ms)),
             "-timeout", f"{seconds:.0f}s", "-timeout_error", "-trace_err", "-error_file", "errors", "-trace_msg", "-message_file", "messages",
         ]  # fmt: skip
         if user:

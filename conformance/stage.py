@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element
 from conformance import relay
 from conformance.case import Case, name_of
 from conformance.ports import Ports
-from conformance.sipp import Party, Place
+from conformance.sipp import BROKEN_MS, RECEIVE_MS, Party, Place
 from conformance.wire import Fault, Wire
 from conformance.world import READY_S, Running, World
 
@@ -50,6 +50,7 @@ class Stage:
         self._faults = faults
         self._wires = wires
         self._stack = stack
+        self._broken = bool(faults) and case.lost not in faults
         detour = relayed or bool(faults)
         self._seats = {name_of(element): _Seat(world.ports, element, case, detour) for element in case.parties}
         self.names: dict[str, int] = {name: seat.towards for name, seat in self._seats.items()}
@@ -98,6 +99,7 @@ class Stage:
         transport = "udp" if seat.transport.startswith("udp") else "tcp"
         place = Place(seat.host, seat.own, seat.media, target, transport)
         patience = self._case.seconds + (READY_S if server is None else 0.0)
-        party = Party(self._folder, self._case.name, element, place, self.names, patience)
+        receive_ms = BROKEN_MS if self._broken else RECEIVE_MS
+        party = Party(self._folder, self._case.name, element, place, self.names, patience, receive_ms)
         self._stack.push_async_callback(party.kill)
         return party

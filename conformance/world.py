@@ -80,6 +80,7 @@ class World:
             "certificate": self.identity.chain,
             "key": self.identity.key,
             "authority": self.identity.authority,
+            "folder": folder,
             "silent": self._silent.getsockname()[1],
             **names,
         }
