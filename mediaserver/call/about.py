@@ -15,7 +15,8 @@ from mediaserver.sip.message import Request
 from mediaserver.sip.uri import NameAddr, SipUri
 
 _NOT_IN_A_NAME = re.compile("[^a-z0-9]+")
-_ANONYMOUS = frozenset({"anonymous", "unavailable", "restricted", "unknown", "private"})
+ANONYMOUS = frozenset({"anonymous", "unavailable", "restricted", "unknown", "private"})
+"""Users that are nobody in particular."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +48,7 @@ def about(request: Request, trunk: Trunk | None, headers: Collection[str] = ()) 
         diverted_from=number_of(diversion.by) if diversion is not None else "",
         diversion_reason=_legible(diversion.reason) if diversion is not None else "",
         headers={
-            variable(name): _legible(", ".join(values))
-            for name in headers
-            if (values := request.headers.get_all(name))
+            variable(name): _legible(", ".join(values)) for name in headers if (values := request.headers.get_all(name))
         },
     )
 
@@ -113,4 +112,4 @@ def _is_private(request: Request) -> bool:
     """The caller wants not to be known (RFC 3323 4.2): what we know of them is for us alone."""
     wishes = {wish.strip().lower() for value in request.headers.get_all("Privacy") for wish in value.split(";")}
     user = (_from(request).uri.unescaped_user or "").lower()
-    return bool(wishes - {"none", "critical", ""}) or user in _ANONYMOUS
+    return bool(wishes - {"none", "critical", ""}) or user in ANONYMOUS

@@ -16,7 +16,7 @@ type Answering = Callable[[Mapping[str, str]], Agent]
 """An agent made ready for one call: takes what is known of the call, by the names that prompts use."""
 
 
-def unverified(request: Request) -> str:
+def unverified(request: Request, caller: str) -> str:
     """Nothing is known of the caller's identity (RFC 8224)."""
     return ""
 
@@ -37,13 +37,13 @@ class Routing:
     phones: Mapping[str, Phone] = field(default_factory=dict)
     plan: Plan = field(default_factory=Plan)
     headers: Sequence[str] = ()
-    attest: Callable[[Request], str] = unverified
+    attest: Callable[[Request, str], str] = unverified
 
     def agent(self, call: str, request: Request, trunk: str | None = None, user: str | None = None) -> Agent:
         """Who answers the INVITE `request`, which came by `trunk` or from the phone or user `user`."""
         by = self.trunks.get(trunk or "")
         found = about(request, by, self.headers)
-        identity = self.attest(request)
+        identity = self.attest(request, found.caller)
         name = self._name(found, by, user, identity)
         phone = self.phones.get(user or "")
         known = {

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-from mediaserver.call.about import number_of
+from mediaserver.call.about import ANONYMOUS, number_of
 from mediaserver.config.stir import Stir
 from mediaserver.errors import ConfigurationError, RemoteProtocolError
 from mediaserver.sip.message import Request
@@ -46,9 +46,13 @@ class Verifier:
         if faults:
             raise ConfigurationError(faults)
 
-    def attest(self, request: Request) -> str:
-        """The best of its Identity headers; never raises."""
+    def attest(self, request: Request, caller: str | None = None) -> str:
+        """The best of its Identity headers; never raises. `caller` is who it is said to be from; None: its From.
+
+        Nobody else can be vouched for: a caller may sign for his own number, and write another one into From.
+        """
         worth = "none"
+        callers = _callers(request, number_of(request.from_.uri) if caller is None else caller)
         for value in request.headers.get_all("Identity")[:_MOST_HEADERS]:
             try:
                 passport = read_identity(value)
@@ -57,18 +61,18 @@ class Verifier:
                 continue
             if passport.kind not in ("", "shaken"):
                 continue  # "div" and others speak of something else than who calls
-            found = self._judge(passport, request)
+            found = self._judge(passport, request, callers)
             if found.startswith("passed"):
                 return found
             worth = found
         return worth
 
-    def _judge(self, passport: Passport, request: Request) -> str:
+    def _judge(self, passport: Passport, request: Request, callers: set[str]) -> str:
         if passport.algorithm != "ES256":
             return "failed:algorithm"
         if abs(self._wall() - passport.issued_at) > self._freshness_s:
             return "failed:stale"
-        if not _is_about(passport, request):
+        if not _is_about(passport, request, callers):
             return "failed:number"
         chain = self._chains.get(passport.x5u) or self._chains.get(_host_of(passport.x5u))
         suffix = f":{passport.attest}" if passport.attest else ""
@@ -113,19 +117,19 @@ def _host_of(url: str) -> str:
         return ""
 
 
-def _is_about(passport: Passport, request: Request) -> bool:
+def _is_about(passport: Passport, request: Request, callers: set[str]) -> bool:
     """The one who calls and the one who is called are those of the INVITE (RFC 8224 6.2.3)."""
-    callers = {_canonical_of(each) for each in _callers(request)}
     called = {_canonical_of(request.to), _canonical_of(NameAddr(None, request.uri))}
     wanted = {canonical(each.partition(";")[0]) for each in passport.destinations}
     return canonical(passport.origin) in callers and not wanted.isdisjoint(called | _uris(request))
 
 
-def _callers(request: Request) -> list[NameAddr]:
-    found = [request.from_]
-    for value in request.headers.get_all("P-Asserted-Identity"):
+def _callers(request: Request, told: str) -> set[str]:
+    """Who may be vouched for: the caller that is told, or the one behind a caller without a name."""
+    found = {canonical(told)}
+    for value in request.headers.get_all("P-Asserted-Identity") if told.lower() in ANONYMOUS else ():
         try:
-            found.append(NameAddr.parse(value))
+            found.add(_canonical_of(NameAddr.parse(value)))
         except RemoteProtocolError:
             continue
     return found

@@ -120,7 +120,9 @@ def test_the_agent_is_told_by_what_way_and_from_where_a_call_came() -> None:
         "Diversion": "<sip:+4930888@h>;reason=no-answer",
         "X-Customer-Id": "4711",
     }
-    answers(replace(table, attest=lambda request: "A"), "+4930555", trunk="carrier", **fields)
+    answers(
+        replace(table, attest=lambda request, caller: "A" if caller else "none"), "+4930555", trunk="carrier", **fields
+    )
     assert asked[0] == {
         "call_id": "c1",
         "caller": "+4930777",

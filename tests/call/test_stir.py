@@ -117,6 +117,13 @@ def test_a_number_that_the_network_asserts_counts_too(tmp_path: Path) -> None:
     assert verifier(tmp_path).attest(asserted) == "passed:A"
 
 
+def test_nobody_is_vouched_for_but_who_is_told_to_call(tmp_path: Path) -> None:
+    own = ("P-Asserted-Identity: <tel:+49-40-777>",)
+    it, deceiving = verifier(tmp_path), call(CARRIER.sign(), caller="+49 30 110", extra=own)
+    assert it.attest(deceiving) == it.attest(deceiving, "+4930110") == "failed:number"
+    assert it.attest(deceiving, "+4940777") == "passed:A", "where the network that asserts it is believed"
+
+
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
