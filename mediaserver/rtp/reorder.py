@@ -1,4 +1,4 @@
-"""Puts packets back into order without holding up those that are (DESIGN: order, not isochrony)."""
+"""Puts packets back into order without holding up those that are: a model needs order, not isochrony."""
 
 from collections import OrderedDict
 
