@@ -10,6 +10,7 @@ from mediaserver.agents import source
 from mediaserver.app import Server
 from mediaserver.config import Settings, load
 from mediaserver.errors import ConfigurationError
+from mediaserver.talk.ringback import RingTone
 from support.scripted_model import ScriptedProvider
 
 
@@ -112,6 +113,11 @@ def test_what_the_settings_say_is_what_the_parts_get(tmp_path: Path, scripted: S
         silence_timeout_s = 9
         [limits]
         max_call_s = 60
+        [transfer]
+        fallback = false
+        hold = true
+        ringback_hz = [440, 480]
+        ringback_ms = [2000, 4000]
         """
     )
     settings = load(path)
@@ -122,7 +128,9 @@ def test_what_the_settings_say_is_what_the_parts_get(tmp_path: Path, scripted: S
     engine = app._engine_settings(settings)
     assert engine.media.media_lost_after_s == 9
     assert (engine.talk.receiver_buffer_ms, agent.stall_timeout_s) == (25, 7)
+    assert engine.ringback == RingTone((440, 480), (2000, 4000))
     call = app._call_settings(settings)
+    assert (call.transfer_fallback, call.transfer_hold) == (False, True)
     assert (call.answer_deadline_s, call.max_call_s, call.retry_after_s) == (3, 60, 11)
     assert (call.capabilities.codecs, call.capabilities.default_ptime) == (("PCMA",), 30)
 
