@@ -28,6 +28,8 @@ def parse_refer_to(request: Request) -> tuple[NameAddr, str | None]:
             if replaces is not None:
                 raise RemoteProtocolError("Refer-To has two Replaces")
             replaces = unquote(value)
+            if not replaces.isprintable():  # it goes into a header field of ours
+                raise RemoteProtocolError("Refer-To has a Replaces that is none")
     parameters = {name: value for name, value in uri.parameters.items() if name != "method"}
     bare = SipUri(uri.scheme, uri.user, uri.host, uri.port, parameters, password=uri.password)
     return NameAddr(given.display, bare, {}), replaces

@@ -416,6 +416,7 @@ def test_targets_of_every_form(to: str, target: str, replaces: str | None) -> No
         ("Refer-To: <sip:a@b>, <sip:c@d>", 400),
         ("Refer-To: <sip:a@b>\r\nRefer-To: <sip:c@d>", 400),
         ("Refer-To: <sip:a@b?Replaces=1&Replaces=2>", 400),
+        ("Refer-To: <sip:a@b?Replaces=1%3Bto-tag%3D2%3Bfrom-tag%3D3%0D%0AX-Evil%3A%20yes>", 400),
         ("Refer-To: <sip:a@b;method=BYE>", 501),
     ],
 )
