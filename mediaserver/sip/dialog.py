@@ -31,8 +31,12 @@ class Dialog:
 
     @classmethod
     def of_callee(cls, invite: Request, local_tag: str) -> Self:
-        """The dialog a received INVITE makes (12.1.1); RemoteProtocolError(400) without a Contact to talk to."""
-        if invite.contact is None:
+        """The dialog a received INVITE makes (12.1.1); RemoteProtocolError(400) without a Contact to talk to.
+
+        A caller of RFC 2543, which has no tag either, needs none: it is where its From is (6.13 there).
+        """
+        target = invite.contact or (invite.from_ if invite.from_.tag is None else None)
+        if target is None:
             raise RemoteProtocolError("an INVITE needs a Contact")
         return cls(
             call_id=invite.call_id,
@@ -40,7 +44,7 @@ class Dialog:
             local_tag=local_tag,
             remote=_untagged(invite.from_),
             remote_tag=invite.from_.tag or "",
-            remote_target=_target(invite.contact),
+            remote_target=_target(target),
             route_set=_route_set(invite.headers),
             remote_cseq=invite.cseq.number,
         )

@@ -8,6 +8,8 @@ from mediaserver.sip.identity import SDP, EndpointSettings
 from mediaserver.sip.message import Request
 from mediaserver.sip.sips import may_come_by
 
+_TAKE_SDP = (SDP, "application/*", "*/*")
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -60,7 +62,10 @@ def refuse_unreliable(request: Request, settings: EndpointSettings) -> Refusal |
 
 
 def refuse_content(request: Request) -> Refusal | None:
-    """415 for the body of an INVITE that is not plain SDP (8.2.3)."""
+    """415 for the body of an INVITE that is not plain SDP (8.2.3), 406 where it would take none for an answer (20.1)."""
+    taken = [each.partition(";")[0].strip().lower() for each in request.headers.get_all("Accept")]
+    if taken and not any(each in _TAKE_SDP for each in taken):
+        return Refusal(406, [("Accept", SDP)])
     if not request.body:
         return None
     encodings = [coding for coding in request.headers.get_all("Content-Encoding") if coding.lower() != "identity"]

@@ -73,6 +73,12 @@ def test_a_callee_cannot_do_without_a_contact(contact: str | None) -> None:
     assert raised.value.status == 400
 
 
+def test_a_caller_of_rfc_2543_is_where_its_from_is() -> None:
+    dialog = Dialog.of_callee(invite(contact=None, from_tag=None), "mine")
+    assert str(dialog.remote_target) == "sip:caller@example.com"
+    assert dialog.id == ("call-1", "mine", "")
+
+
 def test_what_may_not_stand_in_a_request_uri_is_left_out_of_it() -> None:
     dialog = Dialog.of_callee(invite(contact="<sip:c@192.0.2.9;method=INVITE;ob?Subject=x>"), "mine")
     assert str(dialog.request("BYE").uri) == "sip:c@192.0.2.9;ob"

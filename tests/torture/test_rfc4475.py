@@ -4,11 +4,6 @@ They are not ours to distribute: set MEDIASERVER_TORTURE to a folder with `rfc44
 messages and a `manifest.json`. The same rules are tested everywhere by messages of our own, in `tests/sip`.
 """
 
-import json
-import os
-from dataclasses import dataclass
-from pathlib import Path
-
 import pytest
 
 from mediaserver.errors import RemoteProtocolError
@@ -16,10 +11,7 @@ from mediaserver.sip.framing import HEAD_END
 from mediaserver.sip.headers import Via
 from mediaserver.sip.message import MalformedRequest, Request, Response, parse
 from mediaserver.sip.stream import StreamParser
-
-FOLDER = Path(os.environ.get("MEDIASERVER_TORTURE") or Path(__file__).parents[3] / "shared" / "torture")
-COLLECTIONS = ("rfc4475", "rfc5118")
-ABSENT = "the RFC 4475 and RFC 5118 messages are not here: set MEDIASERVER_TORTURE to their folder"
+from support.torture import ABSENT, CASES, Case
 
 # Well-formed as far as the message layer sees; what refuses them is the endpoint, which knows what it is and can do.
 LEFT_TO_THE_ENDPOINT = {
@@ -44,30 +36,9 @@ READ_OTHERWISE = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
-    path: Path
-    expect: str
-    status: tuple[int, ...]
-
-
-def _cases() -> list[Case]:
-    cases = []
-    for collection in COLLECTIONS:
-        manifest = FOLDER / collection / "manifest.json"
-        if manifest.is_file():
-            for entry in json.loads(manifest.read_text()):
-                path = FOLDER / collection / Path(entry["file"]).name
-                expect = READ_OTHERWISE.get(path.name, entry["expect"])
-                cases.append(Case(path, expect, tuple(entry["uas_status"])))
-    return cases
-
-
-CASES = _cases()
-
-
 def _named(expect: str) -> list[object]:
-    cases = [pytest.param(case, id=case.path.name) for case in CASES if case.expect == expect]
+    chosen = [case for case in CASES if READ_OTHERWISE.get(case.path.name, case.expect) == expect]
+    cases = [pytest.param(case, id=case.path.name) for case in chosen]
     return cases or [pytest.param(None, marks=pytest.mark.skip(reason=ABSENT))]
 
 
