@@ -62,7 +62,7 @@ def refuse_unreliable(request: Request, settings: EndpointSettings) -> Refusal |
 
 
 def refuse_content(request: Request) -> Refusal | None:
-    """415 for the body of an INVITE that is not plain SDP (8.2.3), 406 where it would take none for an answer (20.1)."""
+    """415 for a body that is not plain SDP (8.2.3), 406 where the sender would take none for an answer (20.1)."""
     taken = [each.partition(";")[0].strip().lower() for each in request.headers.get_all("Accept")]
     if taken and not any(each in _TAKE_SDP for each in taken):
         return Refusal(406, [("Accept", SDP)])
