@@ -26,6 +26,8 @@ from mediaserver.sip.uri import NameAddr, SipUri
 _CANCELLED = "Request Terminated"
 _OUR_REQUEST = re.compile(rb"([A-Z]+) [^\r\n]+\r\nVia:[^\r\n]+;branch=(z9hG4bK[^;,\s]+)[;\r]")
 """As we write them, with our Via in front; what is cut short within the branch is not recognised."""
+_MOST_ANSWERS = 32
+"""Branches of one call whose 2xx is met with ACK and BYE: these go where it says, and could be aimed at anybody."""
 
 
 class Uac:
@@ -198,8 +200,9 @@ class Uac:
         if tag in attempt.acks:
             self._core.send(*attempt.acks[tag])  # the ACK was lost: the 2xx came again (13.2.2.4)
             return
-        if attempt.answer_due and leg.dialog is not None and tag == leg.dialog.remote_tag:
-            return  # not ACKed yet: the user still ponders over the offer
+        pondered = attempt.answer_due and leg.dialog is not None and tag == leg.dialog.remote_tag
+        if pondered or len(attempt.acks) >= _MOST_ANSWERS:
+            return  # not ACKed yet, for the user still ponders over the offer; or invented
         try:
             dialog = Dialog.of_caller(attempt.request, response)
         except RemoteProtocolError as fault:

@@ -147,6 +147,16 @@ def test_a_peer_that_invents_branches() -> None:
     assert len(caller.rig.endpoint._core.dialogs) == 0
 
 
+def test_a_peer_that_invents_answers() -> None:
+    caller = Caller()
+    for number in range(200):
+        caller.hear(200, tag=f"b{number}", body=SDP)
+    sent = [message.method for message in caller.requests()]
+    assert (sent.count("ACK"), sent.count("BYE")) == (32, 31), "what is called may lie anywhere"
+    caller.hear(200, tag="b31", body=SDP)
+    assert [message.method for message in caller.requests()] == ["ACK"], "one that was met is met again"
+
+
 def test_insisting_on_reliability() -> None:
     assert Caller(settings=EndpointSettings(reliable="require")).invite.headers.get_all("Require") == ["100rel"]
     shy = Caller(settings=EndpointSettings(reliable="off"))
