@@ -112,6 +112,14 @@ class Leg:
             if self.session is not None:
                 self._port.listen(self._rtp_arrived, self._rtcp_arrived)
 
+    def when_open(self, then: Callable[[], None]) -> None:
+        """Do this as soon as what we send gets to the peer: now, unless keys or a way are still being found with him."""
+        port = self._port
+        if isinstance(port, SecurePort) and not port.open:
+            port.opened = then
+        else:
+            then()
+
     def _no_keys(self, why: str) -> None:
         if self.unprotected is not None:
             self.unprotected(why)

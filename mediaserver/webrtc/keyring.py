@@ -44,6 +44,11 @@ class Keyring:
             self._opener, self._theirs = opener(*theirs), theirs
 
     @property
+    def seals(self) -> bool:
+        """Whether there are keys to send with."""
+        return self._sealer is not None
+
+    @property
     def suite(self) -> str | None:
         """In use for what we take; None before there are keys."""
         return None if self._theirs is None else self._theirs[0]

@@ -63,6 +63,8 @@ class SecurePort:
         self._timer: asyncio.TimerHandle | None = None
         self._unsent = 0
         self._resting = False
+        self.opened: Callable[[], None] | None = None
+        """Called once, as soon as it is `open`."""
 
     @property
     def number(self) -> int:
@@ -73,6 +75,14 @@ class SecurePort:
     def unsent(self) -> int:
         """Packets that were not sent: the socket did not take them, or there is no key or no way to the peer yet."""
         return self._unsent + self._port.unsent
+
+    @property
+    def open(self) -> bool:
+        """Whether what is sent gets to the peer: there is a key for it and, with ICE, a way."""
+        channel = self._rtp
+        if channel.keys is not None and not channel.keys.seals:
+            return False
+        return channel.ice is None or channel.ice.selected is not None
 
     @property
     def suite(self) -> str | None:
@@ -93,6 +103,7 @@ class SecurePort:
         else:
             self._rtcp.follow(security, ice, plan.remote_rtcp, keys, now)
         self._look()
+        self._tell_open()
 
     def listen(self, rtp: Arrived, rtcp: Arrived) -> None:
         """Begin to hand over packets."""
@@ -109,7 +120,7 @@ class SecurePort:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._failed = self._told_rtp = self._told_rtcp = None
+        self._failed = self._told_rtp = self._told_rtcp = self.opened = None
         self._resting = True
 
     def counters(self) -> dict[str, float]:
@@ -148,6 +159,7 @@ class SecurePort:
         if opened is None:
             if self._rtp.association is not None:
                 self._look()
+            self._tell_open()
         elif self._told_rtp is not None:
             self._told_rtp(opened, self._described or source, now)
 
@@ -164,6 +176,11 @@ class SecurePort:
                 self._look()
         elif self._told_rtcp is not None:
             self._told_rtcp(opened, self._described_rtcp or source, now)
+
+    def _tell_open(self) -> None:
+        if self.opened is not None and self.open:
+            opened, self.opened = self.opened, None
+            opened()
 
     def _look(self) -> None:
         """See whether a handshake has failed, and when it has to be looked after."""

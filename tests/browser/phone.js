@@ -92,19 +92,19 @@ class Phone {
             session.on(name, (data) => this.#tell(name, data?.cause));
         }
         session.on("sdp", (description) => this.#choose(description));
-        session.on("newInfo", ({ originator, info }) => {
-            if (originator === "remote") this.keys += /Signal=\s*(\S)/.exec(info.body)?.[1] ?? "";
+        session.on("newDTMF", ({ originator, dtmf }) => {
+            if (originator === "remote") this.keys += dtmf.tone;
         });
         if (session.connection) this.#listen(session.connection);
         else session.on("peerconnection", ({ peerconnection }) => this.#listen(peerconnection));
         if (originator === "remote") session.answer(this.#options());
     }
 
-    // Leaves one codec of audio, and keys, in what either side offers.
+    // Leaves one codec of audio, and telephone events if keys go by them, in what either side offers.
     #choose(description) {
         if (description.type !== "offer") return;
         const numbers = [...description.sdp.matchAll(/^a=rtpmap:(\d+) ([\w-]+)\//gm)]
-            .filter(([, , name]) => name === this.codec || name === "telephone-event")
+            .filter(([, , name]) => name === this.codec || (name === "telephone-event" && this.transport !== "INFO"))
             .map(([, number]) => number);
         description.sdp = description.sdp
             .replace(/^(m=audio \d+ \S+) .*$/m, `$1 ${numbers.join(" ")}`)

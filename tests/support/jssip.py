@@ -51,7 +51,7 @@ class JsSip:
 
     @property
     def keys(self) -> str:
-        """Those told by INFO; or what tones it made of telephone events, which a browser tells no page of."""
+        """Those told by INFO; else the tones it made of telephone events, which a browser tells no page of."""
         detector = DtmfDetector()
         heard = [each for at in range(0, len(self.hearing), 160) for each in detector.push(self.hearing[at : at + 160])]
         return self.info or "".join(each.digit for each in heard)

@@ -11,7 +11,9 @@ from mediaserver.net.rtp_port import Address, PortRange, RtpPort
 from mediaserver.net.wheel import Spoke, Wheel
 from mediaserver.rtp.packet import is_rtcp, parse
 from mediaserver.rtp.playout import ItemEnded, ItemStarted
+from mediaserver.sdp.ice import Ice
 from mediaserver.sdp.plan import Direction, MediaPlan, PayloadFormat
+from mediaserver.sdp.security import Sdes
 from mediaserver.talk.leg import Leg, stream_plan
 from mediaserver.talk.uplink import Uplink
 from support.rtp import PEER, Peer, plan, session, speech
@@ -286,3 +288,25 @@ async def test_over_real_sockets_there_and_back() -> None:
     leg.close()
     wheel.close()
     theirs.close()
+
+
+def protected(**how: Any) -> MediaPlan:
+    pcmu = PayloadFormat(0, "PCMU", 8000)
+    return MediaPlan(pcmu, (pcmu,), 20, Direction.SENDRECV, PEER, RTCP_PEER, **how)
+
+
+def test_what_waits_for_the_way_to_the_peer_is_done_at_once_where_there_is_one() -> None:
+    bench, done = Bench(), list[str]()
+    bench.leg.when_open(lambda: done.append("in the clear"))
+    keyed = Sdes("AES_CM_128_HMAC_SHA1_80", bytes(30), bytes(30))
+    bench.leg.protect(protected(security=keyed), 1.0)
+    bench.leg.when_open(lambda: done.append("with a key"))
+    assert done == ["in the clear", "with a key"]
+
+
+def test_what_waits_for_the_way_to_the_peer_is_not_done_once_the_leg_is_gone() -> None:
+    bench, done = Bench(), list[str]()
+    bench.leg.protect(protected(ice=Ice("ours", "p" * 24, "their")), 1.0)
+    bench.leg.when_open(lambda: done.append("by ICE"))
+    bench.leg.close()
+    assert done == []

@@ -318,6 +318,36 @@ def test_with_ice_media_go_where_they_are_wanted_and_come_from_whom_a_check_prov
     assert one.port.counters()["strange"] == 2
 
 
+def test_it_is_open_once_there_is_a_key_and_a_way_and_tells_so_once() -> None:
+    told: list[bool] = []
+    one = Side(ONE)
+    one.port.opened = lambda: told.append(one.port.open)
+    one.follow(plan(TWO, ice=ICE, rtcp_mux=True, security=keyed(1, 2)))
+    assert not one.port.open and not told
+    one.wire.rtp_arrived(check(use=False), NATTED, 100.0)
+    assert not one.port.open and not told
+    one.wire.rtp_arrived(check(), NATTED, 100.0)
+    one.wire.rtp_arrived(check(), NATTED, 100.0)
+    assert one.port.open and told == [True]
+    two = Side(TWO)
+    two.port.opened = lambda: told.append(two.port.open)
+    two.follow(plan(ONE, security=keyed(2, 1)))
+    assert told == [True, True], "keys that are told in the descriptions are there at once"
+
+
+async def test_it_is_open_when_the_handshake_is_done(ours: Identity, theirs: Identity) -> None:
+    told: list[str] = []
+    one, two = Side(ONE, ours), Side(TWO, theirs)
+    one.port.opened, two.port.opened = (lambda: told.append("one")), (lambda: told.append("two"))
+    one.follow(plan(TWO, rtcp_mux=True, security=Dtls(True, prints(theirs))))
+    two.follow(plan(ONE, rtcp_mux=True, security=Dtls(False, prints(ours))))
+    assert not one.port.open and not told
+    carry(one, two)
+    assert one.port.open and two.port.open and sorted(told) == ["one", "two"]
+    one.port.close()
+    two.port.close()
+
+
 def test_rtcp_on_its_own_port_is_proved_and_wanted_for_itself() -> None:
     one = Side(ONE)
     one.follow(plan(TWO, ice=ICE))
