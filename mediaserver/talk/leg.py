@@ -113,7 +113,7 @@ class Leg:
                 self._port.listen(self._rtp_arrived, self._rtcp_arrived)
 
     def when_open(self, then: Callable[[], None]) -> None:
-        """Do this as soon as what we send gets to the peer: now, unless keys or a way are still being found with him."""
+        """Do this as soon as what we send gets to the peer: now, unless keys or a way are still being found."""
         port = self._port
         if isinstance(port, SecurePort) and not port.open:
             port.opened = then
