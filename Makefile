@@ -3,6 +3,7 @@
 #   make test    set up, lint and run every test                         make bench         capacity and latency, against a bare floor
 #   make matrix  every model in every way it may be used, over real sockets
 #   make fuzz    look for input that breaks SIP, session descriptions or media (ARGS="sdp --minutes 60")
+#   make conformance  SIPp against the server, case by case (needs sip-tester)        ... ARGS=--prove  shows that each can fail
 #   make serve   run the server from mediaserver.toml                    make lint / format / clean
 
 VENV   ?= .venv
@@ -14,7 +15,7 @@ EXTRAS := dev,local,picture,google-speech
 ARGS   ?=
 export HF_HUB_OFFLINE := 1
 
-.PHONY: setup demo test lint format bench bench-signalling matrix fuzz serve clean
+.PHONY: setup demo test lint format bench bench-signalling matrix conformance fuzz serve clean
 
 setup: $(STAMP)
 
@@ -52,6 +53,9 @@ bench-signalling: setup
 
 matrix: setup
 	@"$(BIN)/python" -m matrix $(ARGS)
+
+conformance: setup
+	@"$(BIN)/python" -m conformance $(ARGS)
 
 fuzz: setup
 	@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[fuzz]"

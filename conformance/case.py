@@ -15,6 +15,8 @@ SECONDS = 30.0
 """How long a case may take unless it says otherwise."""
 _DIALLED_S = 30.0
 """How much longer with a command in it, which has to start."""
+SENT_ONCE = ("100 INVITE", "180 INVITE")
+"""Unreliable provisional responses do not come again when they are lost (RFC 3261 13.3.1, RFC 3262 3)."""
 _PARTIES = ("caller", "callee")
 
 
@@ -156,17 +158,23 @@ def _fault(element: Element, times: int | None = None) -> Fault:
     )
 
 
+def _for_good(lost: Fault) -> Fault:
+    """What cannot be done without: where the message itself can, for it is sent but once, the answer after it."""
+    name = lost.message.split("#")[0]
+    return replace(lost, message="200 INVITE" if name in SENT_ONCE else lost.message, times=None)
+
+
 def _losing(base: Case, element: Element) -> Iterator[Case]:
     """`<lose side="peer">INVITE, ACK</lose>`: the first transmission of each is lost, and the call completes."""
     fault = _fault(element, times=1)
     for message in (element.text or "").split(","):
         lost = replace(fault, message=message.strip())
-        whose = "its" if fault.side == "peer" else "our"
+        whose, named = ("its", "the peer's") if fault.side == "peer" else ("our", "the server's")
         yield replace(
             base,
             name=f"{base.name}-lost-{whose}-{lost.message.replace(' ', '-').replace('#', '-')}",
-            shows=f"{base.shows}, with {'the peer' if fault.side == 'peer' else 'the server'}'s {lost.message} lost once",
+            shows=f"{base.shows}, with {named} {lost.message} lost once",
             lost=lost,
             variants=(),
-            breaks=[replace(lost, times=None)],
+            breaks=[_for_good(lost)],
         )

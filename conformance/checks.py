@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element
 
-from conformance.case import Case, name_of
+from conformance.case import SENT_ONCE, Case, name_of
 from conformance.ears import Ear
 from conformance.wire import Fault, Wire
 from mediaserver.load.server_process import LogLine
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 _QUOTED = 6000
 _LOGGED_S = 5.0
-_NEVER_AGAIN = ("100", "180", "183")
-"""What is sent once: nothing but a reliable provisional response comes again (RFC 3261 13.3.1, RFC 3262 3)."""
 
 type Check = Callable[[Element, Case, "Scene"], Awaitable[str | None]]
 
@@ -37,12 +35,12 @@ def came_again(lost: Fault, wires: Mapping[str, Wire]) -> str | None:
         gone = [each for each in same if not each.delivered]
         if gone:
             again = [each for each in same if each.delivered and each.ordinal == gone[0].ordinal]
-            return None if again or name.split()[0] in _NEVER_AGAIN else f"{lost.message} was lost and never came again"
+            return None if again or name in SENT_ONCE else f"{lost.message} was lost and never came again"
     return f"no {lost.message} came by that could be lost"
 
 
 async def _log(element: Element, case: Case, scene: "Scene") -> str | None:
-    """`<log event="call.ended" reason="caller-hung-up" count="1"/>`: such lines are in the server's log, of this case's calls."""
+    """`<log event="call.ended" reason="caller-hung-up" count="1"/>`: so many such lines of its calls are in the log."""
     process = scene.running.process
     assert process is not None, "only a server has a log"
     wanted = {name: value for name, value in element.attrib.items() if name not in ("event", "count")}
@@ -117,7 +115,7 @@ async def _unseen(element: Element, case: Case, scene: "Scene") -> str | None:
 
 
 async def _digest(element: Element, case: Case, scene: "Scene") -> str | None:
-    """`<digest party="carrier" user="u" password="p" algorithm="SHA-256"/>`: the credentials that came are right (RFC 7616)."""
+    """`<digest party="carrier" user="u" password="p" algorithm="SHA-256"/>`: the credentials that came are right."""
     party = next(each for each in scene.parties if each.name == element.get("party", each.name))
     text = party.messages
     found = re.findall(
@@ -153,7 +151,7 @@ def _response(method: str, user: str, password: str, given: Mapping[str, str], a
 
 
 async def _ladder(element: Element, case: Case, scene: "Scene") -> str | None:
-    """`<ladder like="INVITE" unlike="secret"/>`: the call's ladder, written out by the command for it, and its capture."""
+    """`<ladder like="INVITE" unlike="secret"/>`: the call's ladder and capture, as the command writes them."""
     folder = scene.running.path.parent
     if not await _comes_true(lambda: any(folder.rglob("*.jsonl"))):
         return "no ladder was kept"
@@ -172,7 +170,12 @@ async def _ladder(element: Element, case: Case, scene: "Scene") -> str | None:
 async def _printed(*arguments: str) -> str:
     """What a command of ours prints."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "mediaserver", *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        sys.executable,
+        "-m",
+        "mediaserver",
+        *arguments,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
     )
     printed, _ = await process.communicate()
     return printed.decode(errors="replace")

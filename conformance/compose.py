@@ -2,13 +2,13 @@
 
 In a case file, besides SIPp's own elements, which are kept as they are:
 
-`<send request="INVITE" sdp="PCMU">`, `<send response="180">`: a message. Its text holds header lines, which take the place
-of the usual ones of that name; `without="Contact"` leaves some out, `line` is another start line, `uri` another target.
-`<body type="...">` within is its body, `<sdp>` lines added to its description; `direction`, `at`, `port` and `profile` are
-the description's. CSeq and branch count up by themselves, unless `cseq` or `branch` say otherwise. A response is to the last
-request that came, or with `of="INVITE"` to the last INVITE; `tag` is ours, as `tag=a`.
-`<recv ...>` with `<expect header="Allow" like="INVITE"/>`, `<expect body="a=recvonly"/>`, `<expect line="INVITE sip:x"/>`,
-`<unless .../>`, which must not be there, and `<keep name="target" header="Contact" like="&lt;(sip:[^&gt;]*)"/>` for `[$target]`.
+`<send request="INVITE" sdp="PCMU">`, `<send response="180">`: a message. Its text holds header lines, which take the
+place of the usual ones of that name; `without="Contact"` leaves some out, `line` is another start line, `uri` another
+target. `<body type="...">` within is its body, `<sdp>` lines added to its description; `direction`, `at`, `port` and
+`profile` are the description's. CSeq and branch count up by themselves, unless `cseq` or `branch` say otherwise. A
+response is to the last request that came, or with `of="INVITE"` to the last INVITE; `tag` is ours, as `tag=a`.
+`<recv ...>` with `<expect header="Allow" like="INVITE"/>`, `<expect body="a=recvonly"/>`, `<expect line="INVITE"/>`;
+`<unless .../>`, which must not be there; `<keep name="rseq" header="RSeq" like="([0-9]+)"/>` for `[$rseq]` later on.
 `<call>`, `<change>`, `<hang-up>`, `<hung-up>`, `<ring>` and `<answer>` are whole exchanges; see `fragments`.
 """
 
@@ -156,13 +156,14 @@ class Composer:
             lines.append("Content-Length: [len]")
         text = "\n".join(f"      {line}".rstrip() for line in (*lines, "", *(body or [""])))
         others = {name: value for name, value in element.attrib.items() if name not in _OURS}
-        if "request" in element.attrib and element.attrib["request"] != "ACK":
+        if element.get("request", "ACK") != "ACK" or self._is_final(element):
             others.setdefault("retrans", "500")
-        elif element.get("response", "1")[0] != "1" and element.get("of", self._asked) == "INVITE":
-            others.setdefault("retrans", "500")
-        return f"  <send {_attributes(others)}>\n    <![CDATA[\n\n{text}\n\n    ]]>\n  </send>".replace(
-            "<send >", "<send>"
-        )
+        opening = f"<send {_attributes(others)}>" if others else "<send>"
+        return f"  {opening}\n    <![CDATA[\n\n{text}\n\n    ]]>\n  </send>"
+
+    def _is_final(self, element: Element) -> bool:
+        """Whether it is a final response to an INVITE, which is repeated until the ACK comes (13.3.1.4, 17.2.1)."""
+        return element.get("response", "1")[0] != "1" and element.get("of", self._asked) == "INVITE"
 
     def _request(self, element: Element) -> list[str]:
         method = element.attrib["request"]
@@ -185,7 +186,10 @@ class Composer:
             target, mine, yours = "[$target]", f"[$ours];{_TAG}", "[$theirs]"
         if method == "REGISTER":
             target = "sip:[remote_ip]:[remote_port]"
-            mine, yours = f"<sip:[service]@[remote_ip]:[remote_port]>;{_TAG}", "<sip:[service]@[remote_ip]:[remote_port]>"
+            mine, yours = (
+                f"<sip:[service]@[remote_ip]:[remote_port]>;{_TAG}",
+                "<sip:[service]@[remote_ip]:[remote_port]>",
+            )
         target = element.get("uri", target)
         return [
             element.get("line", f"{method} {target} SIP/2.0"),

@@ -4,6 +4,7 @@ import asyncio
 import struct
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import cast
 from xml.etree.ElementTree import Element
 
@@ -69,7 +70,7 @@ async def ears(elements: Sequence[Element]) -> AsyncIterator[dict[str, Ear]]:
     opened: dict[str, Ear] = {}
     for element in elements:
         says = speech.speech() if element.get("says") else b""
-        _, ear = await loop.create_datagram_endpoint(lambda says=says: Ear(says), local_addr=("127.0.0.1", 0))
+        _, ear = await loop.create_datagram_endpoint(partial(Ear, says), local_addr=("127.0.0.1", 0))
         opened[element.attrib["name"]] = ear
     try:
         yield opened

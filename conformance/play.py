@@ -136,9 +136,10 @@ async def _learnt(element: Element, scene: Scene) -> dict[str, str]:
     learnt = {}
     for each in element.findall("learn"):
         other = next(party for party in scene.parties if party.name == each.attrib["party"])
+        sought = re.compile(each.attrib["like"], re.MULTILINE)
         async with asyncio.timeout(_LEARNT_S):
-            while not (found := re.findall(each.attrib["like"], other.messages.replace("\r\n", "\n"), re.MULTILINE)):
-                await asyncio.sleep(0.02)
+            while not (found := sought.findall(other.messages.replace("\r\n", "\n"))):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)  # what another process has written
         learnt[each.attrib["name"]] = found[-1]
     return learnt
 
@@ -146,8 +147,9 @@ async def _learnt(element: Element, scene: Scene) -> dict[str, str]:
 async def _dial(element: Element, scene: Scene) -> str | None:
     """`<dial number="+49301" exit="0" prints="completed"/>`: `mediaserver dial` with the settings of the case."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "mediaserver", "dial", "assistant", element.attrib["number"], "-c", str(scene.running.path),
-        *element.get("options", "").split(), stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        sys.executable, "-m", "mediaserver", "dial", "assistant", element.attrib["number"],
+        "-c", str(scene.running.path), *element.get("options", "").split(),
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     try:
         printed, _ = await process.communicate()

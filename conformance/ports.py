@@ -1,4 +1,4 @@
-"""Ports of loopback for whoever takes part: below the range that the system hands out by itself, so that nobody else gets them."""
+"""Ports of loopback for whoever takes part, below the range that the system hands out by itself: they stay free."""
 
 import contextlib
 import os

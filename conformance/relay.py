@@ -1,4 +1,4 @@
-"""A relay between SIPp and the server: by UDP as it is, from TCP to TCP, TLS and WebSocket. It carries what `wire` lets by."""
+"""A relay between SIPp and the server: UDP as it is, TCP as TCP, TLS or WebSocket. It carries what a wire lets by."""
 
 import asyncio
 import contextlib
@@ -6,6 +6,7 @@ import re
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
@@ -83,10 +84,10 @@ async def datagrams(
         return taken
 
     wire.rewrite = rewrite
-    for side, other, port in (("peer", "server", near), ("server", "peer", far)):
-        taken = passing(side, other)  # type: ignore[arg-type]
-        transport, _ = await loop.create_datagram_endpoint(lambda taken=taken: _Socket(taken), local_addr=(host, port))
-        sides[side] = transport  # type: ignore[index]
+    ways: tuple[tuple[Side, Side, int], ...] = (("peer", "server", near), ("server", "peer", far))
+    for side, other, port in ways:
+        protocol = partial(_Socket, passing(side, other))
+        sides[side], _ = await loop.create_datagram_endpoint(protocol, local_addr=(host, port))
     try:
         yield
     finally:

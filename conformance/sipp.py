@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-from conformance.compose import scenario
 from conformance import speech
+from conformance.compose import scenario
 from conformance.fragments import SPEECH
 from conformance.ports import listens
 
@@ -72,7 +72,8 @@ class Party:
             "-mi", place.host, "-mp", str(place.media), "-t", "t1" if place.transport == "tcp" else "u1",
             "-m", element.get("calls", "1"), "-r", element.get("rate", "10"), "-cid_str", f"%u-%p-{case}@%s",
             "-ci", "127.0.0.1", "-nostdin", "-recv_timeout", element.get("waits", str(receive_ms)),
-            "-timeout", f"{seconds:.0f}s", "-timeout_error", "-trace_err", "-error_file", "errors", "-trace_msg", "-message_file", "messages",
+            "-timeout", f"{seconds:.0f}s", "-timeout_error",
+            "-trace_err", "-error_file", "errors", "-trace_msg", "-message_file", "messages",
         ]  # fmt: skip
         if user:
             options += ["-au", user, "-ap", password]
@@ -84,13 +85,20 @@ class Party:
         """Start it; one that is called listens when this returns."""
         keys = [word for name, value in (learnt or {}).items() for word in ("-key", name, value)]
         self._process = await asyncio.create_subprocess_exec(
-            *self._command, *keys, cwd=self._folder, env=os.environ | {"TERM": "dumb"}, stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL, stderr=(self._folder / "stderr").open("wb"),
+            *self._command, *keys, cwd=self._folder, env=os.environ | {"TERM": "dumb"},
+            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
+            stderr=(self._folder / "stderr").open("wb"),
         )  # fmt: skip
         if self.element.tag == "callee":
             async with asyncio.timeout(_START_S):
-                while not listens(self.place.port, self.place.transport) and self._process.returncode is None:
+                # The kernel tells nobody when a port is bound.
+                while not listens(self.place.port, self.place.transport) and self.runs:  # noqa: ASYNC110
                     await asyncio.sleep(_POLL_S)
+
+    @property
+    def runs(self) -> bool:
+        """Whether it is not over."""
+        return self._process is not None and self._process.returncode is None
 
     async def over(self) -> str | None:
         """Wait for its end: None if every call followed the scenario, else what went wrong."""

@@ -1,4 +1,4 @@
-"""What SIPp says where the agent has to hear a caller: loud syllables with silence before and after, as it streams them."""
+"""What a caller says where the agent has to hear one: loud syllables, with silence before and after."""
 
 from pathlib import Path
 

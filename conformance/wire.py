@@ -22,10 +22,10 @@ def label(message: bytes) -> str:
 
 @dataclass(frozen=True)
 class Fault:
-    """What befalls the messages named by `message` (any, if empty) that come from one side.
+    """What befalls the messages named by `message` (any, if empty) that come from one side, by way of `party` if given.
 
-    `INVITE#2` is the second of that name, its retransmissions included; `SDP` are those with a description. `times`: how many transmissions are lost, None for all. With `find` they
-    pass, but `find` in them, a regular expression over the whole text, becomes `put`.
+    `INVITE#2` is the second of that name, its retransmissions included. They are lost, `times` transmissions or all; or
+    with `find` they pass, but what that regular expression finds in the text, line by line, becomes `put`.
     """
 
     side: Side

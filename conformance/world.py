@@ -1,4 +1,4 @@
-"""What the cases run against: servers as processes with emulated models, one for each set of settings, started when wanted."""
+"""What the cases run against: servers as processes, each with an emulated model, one for each set of settings."""
 
 import asyncio
 import json
@@ -75,7 +75,7 @@ class World:
         self, name: str, folder: Path, more: str, model: Mapping[str, str] | None,
         names: Mapping[str, object], stays: bool,
     ) -> AsyncIterator[Running]:  # fmt: skip
-        folder.mkdir(parents=True, exist_ok=True)
+        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
         known = {
             "certificate": self.identity.chain,
             "key": self.identity.key,
@@ -109,7 +109,7 @@ def _addresses(transport: str, text: str) -> dict[str, tuple[str, int]]:
 
 
 def _model(given: Mapping[str, str], names: Mapping[str, object]) -> EmulatorSettings:
-    """`tool` with `arguments` is what it does on the caller's first turn, or on `turn`; `{name}` in them is replaced."""
+    """`tool` with `arguments` is what it does on the caller's first turn, or on `turn`; `{name}` in them is filled in."""
     length = int(given.get("answer_ms", "600"))
     if "tool" not in given:
         return EmulatorSettings(answer_ms=length)
@@ -117,4 +117,5 @@ def _model(given: Mapping[str, str], names: Mapping[str, object]) -> EmulatorSet
     for name, value in names.items():
         arguments = arguments.replace("{" + name + "}", str(value))
     json.loads(arguments)
-    return EmulatorSettings(answer_ms=length, tool_on_turn={int(given.get("turn", "1")): (given["tool"], arguments)})
+    tools = {int(given.get("turn", "1")): (given["tool"], arguments)}
+    return EmulatorSettings(answer_ms=length, tool_on_turn=tools)
