@@ -68,7 +68,7 @@ def payload_formats(media: MediaDescription, known: dict[int, PayloadFormat] | N
             found = STATIC.get(payload_type) or (known or {}).get(payload_type)
         if found is not None:
             formats[payload_type] = PayloadFormat(
-                payload_type, found.encoding, found.clock_rate, found.channels, parameters.get(text)
+                payload_type, found.encoding, found.clock_rate, found.channels, parameters.get(text) or None
             )
     return list(formats.values())
 

@@ -51,6 +51,11 @@ def test_ours_goes_before_theirs_if_it_is_to() -> None:
     assert plan.send.encoding == "G722"
 
 
+def test_an_fmtp_that_says_nothing_is_none() -> None:
+    plan, sdp = answered("m=audio 4000 RTP/AVP 0", "a=fmtp:0")
+    assert plan.send.fmtp is None and not any(line.startswith("a=fmtp:0") for line in sdp)
+
+
 def test_in_an_answer_the_order_is_the_peers() -> None:
     ours = Capabilities(codecs=("L16/16000", "PCMU"), offer_comfort_noise=True, own_order=True)
     plan = accept(offer(ours, LOCAL, 1, 1), described("m=audio 4000 RTP/AVP 0 96 13", "a=rtpmap:96 L16/16000"), ours)
