@@ -66,8 +66,8 @@ class Case:
 
     @property
     def names(self) -> list[str]:
-        """Its parties and ears."""
-        return [name_of(element) for element in (*self.parties, *self.ears)]
+        """What settings may name: the parties that are called, and the ears."""
+        return [name_of(element) for element in (*self.called, *self.ears)]
 
     @property
     def called(self) -> list[Element]:

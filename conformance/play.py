@@ -83,7 +83,9 @@ async def _played(
         for element in case.called:
             party = parties[name_of(element)] = await stage.called(element)
             await party.start()
-        running = await stack.enter_async_context(world.server(case, folder, stage.names))
+        running = await stack.enter_async_context(
+            world.server(case, folder, {name: stage.names[name] for name in case.names})
+        )
         began = 0 if case.alone or running.process is None else len(running.process.lines)
         clock.reschedule(asyncio.get_running_loop().time() + case.seconds + _OVER_S)
         for element in case.calling:

@@ -109,7 +109,7 @@ def _addresses(transport: str, text: str) -> dict[str, tuple[str, int]]:
 
 
 def _model(given: Mapping[str, str], names: Mapping[str, object]) -> EmulatorSettings:
-    """`tool` with `arguments` is what it does on the caller's first turn, or on `turn`; `{name}` in them is filled in."""
+    """`tool` with `arguments` is what it does on the caller's first turn, or on `turn`; `{name}` is filled in."""
     length = int(given.get("answer_ms", "600"))
     if "tool" not in given:
         return EmulatorSettings(answer_ms=length)
