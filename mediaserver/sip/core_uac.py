@@ -43,17 +43,17 @@ class Uac:
         self.rested: Callable[[Leg, float], None] = lambda leg, now: None
         """Told when a call is answered and done with: what we want to change may go out."""
 
-    def receive(self, response: Response, now: float) -> bool:
+    def receive(self, response: Response, flow: Flow, now: float) -> bool:
         """Match a response to its transaction; a stray one, or one with a second Via, is dropped (8.1.3.3).
 
-        True if it answers a request of ours.
+        True if it answers a request of ours, from where that went.
         """
         if len(response.headers.get_all("Via")) != 1 or response.status < 100:
             return False
         transaction = self.transactions.find(response_key(response))
         if transaction is not None:
             self.transactions.feed(transaction, Input.of(response.status), now, response)
-        return transaction is not None
+        return transaction is not None and (flow.reliable or flow.remote[0] == transaction.flow.remote[0])
 
     def undelivered(self, quoted: bytes, error: str, now: float) -> None:
         """A datagram came back. Only who has seen it knows its branch: an error that quotes none is nobody's.

@@ -107,8 +107,8 @@ class Uas:
         transaction = self._transactions.find(key)
         dialog_id = (request.call_id, request.to.tag or "", request.from_.tag or "")
         leg = self._core.dialogs.get(dialog_id) if request.to.tag else None
-        if leg is not None and self._core.guard is not None:
-            self._core.guard.vouch(flow, now)  # it has heard the tag we gave
+        if leg is not None:
+            self._vouch(leg, flow, now)
         if request.method == "ACK":
             if transaction is not None:
                 self._transactions.feed(transaction, Input.ACK, now, request)
@@ -209,6 +209,7 @@ class Uas:
             return
         replies = reply_flow(invite, flow)
         leg = self._core.new_leg(LegState.RINGING, replies, OwnContact(invite.uri.user, secure=sips.asked_for(invite)))
+        leg.source = flow.remote[0]
         leg.flow = way_of(dialog, replies, (invite.via.host, invite.via.port or 5060))
         self._core.enter_dialog(leg, dialog)
         transaction = server_transaction(invite, key, replies, leg=leg)
@@ -270,6 +271,11 @@ class Uas:
         if refusal is None and request.method == "INVITE":
             refusal = refuse_unreliable(request, settings) or self._timers.refuse(request) or refuse_content(request)
         return refusal
+
+    def _vouch(self, leg: Leg, flow: Flow, now: float) -> None:
+        """It has heard the tag we gave; but whoever has one call could write any other address on his datagrams."""
+        if self._core.guard is not None and (flow.reliable or flow.remote[0] == leg.source):
+            self._core.guard.vouch(flow, now)
 
     def _judge(self, request: Request, flow: Flow, now: float) -> Admission:
         admission = _WELCOME if self._door is None else self._door.admit(request, flow, now)

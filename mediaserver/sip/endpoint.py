@@ -111,7 +111,7 @@ class SipEndpoint:
         try:
             message = parse(data)
             if isinstance(message, Response):
-                if self._uac.receive(message, now) and self._guard is not None:
+                if self._uac.receive(message, flow, now) and self._guard is not None:
                     self._guard.vouch(flow, now)
             elif entry is Pass.REFUSE:
                 self._uas.too_many(message, flow, now)

@@ -53,7 +53,7 @@ class Forks:
         except RemoteProtocolError:
             return None  # a Contact nobody can send to: the 2xx may have a better one
         flow = way_of(dialog, attempt.transaction.way, asked_by=attempt.transaction.flow)
-        fork = Leg(leg.id, LegState.EARLY, flow, leg.contact)
+        fork = Leg(leg.id, LegState.EARLY, flow, leg.contact, source=leg.source)
         fork.credentials, fork.parent = leg.credentials, leg
         fork.said = attempt.request.body or None
         leg.forks[tag] = fork

@@ -191,3 +191,8 @@ class Leg:
     timer: SessionTimer | None = None
     min_se: int = 0
     """The largest Min-SE the peer's side has asked for, in seconds."""
+    source: str = ""
+    """The IP its INVITE came from, or went to: only there has the peer been shown to hear us."""
+
+    def __post_init__(self) -> None:
+        self.source = self.source or self.flow.remote[0]

@@ -226,6 +226,24 @@ def test_an_acknowledged_call_proves_the_caller() -> None:
     assert admitted(guard, INVITE, UDP, rig.now, 100) == 100
 
 
+def test_a_call_of_his_own_proves_no_address_that_a_caller_forges() -> None:
+    guard = Guard(FEW)
+    rig = Rig(guard=guard)
+    rig.receive(request())
+    (call,) = rig.events()
+    rig.endpoint.answer(call.leg, SDP, rig.now)  # type: ignore[union-attr]
+    rig.drain()
+    tag = rig.sent()[-1].to.tag
+    rig.receive(request("ACK", branch="z9hG4bKack", to_tag=tag))
+    inform = request("INFO", branch="z9hG4bKinfo", to_tag=tag, cseq=2)
+    rig.receive(inform, stranger(1))
+    assert rig.statuses() == [200] and guard._known.peek("198.51.0.2") is None
+    assert guard.room(stranger(1)) <= 3 * len(inform)
+    by_connection = Flow("tcp", ("198.51.0.3", 5060), LOCAL, 3)
+    rig.receive(request("INFO", branch="z9hG4bKinfo2", to_tag=tag, cseq=3), by_connection)
+    assert guard._known.peek("198.51.0.3") is not None, "nobody forges a connection"
+
+
 def test_an_answer_to_a_request_of_ours_proves_who_gives_it() -> None:
     guard = Guard(FEW)
     rig = Rig(guard=guard)
@@ -235,6 +253,8 @@ def test_an_answer_to_a_request_of_ours_proves_who_gives_it() -> None:
     (ours,) = rig.requests()
     rig.receive(bytes(ours.response(200, to_tag="x")).replace(b";branch=", b";branch=z9hG4bKwrong"))
     assert guard._known.peek("192.0.2.9") is None
+    rig.receive(ours.response(100), stranger(1))
+    assert guard._known.peek("198.51.0.2") is None, "who asks us for requests may answer them by any address"
     rig.receive(ours.response(200, to_tag="x"))
     assert guard._known.peek("192.0.2.9") is not None
 
