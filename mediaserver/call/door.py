@@ -15,6 +15,7 @@ from mediaserver.sip.digest_door import GUARDED
 from mediaserver.sip.door import Admission, Verdict
 from mediaserver.sip.events import Flow
 from mediaserver.sip.message import Request
+from mediaserver.sip.sources import source_of
 
 _WELCOME = Admission(Verdict.WELCOME)
 _TURN_AWAY = Admission(Verdict.TURN_AWAY)
@@ -42,7 +43,7 @@ class FrontDoor:
 
     `users` judges the digest of phones, of users and of trunks that have to prove themselves; None without any.
     `at_home` says which account has registered by a flow. `incoming` counts the calls that came by a trunk. `failed` is
-    told of credentials that were wrong.
+    told of wrong credentials of whom we had asked for them: not of those that somebody else sends by a forged address.
     """
 
     def __init__(
@@ -75,7 +76,8 @@ class FrontDoor:
         admission = self._judge(request, flow, now)
         if admission is _WELCOME or admission.status != 401:
             return admission
-        if "Authorization" in request.headers and "stale=true" not in admission.headers[0][1]:
+        stale = "stale=true" in admission.headers[0][1]
+        if not stale and self._users is not None and self._users.was_asked(request, source_of(flow.remote[0])):
             self._failed(flow, now)
         return admission
 
@@ -86,12 +88,12 @@ class FrontDoor:
         registers = request.method == "REGISTER" and self._users is not None
         trunk = None if registers or user is not None else self._trunks.of(request, flow)
         if trunk is not None:
-            return self._of_trunk(trunk, request, now)
+            return self._of_trunk(trunk, request, flow, now)
         if not self._lets_in(flow):
             return _TURN_AWAY
         if request.method not in GUARDED:
             return _WELCOME
-        return self._registering(request, now) if request.method == "REGISTER" else self._stranger(request, now)
+        return (self._registering if request.method == "REGISTER" else self._stranger)(request, flow, now)
 
     def _lets_in(self, flow: Flow) -> bool:
         settings = self._settings
@@ -101,31 +103,31 @@ class FrontDoor:
             return True
         return _is_here(flow)  # nobody but the trunks has business here; health checks come from this machine
 
-    def _of_trunk(self, trunk: Trunk, request: Request, now: float) -> Admission:
+    def _of_trunk(self, trunk: Trunk, request: Request, flow: Flow, now: float) -> Admission:
         if request.method == "REGISTER":
             return _FORBIDDEN
         wanted = trunk.settings.inbound_user
         if wanted is not None and self._users is not None and request.method in GUARDED:
-            proof, user = self._users.judge(request, now)
+            proof, user = self._users.judge(request, now, source=source_of(flow.remote[0]))
             if proof is not Proof.OK or user != wanted:
-                return _challenge(self._users, now, proof)
+                return _challenge(self._users, flow, now, proof)
         return self._admitted(trunk, request, now)
 
-    def _registering(self, request: Request, now: float) -> Admission:
+    def _registering(self, request: Request, flow: Flow, now: float) -> Admission:
         if not self._settings.phones or self._users is None:
             return _FORBIDDEN
-        proof, user = self._users.judge(request, now)
+        proof, user = self._users.judge(request, now, source=source_of(flow.remote[0]))
         if proof is not Proof.OK:
-            return _challenge(self._users, now, proof)
+            return _challenge(self._users, flow, now, proof)
         return Admission(Verdict.WELCOME, user=user) if user in self._settings.phones else _FORBIDDEN
 
-    def _stranger(self, request: Request, now: float) -> Admission:
+    def _stranger(self, request: Request, flow: Flow, now: float) -> Admission:
         """Nobody knows the address: a user, a trunk with a digest user, or whoever the settings let call."""
         if self._users is None:
             return _WELCOME if self._settings.allow or not self._settings.known_only else _FORBIDDEN
-        proof, user = self._users.judge(request, now)
+        proof, user = self._users.judge(request, now, source=source_of(flow.remote[0]))
         if proof is not Proof.OK or user is None:
-            return _challenge(self._users, now, proof)
+            return _challenge(self._users, flow, now, proof)
         trunk = self._by_user.get(user)
         return Admission(Verdict.WELCOME, user=user) if trunk is None else self._admitted(trunk, request, now)
 
@@ -154,8 +156,8 @@ class FrontDoor:
             self._refused.popitem(last=False)
 
 
-def _challenge(users: DigestAuthenticator, now: float, proof: Proof) -> Admission:
-    asked = users.challenge(now, stale=proof is Proof.STALE)
+def _challenge(users: DigestAuthenticator, flow: Flow, now: float, proof: Proof) -> Admission:
+    asked = users.challenge(now, stale=proof is Proof.STALE, source=source_of(flow.remote[0]))
     return Admission(Verdict.REFUSE, 401, [("WWW-Authenticate", challenge) for challenge in asked])
 
 

@@ -22,7 +22,10 @@ class Verdict(Enum):
 
     OK = "ok"
     STALE = "stale"
-    """Right password, but the nonce is too old or was used before: challenge again with `stale=True`."""
+    """A nonce that we did not give to the source; or the right password, but a nonce too old, or used before.
+
+    Challenge again with `stale=True`.
+    """
     REFUSED = "refused"
 
 
@@ -45,7 +48,8 @@ class DigestAuthenticator:
     Nonces are signed with `secret` and serve for `nonce_life_s` seconds, each count of one but once: see `Nonces`.
     `algorithms` (MD5, SHA-256, SHA-512-256, each also with -sess) are offered in this order, and no other is
     accepted. `qop` are the protections offered: "auth", and "auth-int", which covers the body. `users` must not
-    change but by replacing the authenticator.
+    change but by replacing the authenticator. `source` is where a request comes from: who forges an address can
+    neither use a nonce of his own there, nor fail in the name of who is there.
     """
 
     def __init__(
@@ -65,9 +69,9 @@ class DigestAuthenticator:
         self._hashed_names: dict[str, dict[str, str]] = {}
         """User by userhash, by algorithm; made when the first client sends one."""
 
-    def challenge(self, now: float, stale: bool = False) -> list[str]:
+    def challenge(self, now: float, stale: bool = False, source: str = "") -> list[str]:
         """The values of WWW- or Proxy-Authenticate, one per algorithm, in the order they were given (RFC 8760 2.4)."""
-        nonce = self._nonces.issue(now)
+        nonce = self._nonces.issue(now, source)
         suffix = ", stale=true" if stale else ""
         qop = ",".join(self._qop)
         return [
@@ -75,25 +79,40 @@ class DigestAuthenticator:
             for algorithm in self._algorithms.values()
         ]
 
-    def judge(self, request: Request, now: float, *, proxy: bool = False) -> tuple[Verdict, str | None]:
+    def judge(
+        self, request: Request, now: float, *, proxy: bool = False, source: str = ""
+    ) -> tuple[Verdict, str | None]:
         """The best of a request's credentials for our realm, and the user they prove; never raises.
 
         `proxy` reads Proxy-Authorization, the answer to a 407, in place of Authorization.
         """
         worth = Verdict.REFUSED
         for given in request.headers.get_all("Proxy-Authorization" if proxy else "Authorization"):
-            verdict, user = self._weigh(request.method, given, now, request.body)
+            verdict, user = self._weigh(request.method, given, now, request.body, source)
             if verdict is Verdict.OK:
                 return verdict, user
             if verdict is Verdict.STALE:
                 worth = verdict
         return worth, None
 
+    def was_asked(self, request: Request, source: str) -> bool:
+        """Whether the credentials answer a challenge that reached `source`: if they are wrong, it is to blame."""
+        for given in request.headers.get_all("Authorization"):
+            try:
+                nonce = parse_parameters(given).get("nonce", "")
+            except RemoteProtocolError:
+                continue
+            if self._nonces.is_for(source, nonce):
+                return True
+        return False
+
     def verify(self, request_method: str, authorization: str, now: float, body: bytes = b"") -> Verdict:
         """What the value of one Authorization field is worth for a request; never raises."""
-        return self._weigh(request_method, authorization, now, body)[0]
+        return self._weigh(request_method, authorization, now, body, "")[0]
 
-    def _weigh(self, method: str, authorization: str, now: float, body: bytes) -> tuple[Verdict, str | None]:
+    def _weigh(
+        self, method: str, authorization: str, now: float, body: bytes, source: str
+    ) -> tuple[Verdict, str | None]:
         """The URI that was signed is not compared with the Request-URI: proxies rewrite that on the way."""
         try:
             credentials = parse_parameters(authorization)
@@ -101,6 +120,8 @@ class DigestAuthenticator:
             return Verdict.REFUSED, None
         if not self._is_well_formed(credentials):
             return Verdict.REFUSED, None
+        if not self._nonces.is_for(source, credentials["nonce"]):
+            return Verdict.STALE, None  # before the password is weighed: a guess that costs nothing tells nothing
         algorithm, _ = base_algorithm(credentials.get("algorithm"))
         user = self._user(credentials, algorithm)
         secret = self._secret(user, algorithm)
@@ -109,7 +130,7 @@ class DigestAuthenticator:
         given = credentials["response"].lower().encode("utf-8", "surrogateescape")
         if not hmac.compare_digest(expected.encode(), given) or secret is None:
             return Verdict.REFUSED, None
-        fresh = self._nonces.use(credentials["nonce"], int(credentials.get("nc", "1"), 16), now)
+        fresh = self._nonces.use(credentials["nonce"], int(credentials.get("nc", "1"), 16), now, source)
         return (Verdict.OK, user) if fresh else (Verdict.STALE, None)
 
     def _is_well_formed(self, credentials: Mapping[str, str]) -> bool:

@@ -7,6 +7,7 @@ from mediaserver.sip.authenticator import Verdict as Proof
 from mediaserver.sip.door import Admission, Verdict
 from mediaserver.sip.events import Flow
 from mediaserver.sip.message import Request
+from mediaserver.sip.sources import source_of
 
 GUARDED = frozenset({"INVITE", "REGISTER", "REFER"})
 """The methods that cost something or change something: only these are challenged."""
@@ -43,8 +44,9 @@ class DigestDoor:
             return _TURN_AWAY
         if self._authenticator is None or request.method not in self._guarded:
             return _WELCOME
-        proof, user = self._authenticator.judge(request, now)
+        source = source_of(flow.remote[0])
+        proof, user = self._authenticator.judge(request, now, source=source)
         if proof is Proof.OK:
             return Admission(Verdict.WELCOME, user=user)
-        challenges = self._authenticator.challenge(now, stale=proof is Proof.STALE)
+        challenges = self._authenticator.challenge(now, stale=proof is Proof.STALE, source=source)
         return Admission(Verdict.REFUSE, 401, [("WWW-Authenticate", challenge) for challenge in challenges])

@@ -199,3 +199,24 @@ def test_a_malformed_request_is_judged_all_the_same(missing: str) -> None:
     for known in (door(users=True), door(*two, known_only=True, incoming=lambda name: 9)):
         for source in (flow(), flow("192.0.2.3")):
             known.admit(request, source, 0.0)
+
+
+def test_only_who_was_asked_can_fail() -> None:
+    blamed: list[str] = []
+    known = door(users=True, phones=("alice",), failed=lambda by, now: blamed.append(by.remote[0]))
+    attacker, victim = flow("198.51.100.66"), flow("198.51.100.7")
+
+    def wrong(challenge: Admission) -> Request:
+        request = asked("REGISTER")
+        request.headers.set("Authorization", answer(challenge.headers[0][1], "REGISTER", URI, "alice", "x", "c", 1))
+        return request
+
+    challenge = known.admit(asked("REGISTER"), attacker, 0.0)
+    forged = known.admit(wrong(challenge), victim, 0.0)
+    assert "stale=true" in forged.headers[0][1] and not blamed, "a nonce of somebody else"
+    nonsense = asked("REGISTER")
+    nonsense.headers.set("Authorization", 'Digest username="alice", realm="mediaserver"')
+    assert known.admit(nonsense, victim, 0.0).status == 401 and not blamed
+    assert known.admit(wrong(challenge), attacker, 0.0).status == 401
+    assert blamed == ["198.51.100.66"]
+    assert proved(known, asked("REGISTER"), victim, "alice").user == "alice"

@@ -99,6 +99,27 @@ def test_whom_a_request_proves() -> None:
     assert guard.judge(to_proxy, 1.0, proxy=True) == (Verdict.OK, "anna")
 
 
+def test_a_nonce_serves_only_whom_it_was_given_to() -> None:
+    guard = DigestAuthenticator("r", {"anna": "s"}, b"k")
+
+    def sent(challenge: str, password: str = "s") -> Request:
+        message = parse(request(extra=[f"Authorization: {given_to(challenge, password=password)}"]))
+        assert isinstance(message, Request)
+        return message
+
+    challenge = guard.challenge(1.0, source="192.0.2.1")[0]
+    for password in ("s", "guess"):  # alike: else one could guess without failing
+        elsewhere = sent(challenge, password)
+        assert guard.judge(elsewhere, 1.0, source="192.0.2.2") == (Verdict.STALE, None)
+        assert not guard.was_asked(elsewhere, "192.0.2.2")
+    wrong = sent(challenge, "guess")
+    assert guard.judge(wrong, 1.0, source="192.0.2.1") == (Verdict.REFUSED, None)
+    assert guard.was_asked(wrong, "192.0.2.1")
+    assert guard.judge(sent(challenge), 1.0, source="192.0.2.1") == (Verdict.OK, "anna")
+    nothing = parse(request(extra=["Authorization: Digest realm"]))
+    assert isinstance(nothing, Request) and not guard.was_asked(nothing, "192.0.2.1")
+
+
 def test_the_strongest_of_each_realm_is_answered() -> None:
     def challenge(realm: str, algorithm: str) -> str:
         return f'Digest realm="{realm}", nonce="n", algorithm={algorithm}, qop="auth"'
