@@ -14,7 +14,10 @@ from mediaserver.talk.orders import Agent, Connect, Greet, Open
 
 
 class Incoming(Call):
-    """From its INVITE to the end. `address` finds our address as the caller sees it."""
+    """From its INVITE to the end. `address` finds our address as the caller sees it.
+
+    A caller who is not `proven` hears nothing before the ACK: a small forged INVITE would send a stream to its victim.
+    """
 
     def __init__(
         self,
@@ -25,11 +28,14 @@ class Incoming(Call):
         address: Callable[[], str],
         desk: Desk,
         flow: Flow,
+        *,
+        proven: bool = True,
     ) -> None:
         super().__init__(name, agent, trunk, desk)
         self.leg: int = leg
         self._address = address
         self._flow = flow
+        self._proven = proven
         self._answer: bytes | None = None
 
     def incoming(self, sdp: bytes | None) -> None:
@@ -50,7 +56,7 @@ class Incoming(Call):
         except (MediaServerError, ProviderError) as error:
             self._reject(503, "no-media", str(error))
             return
-        early = settings.early_media and self._answer is not None
+        early = settings.early_media and self._answer is not None and self._proven
         desk.signalling.provisional(self.leg, 183 if early else 180, self._answer if early else None)
         self.log.info("call.ringing")
         self._after(settings.answer_deadline_s, self._too_late)
@@ -80,9 +86,12 @@ class Incoming(Call):
             self.desk.signalling.answer(self.leg, self.stream.offer())
             return
         self.desk.signalling.answer(self.leg, self._answer)
-        self.stream.tell()
+        if self._proven:
+            self.stream.tell()
 
     def _spoken_to(self) -> None:
+        if self.stream.plan is None:
+            self.stream.tell()
         self.desk.media.order(Greet(self.id))
 
     @property

@@ -111,6 +111,7 @@ class Reception:
             partial(self._desk.address, event.flow.remote[0]),
             self._desk,
             event.flow,
+            proven=event.proven,
         )
         self._calls.enter(call)
         self._calls.bind(event.leg, call)

@@ -231,6 +231,7 @@ class Uas:
                 trunk=admission.trunk,
                 user=admission.user,
                 replaces=None if replaced is None else replaced.id,
+                proven=self._is_proven(flow, admission, now),
             )
         )
 
@@ -276,6 +277,10 @@ class Uas:
         """It has heard the tag we gave; but whoever has one call could write any other address on his datagrams."""
         if self._core.guard is not None and (flow.reliable or flow.remote[0] == leg.source):
             self._core.guard.vouch(flow, now)
+
+    def _is_proven(self, flow: Flow, admission: Admission, now: float) -> bool:
+        guard = self._core.guard
+        return guard is None or admission.trunk is not None or admission.user is not None or guard.knows(flow, now)
 
     def _judge(self, request: Request, flow: Flow, now: float) -> Admission:
         admission = _WELCOME if self._door is None else self._door.admit(request, flow, now)

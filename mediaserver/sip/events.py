@@ -58,7 +58,8 @@ class IncomingCall:
     """An INVITE began a call. Answer it with `provisional`, `answer` or `reject`; `offer` None: our 200 must offer.
 
     `trunk` and `user` say who calls, as far as the door has found out: the trunk the peer belongs to, and the digest
-    user it has proved to be. `replaces`: the leg this call is to take the place of (RFC 3891).
+    user it has proved to be. `replaces`: the leg this call is to take the place of (RFC 3891). `proven`: the peer is
+    where it says; else its address may be forged until its ACK, and whoever is there has not asked for our audio.
     """
 
     leg: int
@@ -68,6 +69,7 @@ class IncomingCall:
     trunk: str | None = None
     user: str | None = None
     replaces: int | None = None
+    proven: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,6 +144,14 @@ class Guard:
             self._widen(source, now)
         source.proven_until = now + _PROVEN_S
 
+    def knows(self, flow: Flow, now: float) -> bool:
+        """Whether who sends by `flow` is trusted, or has been shown to be there."""
+        if flow.reliable:
+            return True
+        name = source_of(flow.remote[0])
+        source = self._known.peek(name) or self._strangers.peek(name)
+        return source is not None and (source.trusted or source.proven_until > now)
+
     def failed(self, flow: Flow, now: float) -> None:
         """Credentials were given, and they were wrong."""
         name = source_of(flow.remote[0])

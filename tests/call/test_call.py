@@ -68,6 +68,20 @@ def test_it_rings_answers_and_greets_when_acknowledged() -> None:
     told(story)
 
 
+@pytest.mark.parametrize("early_media", [False, True])
+def test_a_caller_whose_address_may_be_forged_hears_nothing_before_the_ack(early_media: bool) -> None:
+    def story(exchange: Exchange) -> None:
+        exchange.invited(sdp(), proven=False)
+        exchange.ready()
+        assert exchange.network.names() == [180, 200] and exchange.plane.names() == ["Connect"]
+        exchange.acknowledged()
+        assert exchange.plane.names() == ["Connect", "Describe", "Greet"]
+        exchange.acknowledged()
+        assert exchange.plane.names() == ["Connect", "Describe", "Greet"]
+
+    told(story, early_media=early_media)
+
+
 @pytest.mark.parametrize(("formats", "law"), [("8 0", "PCMA"), ("0 8", "PCMU"), ("8", "PCMA")])
 def test_the_model_is_connected_for_the_law_that_was_agreed(formats: str, law: str) -> None:
     exchange = told(lambda exchange: exchange.invited(sdp(formats)))

@@ -226,6 +226,25 @@ def test_an_acknowledged_call_proves_the_caller() -> None:
     assert admitted(guard, INVITE, UDP, rig.now, 100) == 100
 
 
+def test_a_call_says_whether_its_caller_is_proven() -> None:
+    rig = Rig(guard=Guard(FEW, {"192.0.2.77"}.__contains__))
+
+    def proven(number: int, flow: Flow) -> bool:
+        rig.receive(request(branch=f"z9hG4bK{number}", call_id=f"c{number}"), flow)
+        (call,) = rig.events()
+        assert isinstance(call, IncomingCall)
+        rig.endpoint.answer(call.leg, SDP, rig.now)
+        rig.drain()
+        return call.proven
+
+    assert not proven(1, UDP)
+    tag = rig.sent()[-1].to.tag
+    assert proven(2, TCP) and proven(3, Flow("udp", ("192.0.2.77", 5060), LOCAL))
+    rig.receive(request("ACK", branch="z9hG4bKack", call_id="c1", to_tag=tag))
+    rig.events()
+    assert proven(4, UDP), "its ACK has shown that it hears us"
+
+
 def test_a_call_of_his_own_proves_no_address_that_a_caller_forges() -> None:
     guard = Guard(FEW)
     rig = Rig(guard=guard)

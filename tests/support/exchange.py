@@ -274,10 +274,10 @@ class Exchange:
     def id(self) -> str:
         return self.plane.opened[-1].call
 
-    def invited(self, offer: bytes | None) -> None:
+    def invited(self, offer: bytes | None, *, proven: bool = True) -> None:
         self.legs += 1
         self.network.legs[self.legs] = "ringing"
-        self.reception.sip(IncomingCall(self.legs, invite(), FLOW, offer))
+        self.reception.sip(IncomingCall(self.legs, invite(), FLOW, offer, proven=proven))
 
     def acknowledged(self, answer: bytes | None = None) -> None:
         self.reception.sip(Acknowledged(self.legs, answer))
