@@ -30,6 +30,7 @@ def faults(
         if trunk.inbound_user in callers:
             yield f"trunks.{name}.inbound_user is {trunk.inbound_user!r}: a phone or user has that name; choose another"
     yield from _alike(trunks)
+    yield from _namesakes(trunks)
 
 
 def _trunk(name: str, trunk: TrunkSettings, outbound: Outbound) -> Iterator[str]:
@@ -53,6 +54,20 @@ def _alike(trunks: Mapping[str, TrunkSettings]) -> Iterator[str]:
                     f"trunks.{name}.networks: {network} is trunks.{other}'s as well: "
                     f"set domains on both, or keep it in one of them"
                 )
+
+
+def _namesakes(trunks: Mapping[str, TrunkSettings]) -> Iterator[str]:
+    """Two trunks that prove themselves by the same name: calls of both would be one's."""
+    seen: dict[str, str] = {}
+    for name, trunk in trunks.items():
+        if trunk.inbound_user is None:
+            continue
+        other = seen.setdefault(trunk.inbound_user, name)
+        if other != name:
+            yield (
+                f"trunks.{name}.inbound_user is {trunk.inbound_user!r}: trunks.{other} has that name as well; "
+                f"give each its own"
+            )
 
 
 def _overlaps(prefix: str, allowed: Sequence[str]) -> bool:

@@ -153,6 +153,12 @@ def test_what_tables_say_of_each_other_is_told_even_if_others_are_faulty(tmp_pat
     assert len(faults) == 7
 
 
+def test_two_trunks_do_not_prove_themselves_by_one_name(tmp_path: Path) -> None:
+    line = 'trunks.{0} = {{ host = "{0}.example", inbound_user = "{1}", inbound_password = "x" }}\n'
+    (fault,) = faults_of(tmp_path, line.format("one", "sbc") + line.format("two", "sbc") + line.format("three", "pbx"))
+    assert fault.endswith("trunks.two.inbound_user is 'sbc': trunks.one has that name as well; give each its own")
+
+
 @pytest.mark.parametrize(
     "line",
     [
