@@ -105,6 +105,12 @@ class Trunk:
             return SipUri("sip", user, settings.domain)
         return SipUri("sip", user, settings.host or "", settings.port)
 
+    def is_at(self, host: str) -> bool:
+        """Whether a host is the trunk itself: nobody else is told anything by its credentials."""
+        proxy = self.proxy
+        names = (self.settings.host, self.settings.domain, None if proxy is None else proxy.uri.host)
+        return host in self.addresses or host.lower() in (name.lower() for name in names if name is not None)
+
     def available(self, now: float) -> bool:
         """Whether a call may be tried by it."""
         return self.settings.calls_out and self.state is not TrunkState.DOWN and now >= self.shunned_until

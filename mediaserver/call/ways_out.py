@@ -212,7 +212,7 @@ class WaysOut:
             flow=trunk.registered_by if trunk.outbound else None,
             outbound=trunk.outbound,
             preloaded=trunk.preloaded,
-            credentials=trunk.credentials,
+            credentials=None if wanted.redirected and not trunk.is_at(target.host) else trunk.credentials,
             headers=(*says.headers, *trunk.settings.headers.items(), *headers),
             late_offer=trunk.settings.late_offer,
         )

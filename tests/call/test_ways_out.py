@@ -279,3 +279,17 @@ def test_a_redirection_is_gone_to_where_it_points_by_the_same_trunk() -> None:
     behind = Out(trunk(outbound_proxy="sip:sbc.example"), domains=("10.0.0.9",))
     (route,) = behind.ways.out(replace(wanted, redirected=True))
     assert str(route.hop) == "sip:sbc.example", "what leaves by a proxy always does"
+
+
+def test_the_password_of_a_trunk_is_for_no_host_that_a_redirection_points_to() -> None:
+    line = trunk(user="u1", secret="pw", domain="voip.example", outbound_proxy="sip:sbc.example")
+    line.addresses = frozenset({"192.0.2.3"})
+    hosts = ("10.0.0.9", "carrier.example", "VoIP.example", "sbc.example", "192.0.2.3")
+    out = Out(line, domains=tuple(map(str.lower, hosts)), max_calls=10)
+    given = {}
+    for host in hosts:
+        (route,) = out.ways.out(Wanted(f"sip:desk@{host}", trunk="carrier", redirected=True))
+        given[host] = route.credentials
+    assert given == dict.fromkeys(hosts, ("u1", "pw")) | {"10.0.0.9": None}
+    (by_hand,) = out.ways.out(Wanted("sip:desk@10.0.0.9", trunk="carrier"))
+    assert by_hand.credentials == ("u1", "pw"), "the trunk carries it there, and asks for them"
