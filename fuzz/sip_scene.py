@@ -24,7 +24,7 @@ from mediaserver.sip.events import (
 )
 from mediaserver.sip.guard import Guard
 from mediaserver.sip.identity import EndpointSettings
-from mediaserver.sip.ladder import Ladders, LadderSettings
+from mediaserver.sip.ladder import Ladders, LadderSettings, without_secrets
 from mediaserver.sip.ladder_lines import lines_of, read_lines
 from mediaserver.sip.ladder_text import text_of
 from mediaserver.sip.message import MalformedRequest, Message, Request, Response, parse
@@ -163,7 +163,7 @@ class Scene:
         ladders = self.ladders
         assert len(ladders) <= 3 and ladders.octets <= 100_000
         for call_id in ("c1", "c2", "c3", "q100"):
-            ladder = ladders.take(call_id)
+            ladder = without_secrets(ladders.take(call_id))
             list(text_of(ladder, full=True))
             b"".join(capture(ladder))
             kept = read_lines(lines_of(ladder, {}, 0.0)).rungs

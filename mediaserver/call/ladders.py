@@ -15,7 +15,7 @@ import structlog
 from mediaserver.call.call_rate import CallWindow
 from mediaserver.config.ladder import Ladder as LadderConfig
 from mediaserver.errors import ConfigurationError
-from mediaserver.sip.ladder import Ladder, Ladders, LadderSettings, merged
+from mediaserver.sip.ladder import Ladder, Ladders, LadderSettings, merged, without_secrets
 from mediaserver.sip.ladder_lines import lines_of
 
 GRACE_S = 4.0
@@ -141,7 +141,7 @@ class LadderFiles:
         """In the thread."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text("".join(lines_of(ladder, about, epoch)), encoding="ascii")
+            path.write_text("".join(lines_of(without_secrets(ladder), about, epoch)), encoding="ascii")
         except Exception as fault:  # a full disk ends no call
             self._log.error("ladder.failed", path=str(path), message=str(fault))
 

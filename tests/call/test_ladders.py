@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from mediaserver.call.ladders import LadderFiles, ladder_files
 from mediaserver.config.ladder import Ladder as LadderConfig
 from mediaserver.errors import ConfigurationError
 from mediaserver.sip.ladder import Ladders
+from mediaserver.sip.masking import masked
 from support.sip_rig import UDP, request
 
 
@@ -40,6 +42,24 @@ async def test_all_legs_of_a_call_are_in_its_file(tmp_path: Path) -> None:
     assert about == {"ladder": 1, "call": "a", "result": "completed", "with": "b", "call_ids": ["call-1", "call-2"]}
     assert [str(rung["message"])[:3] for rung in rungs] == ["INV", "INV", "BYE"]
     assert "call-2" in str(rungs[0]["message"]) and len(kept.wire) == 1
+
+
+async def test_secrets_are_masked_by_the_thread_that_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[int] = []
+
+    def noted(message: bytes) -> bytes:
+        threads.append(threading.get_ident())
+        return masked(message)
+
+    monkeypatch.setattr("mediaserver.sip.ladder.masked", noted)
+    kept = files(tmp_path)
+    kept.wire.received(request(extra=['Authorization: Digest response="deadbeef00"']), UDP, 10.0)
+    kept.joined("a", 1)
+    path = kept.ended("a", {})
+    kept.close()
+    _, invitation = written(path)
+    assert "INVITE" in str(invitation["message"]) and "deadbeef" not in str(invitation["message"])
+    assert threads and threading.get_ident() not in threads
 
 
 async def test_a_leg_that_has_ended_and_a_call_that_never_had_one_have_no_file(tmp_path: Path) -> None:
