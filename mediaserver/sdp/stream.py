@@ -110,7 +110,9 @@ def _address(connection: Connection, family: int) -> str:
         raise unusable(f"media address is not numeric: {connection.address[:80]!r}") from None
     if parsed.is_multicast:
         raise unusable("multicast media is not supported")
-    if parsed.version != family and not parsed.is_unspecified:
+    if parsed.is_unspecified:
+        return "0.0.0.0" if family == 4 else "::"
+    if parsed.version != family:
         raise unusable(f"media address {parsed} is not IPv{family}")
     return str(parsed)
 
