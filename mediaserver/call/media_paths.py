@@ -8,7 +8,7 @@ from mediaserver.call.route import Routes
 from mediaserver.sdp.ice import IceLite
 from mediaserver.sdp.path import MediaPath
 from mediaserver.sdp.plan import MediaPlan
-from mediaserver.sdp.security import Protection, Sdes
+from mediaserver.sdp.security import OFFERED, Protection, Sdes
 from mediaserver.sip.events import Flow
 
 _ENCRYPTED = frozenset({"tls", "wss"})
@@ -30,7 +30,10 @@ class MediaPaths:
         policy = self._routes.srtp(trunk)
         if browser and policy == "never":
             policy = "optional"  # it knows no other media
-        protection = Protection(policy, os.urandom, self._fingerprint, browser=browser)
+        # Keys that anybody can read are worth neither their warning nor their size in a datagram.
+        offers = policy == "required" or flow.transport in _ENCRYPTED
+        suites = OFFERED if offers else ()
+        protection = Protection(policy, os.urandom, self._fingerprint, browser=browser, suites=suites)
         return MediaPath(protection, IceLite(os.urandom), browser=browser, signalled=flow.remote[0])
 
     def check(self, plan: MediaPlan | None, trunk: str | None, flow: Flow) -> None:

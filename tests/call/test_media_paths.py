@@ -53,8 +53,15 @@ def test_each_trunk_is_offered_what_it_wants() -> None:
     assert b"RTP/SAVP 0" in leg(made, "secret").offer()
     plain = leg(made, "open").offer()
     assert b"RTP/AVP 0" in plain and b"crypto" not in plain
-    both = leg(made).offer()
+    both = leg(made, transport="tls").offer()
     assert b"RTP/AVP 0" in both and b"a=crypto:1 AES_CM_128_HMAC_SHA1_80" in both and b"candidate" not in both
+
+
+def test_keys_are_offered_in_the_clear_only_where_they_have_to_be() -> None:
+    assert b"crypto" not in leg(paths()).offer() and b"a=crypto" in leg(paths(), "secret").offer()
+    ours = leg(paths())
+    ours.answer(sdp() + CRYPTO)
+    assert ours.plan is not None and isinstance(ours.plan.security, Sdes)
 
 
 @pytest.mark.parametrize("trunk", [None, "open", "secret"])
