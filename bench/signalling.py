@@ -22,7 +22,7 @@ SCENARIO = Path(__file__).parent / "scenarios" / "call.xml"
 WARM_UP = 500
 ROOM = 50
 """Calls that stand while more are refused."""
-MOST = 500
+MOST = 200
 """Calls at once in all other runs. Of a server without such a limit on a machine that is too slow for the moment, every
 call that its caller has given up would take some of what little there is."""
 SETTLE_S = 35.0

@@ -11,9 +11,7 @@ from mediaserver.sip.uri import SipUri
 _PORT: dict[Transport, int] = {"udp": 5060, "tcp": 5060, "tls": 5061, "ws": 80, "wss": 443}
 
 
-def way_of(
-    dialog: Dialog, flow: Flow, seen_as: tuple[str, int] | None = None, *, asked_by: Flow | None = None
-) -> Flow:
+def way_of(dialog: Dialog, flow: Flow, seen_as: tuple[str, int] | None = None, *, asked_by: Flow | None = None) -> Flow:
     """Where requests in `dialog` go, given the flow the peer was heard on.
 
     `seen_as` is the sent-by of the peer's request. A connection is kept. Over UDP it is the first route or the Contact
