@@ -1,8 +1,9 @@
-// A telephone on JsSIP in a page of its own. Its microphone is what `say` plays, its loudspeaker what `heard` returns,
-// both 16-bit at RATE; everything that happens to its calls is told in `events`.
+// A telephone on JsSIP in a page of its own. Its microphone is what `say` plays (16-bit at 8 kHz), its loudspeaker what
+// `heard` returns (16-bit at 48 kHz); everything that happens to its calls is told in `events`.
 import JsSIP from "jssip";
 
 const RATE = 8000;
+const PATIENCE_MS = 5000;
 
 class Phone {
     events = [];
@@ -12,7 +13,7 @@ class Phone {
     async start({ socket, user, host, password, codec, transport }) {
         this.codec = codec;
         this.transport = transport;
-        this.audio = new AudioContext({ sampleRate: RATE });
+        this.audio = new AudioContext({ sampleRate: 48000 });
         await this.audio.resume();
         this.microphone = this.audio.createMediaStreamDestination();
         const silence = this.audio.createConstantSource();
@@ -47,6 +48,7 @@ class Phone {
         source.start();
     }
 
+    // What was heard since it was asked last.
     heard() {
         const length = this.#pieces.reduce((sum, each) => sum + each.length, 0);
         const pcm = new Int16Array(length);
@@ -54,6 +56,7 @@ class Phone {
         for (const piece of this.#pieces) {
             for (const each of piece) pcm[at++] = Math.max(-32768, Math.min(32767, Math.round(each * 32768)));
         }
+        this.#pieces = [];
         let text = "";
         const bytes = new Uint8Array(pcm.buffer);
         for (let from = 0; from < bytes.length; from += 8192) {
@@ -67,11 +70,18 @@ class Phone {
     }
 
     hold() {
-        return this.session.hold();
+        return this.#change(() => this.session.hold());
     }
 
     resume() {
-        return this.session.unhold();
+        return this.#change(() => this.session.unhold());
+    }
+
+    // JsSIP refuses while it has yet to hear the answer to what it asked for before.
+    async #change(what) {
+        for (const began = Date.now(); !what(); await new Promise((done) => setTimeout(done, 20))) {
+            if (Date.now() - began > PATIENCE_MS) throw new Error("JsSIP is not ready to change the call");
+        }
     }
 
     end() {
@@ -127,7 +137,7 @@ class Phone {
             this.element.play();
             // A page that is a file may load no worklet.
             this.recorder?.disconnect();
-            const recorder = (this.recorder = this.audio.createScriptProcessor(1024, 1, 1));
+            const recorder = (this.recorder = this.audio.createScriptProcessor(4096, 1, 1));
             recorder.onaudioprocess = ({ inputBuffer }) => this.#pieces.push(inputBuffer.getChannelData(0).slice());
             this.audio.createMediaStreamSource(stream).connect(recorder).connect(this.audio.destination);
         });

@@ -18,6 +18,7 @@ from mediaserver.load.recording import Samples, read_wav, resample, write_wav
 from support import rig
 from support.baresip_control import Control
 from support.sipp import Ear, free_port, tap
+from support.tools import in_time
 
 _MODULES = ("g711.so", "g722.so", "opus.so", "l16.so", "aufile.so", "sndfile.so", "srtp.so", "dtls_srtp.so", "ice.so")
 CODECS = {"PCMU": "PCMU/8000/1", "PCMA": "PCMA/8000/1", "G722": "G722/16000/1", "OPUS": "opus/48000/2"}
@@ -195,7 +196,7 @@ async def softphone(
     account = f"<sip:{user}@{at};transport={transport}>;auth_pass={password};regint=60;answermode=auto"
     account += f";audio_codecs={CODECS[codec]}" + (f";mediaenc={security}" if security else "")
     port, media = free_port(), free_port()
-    settings = {"ctrl_tcp_listen": f"127.0.0.1:{port}", "rtp_ports": f"{media}-{media + 2}"} | (extra or {})
+    settings = {"ctrl_tcp_listen": f"127.0.0.1:{port}", "rtp_ports": f"{media}-{media + 10}"} | (extra or {})
     if authority is not None:
         settings["sip_cafile"] = str(authority)
     with _prepare(folder, padded(np.zeros(0, np.int16), 0, 60), account, rig.RATE, settings) as output:
@@ -211,7 +212,7 @@ async def softphone(
 
 async def _run(folder: Path, output: IO[bytes], *orders: str, max_s: int = 60) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
-        "baresip", "-v", "-f", str(folder), *orders, "-t", str(max_s),
+        *in_time(), "baresip", "-v", "-f", str(folder), *orders, "-t", str(max_s),
         stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output, cwd=folder,
         env=os.environ | {"HOME": str(folder)},
     )  # fmt: skip
@@ -232,7 +233,7 @@ def _config(folder: Path, rate: int, extra: dict[str, str]) -> str:
         "poll_method": "epoll",
         "sip_listen": "127.0.0.1:0",
         "net_interface": "127.0.0.1",
-        "call_max_calls": "1",
+        "call_max_calls": "4",
         "audio_source": f"aufile,{folder}/speaks.wav",
         "audio_player": "none",
         "audio_alert": "none",

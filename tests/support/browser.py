@@ -11,6 +11,7 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection, connect
 
 from support import rig
+from support.tools import in_time
 
 _START_S = 30.0
 _STOP_S = 10.0
@@ -82,6 +83,8 @@ class Page:
         async for text in self._socket:
             message = json.loads(text)
             if (answer := self._answers.pop(message.get("id"), None)) is not None:
+                if answer.done():
+                    continue  # nobody waits for it any more
                 if "error" in message:
                     answer.set_exception(AssertionError(f"the browser refuses: {message['error']}"))
                 else:
@@ -97,7 +100,7 @@ async def browser(folder: Path, address: str) -> AsyncIterator[Page]:
     output = _output(folder)
     with output.open("wb") as written:
         process = await asyncio.create_subprocess_exec(
-            "chromium", *_FLAGS, f"--user-data-dir={profile}", "about:blank",
+            *in_time(), "chromium", *_FLAGS, f"--user-data-dir={profile}", "about:blank",
             stdin=asyncio.subprocess.DEVNULL, stdout=written, stderr=written, cwd=folder,
         )  # fmt: skip
     try:

@@ -5,17 +5,18 @@ import base64
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from mediacodecs.signal.dtmf_detector import DtmfDetector
-from mediaserver.load.recording import Samples
+from mediaserver.load.recording import Samples, resample
 from support import rig
 from support.browser import Page, browser
 
 SOURCES = Path(__file__).parents[1] / "browser"
+_RATE = 48000
 _PATIENCE_S = 15.0
 
 
@@ -29,6 +30,7 @@ class JsSip:
     events: list[str]
     info: str = ""
     records = True
+    _heard: bytearray = field(default_factory=bytearray)
 
     async def dial(self, uri: str) -> None:
         await self._do(f"dial({json.dumps(uri)})")
@@ -59,14 +61,18 @@ class JsSip:
     async def listen(self) -> None:
         """Keep fetching what it hears and is told."""
         while True:
-            heard = await self.page.evaluate("phone.heard()")
-            self.hearing = np.frombuffer(base64.b64decode(heard), "<i2")
+            self._heard += base64.b64decode(await self.page.evaluate("phone.heard()"))
+            self.hearing = await asyncio.to_thread(_decimated, bytes(self._heard))
             self.events[:] = await self.page.evaluate("phone.events")
             self.info = await self.page.evaluate("phone.keys")
             await asyncio.sleep(0.2)
 
     async def _do(self, what: str) -> None:
-        await self.page.evaluate(f"phone.{what}, undefined")
+        await self.page.evaluate(f"(async () => {{ await phone.{what}; }})()")
+
+
+def _decimated(heard: bytes) -> Samples:
+    return resample(np.frombuffer(heard, "<i2"), _RATE, rig.RATE)
 
 
 @asynccontextmanager

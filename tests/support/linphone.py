@@ -15,6 +15,7 @@ from mediaserver.load.recording import Samples, write_wav
 from support import rig
 from support.baresip import padded, samples_so_far
 from support.sipp import free_port
+from support.tools import in_time
 
 _CODECS = (
     ("opus", 48000, 2),
@@ -102,7 +103,7 @@ async def linphone(
     (folder / "rc").write_text(_configuration(at, user, password, transport, codec, security, authority))
     with (folder / "output").open("wb") as output:
         process = await asyncio.create_subprocess_exec(
-            "linphonec", "-a", "-c", str(folder / "rc"), cwd=folder, env=os.environ | {"HOME": str(folder)},
+            *in_time(), "linphonec", "-a", "-c", str(folder / "rc"), cwd=folder, env=os.environ | {"HOME": str(folder)},
             stdin=asyncio.subprocess.PIPE, stdout=output, stderr=output,
         )  # fmt: skip
     phone = Linphone(process, folder, next(rate for mime, rate, _ in _CODECS if mime == codec))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from support import rig
 from support.sipp import free_port
+from support.tools import in_time
 
 _STOP_S = 10.0
 _PORTS = 60
@@ -22,7 +23,7 @@ async def rtpengine(folder: Path) -> AsyncIterator[int]:
         first -= 2 * _PORTS
     with output.open("wb") as written:
         process = await asyncio.create_subprocess_exec(
-            "rtpengine", "-f", "-E", "-t", "-1", "-i", "127.0.0.1", "-n", f"127.0.0.1:{control}",
+            *in_time(), "rtpengine", "-f", "-E", "-t", "-1", "-i", "127.0.0.1", "-n", f"127.0.0.1:{control}",
             "-m", str(first), "-M", str(first + _PORTS), "-L", "6", "--num-threads=1",
             stdin=asyncio.subprocess.DEVNULL, stdout=written, stderr=written, cwd=folder,
         )  # fmt: skip

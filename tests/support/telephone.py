@@ -10,7 +10,7 @@ from support.switchboard import Switchboard, until_like
 
 AGENT = {"dtmf": {"send": True}, "tools": ["press_keys"]}
 """An agent that is told the keys of its caller, and presses some."""
-MODEL = EmulatorSettings(answer_ms=800, tool_on_turn={1: ("press_keys", '{"keys": "59"}')})
+MODEL = EmulatorSettings(answer_ms=1200, tool_on_turn={1: ("press_keys", '{"keys": "59"}')})
 """A model that presses 5 and 9 in answer to the first turn of a call."""
 
 
@@ -64,7 +64,7 @@ async def calls_the_agent(board: Switchboard, phone: Telephone, uri: str, key: s
     await phone.dial(uri)
     call = (await board.line("call.incoming", **known))["call"]
     await hears(board, phone, call, 0, 1)
-    await phone.say(question := rig.speech(1.0, seed))
+    await phone.say(question := rig.speech(1.2, seed))
     await board.model_hears(question)
     await rig.eventually(lambda: phone.keys == "59")
     await hears(board, phone, call, 2, 2)
@@ -75,7 +75,7 @@ async def calls_the_agent(board: Switchboard, phone: Telephone, uri: str, key: s
     await board.line("call.held", call=call)
     await phone.resume()
     await board.line("call.resumed", call=call)
-    await phone.say(another := rig.speech(1.0, seed + 100))
+    await phone.say(another := rig.speech(1.2, seed + 100))
     await board.model_hears(another)
     await hears(board, phone, call, 4, 4)
     await phone.end()
@@ -90,7 +90,7 @@ async def is_called(board: Switchboard, phone: Telephone, number: str, *, server
     await board.line("call.answered", call=call)
     greeting = answer(board.emulator, 0)
     await until_like(lambda: [phone.hearing[before:]], greeting, "the phone that was called")
-    await phone.say(reply := rig.speech(1.0, sum(number.encode())))
+    await phone.say(reply := rig.speech(1.2, sum(number.encode())))
     await board.model_hears(reply)
     if server_ends:
         board.reception.drop_all()

@@ -24,3 +24,8 @@ def present(tool: str) -> bool:
 def required() -> bool:
     """Whether a missing tool fails the run (CI) instead of leaving the test out."""
     return os.environ.get("MEDIASERVER_REQUIRE_TOOLS") == "1"
+
+
+def in_time() -> list[str]:
+    """What to put before the command of a real phone or proxy: where we may, it comes first whatever else runs here."""
+    return ["nice", "-n", "-10"] if os.geteuid() == 0 else []
