@@ -54,7 +54,8 @@ async def test_it_is_referred_and_calls_whom_it_is_referred_to(tmp_path: Path) -
         model, agent = transferring(other.uri, "refer")
         async with switchboard(tmp_path, model, agent=agent, outbound={"domains": ["127.0.0.1"]}) as board:
             at = board.address()
-            async with baresip.softphone(tmp_path / "desk", at, "alice") as phone:
+            two_calls = {"rtp_ports": "40000-49998"}
+            async with baresip.softphone(tmp_path / "desk", at, "alice", extra=two_calls) as phone:
                 await board.is_registered("alice")
                 await phone.dial(f"sip:assistant@{at}")
                 call = (await board.line("call.incoming", user="alice"))["call"]

@@ -196,7 +196,7 @@ async def softphone(
     account = f"<sip:{user}@{at};transport={transport}>;auth_pass={password};regint=60;answermode=auto"
     account += f";audio_codecs={CODECS[codec]}" + (f";mediaenc={security}" if security else "")
     port, media = free_port(), free_port()
-    settings = {"ctrl_tcp_listen": f"127.0.0.1:{port}", "rtp_ports": f"{media}-{media + 10}"} | (extra or {})
+    settings = {"ctrl_tcp_listen": f"127.0.0.1:{port}", "rtp_ports": f"{media}-{media + 2}"} | (extra or {})
     if authority is not None:
         settings["sip_cafile"] = str(authority)
     with _prepare(folder, padded(np.zeros(0, np.int16), 0, 60), account, rig.RATE, settings) as output:

@@ -55,6 +55,7 @@ class Carrier:
             to=NameAddr.parse(f"<sip:{number}@carrier.example>"),
             now=self.shell.now(),
             sdp=media.offer(),
+            routes=binding.path,
         )
         self.shell.pump()
         await self.until(lambda: leg in self._finals)

@@ -35,13 +35,15 @@ class Kamailio:
 async def kamailio(
     folder: Path,
     ports: tuple[int, int],
-    server: str,
+    server: str | None,
     identity: Certificates,
     *,
     media: int | None = None,
     towards_server: str = "",
 ) -> AsyncIterator[Kamailio]:
     """Run it before `server`, a SIP URI with its transport; ready once the server has answered its OPTIONS.
+
+    None: before nobody, as the outbound proxy of others.
 
     `ports` are those of UDP and TCP, and of TLS. `media` is the port of an rtpengine that all media go through,
     `towards_server` its flags for descriptions that go to the server.
@@ -64,7 +66,7 @@ async def kamailio(
         )  # fmt: skip
     proxy = Kamailio(folder, port, tls_port)
     try:
-        await rig.eventually(lambda: "server is up" in proxy.output)
+        await rig.eventually(lambda: ("server is up" if server else "callback handler") in proxy.output)
         yield proxy
     finally:
         # It is a dozen processes; those of its session are its own.
@@ -76,9 +78,10 @@ async def kamailio(
             raise
 
 
-def _write(folder: Path, server: str, identity: Certificates) -> None:
+def _write(folder: Path, server: str | None, identity: Certificates) -> None:
     folder.mkdir()
-    (folder / "dispatcher.list").write_text(f"1 {server} 9\n")  # 9: to be asked by OPTIONS before it is used
+    # 9: to be asked by OPTIONS before it is used.
+    (folder / "dispatcher.list").write_text("" if server is None else f"1 {server} 9\n")
     (folder / "tls.cfg").write_text(
         f"[server:default]\nmethod=TLSv1.2+\ncertificate={identity.chain}\nprivate_key={identity.key}\n"
         f"[client:default]\nmethod=TLSv1.2+\nverify_certificate=yes\nca_list={identity.authority}\n"
