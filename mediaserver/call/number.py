@@ -16,7 +16,7 @@ _DIGITS = re.compile(r"\+?[0-9]{1,20}")
 _AFTER = re.compile(r"[;,pPwWxX&?#]|ext", re.ASCII)
 """What begins what is dialled after the answer: pauses, extensions, parameters."""
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
-_SCHEME = re.compile(r"\s*(tel|callto|phone|sips?):(//)?", re.IGNORECASE)
+_SCHEME = re.compile(r"(tel|callto|phone|sips?):(//)?", re.IGNORECASE)
 _SOS = re.compile(r"(urn:service:)?sos(\.|$)", re.IGNORECASE)
 """The service URN of emergency calls (RFC 5031), and user names made of it."""
 _ABROAD = ("+", "00", "011", "0011", "010")

@@ -1,6 +1,7 @@
 """Numbers in any spelling; above all those of emergencies."""
 
 import string
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -132,3 +133,12 @@ def test_any_text_is_judged_without_failing(text: str) -> None:
     except BadNumberError:
         return
     assert number.removeprefix("+").isascii() and number.removeprefix("+").isdigit()
+
+
+@pytest.mark.parametrize("unit", ["\u00a0", " ", "tel:", "%2531", "sip:a@", "\u200b"])
+def test_a_long_text_is_read_at_once(unit: str) -> None:
+    text = (unit * 30_000)[:30_000]
+    before = time.process_time()
+    assert not is_emergency(text, EMERGENCY)
+    is_number(text)
+    assert time.process_time() - before < 0.5, "all calls wait meanwhile"
