@@ -48,7 +48,7 @@ def _spell(report: Report, arguments: list[str], began: float) -> bool:
             elif not line.startswith(("INFO", "#", "\tNEW_FUNC")):
                 tail = [*tail[-60:], line]
     report.seconds = time.monotonic() - began
-    stopped = any("KeyboardInterrupt" in line for line in tail)
+    stopped = any("KeyboardInterrupt" in line or "run interrupted" in line for line in tail)
     if child.returncode and not stopped:
         report.fault = "".join(tail).strip() or f"the fuzzer ended with {child.returncode}"
     return stopped
