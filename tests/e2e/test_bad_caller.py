@@ -82,7 +82,7 @@ async def test_a_caller_that_vanishes_and_one_that_never_ends(tmp_path: Path) ->
         vanished = await server.call(Silence(0.5), Vanish())
         ended = await server.line("call.ended", timeout_s=5.0)
         assert ended.fields["reason"] == "media-timeout"
-        assert 2.0 <= ended.fields["duration_s"] <= 3.6
+        assert 1.9 <= ended.fields["duration_s"] <= 3.6  # counted from the answer, silence from the stream's begin
         await rig.eventually(lambda: bool(emulator.sessions[0].of("closed")))
         await rig.eventually(lambda: open_files(server.pid) <= before)
         # The one place is free again, though nobody answered the BYE.
