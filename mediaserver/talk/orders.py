@@ -58,6 +58,8 @@ class Open:
     """None: a leg without a conversation, to be bridged."""
     inband: Inband | None = None
     """Whether keys are listened for in the audio, as the trunk has it; None: as the agent has it."""
+    ufrag: str | None = None
+    """Our user fragment of ICE: take a place on the port that all browsers share; None: a port pair of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,14 @@ class Bridge:
 
 
 @dataclass(frozen=True, slots=True)
+class Watch:
+    """Somebody wants to see how the conversation goes, or no longer: `Noted` is reported meanwhile."""
+
+    call: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of something the agent wanted of signalling: `text` is the result of its tool call `tool_call`."""
 
@@ -134,7 +144,7 @@ class Close:
     call: str
 
 
-type Order = Connect | Describe | Greet | Press | Pressed | Ringback | Bridge | Outcome | Close
+type Order = Connect | Describe | Greet | Press | Pressed | Ringback | Bridge | Watch | Outcome | Close
 
 
 # --- reports: what the call is told ---------------------------------------------------------------------------------
@@ -216,6 +226,16 @@ class KeysWanted:
 
 
 @dataclass(frozen=True, slots=True)
+class Noted:
+    """What who watches the call is to know: `what` happened at `at` (monotonic seconds)."""
+
+    call: str
+    what: str
+    at: float
+    fields: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
 class Closed:
     """Everything is released. `counters` are the leg's, by name."""
 
@@ -223,4 +243,4 @@ class Closed:
     counters: Mapping[str, float]
 
 
-type Report = Ready | Lost | HangUp | Silent | Unprotected | Dialled | TransferWanted | KeysWanted | Closed
+type Report = Ready | Lost | HangUp | Silent | Unprotected | Dialled | TransferWanted | KeysWanted | Noted | Closed
