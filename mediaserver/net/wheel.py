@@ -41,13 +41,19 @@ class Wheel:
         self._failures: list[Exception] = []
 
     def add(self, ptime_ms: int, turn: Turn) -> Spoke:
-        """Have `turn` called every `ptime_ms` (a multiple of 5), in the emptiest slot of that period."""
+        """Have `turn` called every `ptime_ms` (a multiple of 5), in the emptiest slot of that period.
+
+        Its first turn is in the next such slot: not in one that was passed over because nobody was in it.
+        """
+        current = self._current(self._clock())
+        if self._timer is None or (self._next_slot() or current) > current:
+            self._slot = current
         period = ptime_ms // SLOT_MS
         ring = self._rings.setdefault(period, [[] for _ in range(period)])
-        phase = min(range(period), key=lambda at: len(ring[at]))
+        # The wheel may be late: then the slots it still has to turn are no place for a leg that was not there.
+        overdue = {slot % period for slot in range(self._slot + 1, current + 1)}
+        phase = min(range(period), key=lambda at: (at in overdue, len(ring[at])))
         ring[phase].append(turn)
-        if self._timer is None:
-            self._slot = self._current(self._clock())
         self._arm()
         return Spoke(period, phase, turn)
 

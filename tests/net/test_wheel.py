@@ -1,7 +1,7 @@
 """The wheel on a fake loop: time moves when the test says so."""
 
 from collections.abc import Callable
-from itertools import pairwise
+from itertools import cycle, pairwise
 
 import pytest
 from hypothesis import given
@@ -66,6 +66,24 @@ def test_legs_spread_over_the_slots() -> None:
     wheel = wheel_on(loop)
     phases = [wheel.add(20, lambda now: None).phase for _ in range(8)]
     assert sorted(phases) == [0, 0, 1, 1, 2, 2, 3, 3]
+
+
+@given(
+    st.lists(st.integers(0, 40), min_size=1, max_size=12),
+    st.lists(st.floats(0.0, 0.012), min_size=1, max_size=5),
+)
+def test_the_first_turn_of_a_leg_is_the_one_it_was_told_of(joins_ms: list[int], late: list[float]) -> None:
+    loop, lateness = Loop(), cycle(late)
+    wheel = wheel_on(loop)
+    first: dict[int, float] = {}
+    told: dict[int, float] = {}
+    for leg, wait_ms in enumerate(joins_ms):
+        loop.run(loop.now + wait_ms / 1000, late=lambda: next(lateness))
+        spoke = wheel.add(20, lambda now, leg=leg: first.setdefault(leg, now))
+        told[leg] = wheel.next_time(spoke)
+    loop.run(loop.now + 0.1)
+    assert first.keys() == told.keys()
+    assert all(first[leg] >= told[leg] - 1e-3 for leg in told)
 
 
 def test_empty_slots_cost_no_wakeup() -> None:
