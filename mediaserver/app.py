@@ -228,7 +228,7 @@ def _engine_settings(settings: Settings) -> EngineSettings:
     return EngineSettings(
         media=MediaSettings(
             media_lost_after_s=settings.rtp.silence_timeout_s,
-            opus_complexity=settings.rtp.opus_complexity,
+            opus_complexity=None if settings.rtp.opus_complexity == "auto" else settings.rtp.opus_complexity,
             opus_bitrate=settings.rtp.opus_bitrate,
         ),
         talk=TalkSettings(

@@ -123,6 +123,10 @@ class OpusEncoder:
         """
         self._set(_SET_LOSS, min(max(percent, _LEAST_LOSS_PERCENT), 100) if percent > 0 else 0)
 
+    def take_pains(self, complexity: int) -> None:
+        """Encode with this complexity from the next frame on."""
+        self._set(_SET_COMPLEXITY, complexity)
+
     def _set(self, what: int, value: int) -> None:
         self._library.opus_encoder_ctl(self._state, what, value)
 

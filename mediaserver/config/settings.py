@@ -5,7 +5,7 @@ import difflib
 import os
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
@@ -44,8 +44,8 @@ class Rtp(Section):
     """What is accepted, and offered, most wanted first."""
     codec_order: Literal["caller", "ours"] = "caller"
     """Whose order of preference an offer is answered in (RFC 3264 6.1 recommends the caller's)."""
-    opus_complexity: int = Field(1, ge=0, le=10)
-    """Effort of encoding Opus: 1 takes a third of the time of 5."""
+    opus_complexity: Literal["auto"] | Annotated[int, Field(ge=0, le=10)] = "auto"
+    """Effort of encoding Opus: 1 takes a third of the time of 5; "auto": as much as the machine has to spare."""
     opus_bitrate: int = Field(24_000, ge=6000, le=128_000)
     """Bits per second of the Opus we send, unless the peer wants less."""
     comfort_noise: bool = True

@@ -38,6 +38,7 @@ class Wheel:
         self._slot = 0  # the last slot turned
         self._timer: asyncio.TimerHandle | None = None
         self.worst_late_ms = 0.0
+        self._late_ms = 0.0
         self._failures: list[Exception] = []
 
     def add(self, ptime_ms: int, turn: Turn) -> Spoke:
@@ -85,6 +86,11 @@ class Wheel:
         if not any(ring):
             del self._rings[spoke.period]
 
+    def take_late_ms(self) -> float:
+        """How late the latest turn since the last call of this was."""
+        late_ms, self._late_ms = self._late_ms, 0.0
+        return late_ms
+
     def take_failures(self) -> list[Exception]:
         """What turns have raised since the last call; a note on each names whose turn it was."""
         failures, self._failures = self._failures, []
@@ -131,8 +137,10 @@ class Wheel:
             self._arm()
             return
         late_ms = (now - self._deadline(self._slot + 1)) * 1000
-        if late_ms > self.worst_late_ms:
-            self.worst_late_ms = late_ms
+        if late_ms > self._late_ms:
+            self._late_ms = late_ms
+            if late_ms > self.worst_late_ms:
+                self.worst_late_ms = late_ms
         # After a stall each leg is turned once per slot it missed, up to one whole period: a leg keeps its own
         # absolute schedule and catches up by itself.
         for slot in range(max(self._slot + 1, current - max(self._rings, default=1) + 1), current + 1):

@@ -1,6 +1,8 @@
 """Comfort noise: the RFC 3389 payload, and what stands in for a caller who sends nothing."""
 
+import audioop
 from functools import lru_cache
+from math import log10
 
 import numpy as np
 
@@ -15,6 +17,12 @@ _LOOP_MS = 1000
 def parse_level(payload: bytes) -> int | None:
     """The noise level of an RFC 3389 payload in -dBov (0..127); None when it is empty. Spectral data is left alone."""
     return payload[0] & 0x7F if payload else None
+
+
+def level_of(form: Form, octets: bytes) -> int:
+    """How loud audio is, in -dBov: 0 the loudest, 127 digital silence."""
+    rms = audioop.rms(form.decode(octets).tobytes(), 2)
+    return min(round(-20.0 * log10(rms / 32768.0)), SILENT_LEVEL) if rms else SILENT_LEVEL
 
 
 def build(level: int) -> bytes:

@@ -13,8 +13,12 @@ from mediacodecs.codec import Decoder
 from mediacodecs.g711 import ALAW_TO_ULAW, CODECS, ULAW_TO_ALAW
 from mediacodecs.pcm import Pcm
 from mediacodecs.signal.resample import Resampler
+from mediaserver.rtp.comfort_noise import level_of
 from mediaserver.rtp.form import Form
 from mediaserver.rtp.uplink_clock import UplinkClock
+
+_PAUSE = 2
+"""Octets at most of an Opus packet that has no frame in it (RFC 6716 3.2.1): its header is all there is."""
 
 
 class Inlet(Protocol):
@@ -46,14 +50,20 @@ class TranslatingInlet:
 
 
 class DecodingInlet:
-    """Any other codec, with a decoder that remembers. `undecodable` counts packets it could make nothing of."""
+    """Any other codec, with a decoder that remembers. `undecodable` counts packets it could make nothing of.
 
-    __slots__ = ("_clock", "_decoder", "_down", "_form", "_resampler", "_up", "undecodable")
+    `pauses`: a packet without a frame says that nothing comes for a while, and the decoder can go on by itself (Opus).
+    """
 
-    def __init__(self, clock: UplinkClock, form: Form, decoder: Decoder, clock_rate: int) -> None:
+    __slots__ = ("_clock", "_decoder", "_down", "_form", "_pauses", "_resampler", "_up", "undecodable")
+
+    def __init__(
+        self, clock: UplinkClock, form: Form, decoder: Decoder, clock_rate: int, *, pauses: bool = False
+    ) -> None:
         self._clock = clock
         self._form = form
         self._decoder = decoder
+        self._pauses = pauses
         self._resampler = None if decoder.rate == form.audio.rate else Resampler(decoder.rate, form.audio.rate)
         # Timestamps become octets of the uplink: the one is a multiple or a simple fraction of the other.
         common = gcd(form.octets_per_s, clock_rate)
@@ -66,7 +76,10 @@ class DecodingInlet:
         if not octets:
             self.undecodable += 1
             return None
-        return self._clock.audio(timestamp * self._up // self._down, octets, now)
+        passed = self._clock.audio(timestamp * self._up // self._down, octets, now)
+        if self._pauses and len(payload) <= _PAUSE:
+            self._clock.announced_silence(level_of(self._form, octets), now)
+        return passed
 
     def audio_after_loss(self, timestamp: int, payload: bytes, now: float) -> None:
         """What the codec can do against a loss goes before what anybody can: its own memory is set right by it."""
@@ -80,8 +93,20 @@ class DecodingInlet:
         octets = self._octets(decoder.decode(payload))
         if octets:
             clock.audio_after_loss(at, octets, now)
+            if self._pauses and len(payload) <= _PAUSE:
+                clock.announced_silence(level_of(form, octets), now)
         else:
             self.undecodable += 1
+
+    @property
+    def remembers(self) -> bool:
+        """`go_on` can be asked for."""
+        return self._pauses and self._resampler is None
+
+    def go_on(self, octets: int) -> bytes:
+        """What the codec makes of so many octets of the uplink that did not come."""
+        made = self._decoder.conceal(octets // len(self._form.silence))
+        return b"" if made is None else self._octets(made)
 
     def _substitute(self, payload: bytes, lost: int, frame: int) -> Pcm | None:
         """So many lost samples: the last `frame` of them from the copy in `payload`, if that is what was lost."""
@@ -105,4 +130,5 @@ def inlet_for(clock: UplinkClock, form: Form, codec: str) -> Inlet:
         return clock
     if codec in CODECS and form.audio.encoding != "pcm16":
         return TranslatingInlet(clock, ULAW_TO_ALAW if codec == "PCMU" else ALAW_TO_ULAW)
-    return DecodingInlet(clock, form, registry.decoder(codec, form.audio.rate), registry.spec(codec).clock_rate)
+    decoder, clock_rate = registry.decoder(codec, form.audio.rate), registry.spec(codec).clock_rate
+    return DecodingInlet(clock, form, decoder, clock_rate, pauses=codec == "OPUS")

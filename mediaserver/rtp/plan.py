@@ -39,6 +39,16 @@ class StreamPlan:
     """IP address that signalling comes from: where media may come from, too, if not from what is described."""
     send_fmtp: str | None = None
     """What the peer said of the parameters of the codec we send."""
+    audio_level: int | None = None
+    """Number of the header extension that says how loud a packet of the peer's is (RFC 6464)."""
+    transport_sequence: int | None = None
+    """Number of the one that counts the peer's packets: it is told when they came."""
+    reduced_rtcp: bool = False
+    """Feedback goes without a report before it (RFC 5506)."""
+    ssrc: int | None = None
+    """What our packets were described to have; None: it is ours to choose."""
+    cname: str | None = None
+    """The same of our reports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +78,8 @@ class MediaSettings:
     """Level announced in them, in -dBov (RFC 3389)."""
     digit_ms: int = 100
     digit_gap_ms: int = 60
-    opus_complexity: int = 1
-    """Effort of encoding Opus, 0 to 10: 5 costs three times what 1 does."""
+    opus_complexity: int | None = None
+    """Effort of encoding Opus, 0 to 10: 5 costs three times what 1 does; None: as the load allows."""
     opus_bitrate: int = 24000
     """Bits per second of the Opus we send, if the peer does not want less."""
     wall_clock_offset_s: float = 0.0

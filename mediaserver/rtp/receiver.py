@@ -4,6 +4,7 @@ from mediacodecs import registry
 from mediaserver.rtp.comfort_noise import parse_level
 from mediaserver.rtp.dtmf import EventReceiver
 from mediaserver.rtp.events import Event, MediaLost, MediaResumed, SourceChanged, SsrcChanged
+from mediaserver.rtp.extensions import ExtensionReader
 from mediaserver.rtp.form import form_of, uplink_format
 from mediaserver.rtp.inlet import DecodingInlet, Inlet, inlet_for
 from mediaserver.rtp.latch import SourceLatch
@@ -53,6 +54,8 @@ class Receiver:
         self.excused = False
         """The peer has a reason to be silent: it is not missed while that lasts."""
         self.events: list[Event] = []
+        self.extensions: ExtensionReader | None = None
+        """Takes what packets say beside audio."""
         self.received = 0
         self.malformed = 0
         self.unexpected = 0
@@ -106,6 +109,8 @@ class Receiver:
             latch.accepts(source, rtp.ssrc, rtp.sequence, now)
         if rtp.ssrc != self._ssrc and not self._stream_changed(rtp.ssrc, now):
             return None
+        if rtp.extension is not None and self.extensions is not None:
+            self.extensions.read(rtp, now)
         sequence = self.stats.sequence(rtp.sequence)
         if sequence is None:
             self.unexpected += 1
@@ -142,7 +147,8 @@ class Receiver:
             if self._ssrc is None:
                 self.heard = now
         if now >= clock.deadline:
-            clock.overdue(now, self.stats.jitter_s)
+            if self.reorder.deadline is None:  # else audio is there, and waits for what is missing before it
+                clock.overdue(now, self.stats.jitter_s)
             self._check_lost(now)
         return self._first()
 
@@ -177,6 +183,7 @@ class Receiver:
     def _codec_changed(self, kind: int, inlet: Inlet) -> None:
         """The peer goes over to another of the codecs agreed."""
         self._inlet = inlet
+        self.clock.substitute = inlet.go_on if isinstance(inlet, DecodingInlet) and inlet.remembers else None
         clock_rate = registry.spec(self._codecs[kind]).clock_rate
         if clock_rate != self.stats.clock_rate:
             self.stats.change_clock(clock_rate)

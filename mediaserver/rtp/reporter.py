@@ -52,8 +52,14 @@ class Reporter:
             self._reports(now), rtcp.SourceDescription(self._ssrc, self._cname), rtcp.Goodbye((self._ssrc,))
         )
 
+    def before_feedback(self, reduced: bool) -> bytes:
+        """What goes in front of feedback: nothing if that is agreed (RFC 5506), else an empty report and a name."""
+        if reduced:
+            return b""
+        return rtcp.build(rtcp.ReceiverReport(self._ssrc), rtcp.SourceDescription(self._ssrc, self._cname))
+
     def received(self, packet: bytes, now: float) -> bool:
-        """Take the peer's compound packet; False when nothing in it was understood."""
+        """Take the peer's compound packet; False when it is none. What is not understood in it is passed over."""
         packets = rtcp.parse(packet)
         for one in packets:
             match one:
@@ -65,7 +71,7 @@ class Reporter:
                     self._about_us(blocks, now)
                 case _:
                     pass
-        return bool(packets)
+        return bool(packets) or rtcp.is_whole(packet)
 
     def _ntp(self, now: float) -> int:
         return rtcp.ntp_time(now + self._settings.wall_clock_offset_s)

@@ -115,6 +115,17 @@ def parse(packet: bytes) -> list[RtcpPacket]:
     return found
 
 
+def is_whole(packet: bytes) -> bool:
+    """Whether it is RTCP of known packet types from end to end, if perhaps not of our vocabulary (RFC 4585 6, 3611)."""
+    at, size = 0, len(packet)
+    while at + 4 <= size:
+        first, kind, words = _HEADER.unpack_from(packet, at)
+        if first >> 6 != 2 or not 192 <= kind <= 223:
+            return False
+        at += 4 + 4 * words
+    return 0 < at == size
+
+
 def _parse_one(kind: int, count: int, body: bytes) -> RtcpPacket | None:
     if kind == _SENDER_REPORT and len(body) >= _SENDER_INFO.size:
         ssrc, ntp, timestamp, packets, octets = _SENDER_INFO.unpack_from(body)

@@ -7,17 +7,22 @@ from mediaserver.errors import LocalProtocolError
 from mediaserver.rtp import comfort_noise, packet
 from mediaserver.rtp.coder import Coder, needs_coder
 from mediaserver.rtp.dtmf import EventSender
-from mediaserver.rtp.form import form_before
+from mediaserver.rtp.effort import Effort
+from mediaserver.rtp.form import Form, form_before
 from mediaserver.rtp.plan import MediaSettings, StreamPlan
 from mediaserver.rtp.playout import Playout
 from mediaserver.rtp.tone_keys import ToneKeys
 
 type Send = Callable[[bytes], object]
+type Overheard = Callable[[bytes, float, Form], None]
+"""Told each frame that is not silence, before the codec, when it is due (seconds), and its form."""
 
 _HANGOVER_MS = 100
 """Silence sent before nothing is, where the codec does without: what the peer makes up of it is silence then, too."""
 _DTX_REFRESH_S = 0.4
 """How often something is sent in a silence of Opus (RFC 7587 3.1.3)."""
+_REFRESHING = 2
+"""Frames of it: silence, and that nothing follows."""
 
 
 class Sender:
@@ -35,13 +40,16 @@ class Sender:
         "_continuous",
         "_due",
         "_earliest",
+        "_effort",
         "_event_clock_rate",
         "_event_samples",
         "_first_timestamp",
+        "_form",
         "_keys",
         "_marker",
         "_noise_due",
         "_origin",
+        "_overheard",
         "_payload_type",
         "_plan",
         "_playout",
@@ -73,13 +81,16 @@ class Sender:
         first_sequence: int,
         first_timestamp: int,
         playout: Playout,
+        effort: Effort | None = None,
     ) -> None:
+        self._effort = effort
         self._settings = settings
         self._ssrc = ssrc
         self._sequence = first_sequence
         self._first_timestamp = first_timestamp
         self._playout = playout
         self._source = playout.pop
+        self._overheard: Overheard | None = None
         self._tones: ToneKeys | None = None
         self._origin: float | None = None
         self._due = -1e9
@@ -116,13 +127,13 @@ class Sender:
             self._marker, self._talking, self._noise_due = True, False, None
 
     def _take_codec(self, plan: StreamPlan) -> None:
-        form = form_before(plan.send_encoding)
+        form = self._form = form_before(plan.send_encoding)
         self._silence = form.silence * (plan.ptime_ms * form.audio.rate // 1000)
         codec = f"{plan.send_encoding} {plan.send_fmtp}"
         if codec != self._codec:
             self._codec = codec
             coded = needs_coder(plan.send_encoding)
-            self._coder = Coder(plan, self._settings, self._source) if coded else None
+            self._coder = Coder(plan, self._settings, self._source, self._effort) if coded else None
             self._play(self._source if self._tones is None else self._toned)
             self._change_clock(registry.spec(plan.send_encoding).clock_rate)
         if self._coder is not None:
@@ -139,12 +150,28 @@ class Sender:
         if self._tones is None:
             self._play(self._source)
 
+    def overhear(self, overheard: Overheard | None) -> None:
+        """Tell of every frame that leaves and is not silence; None: tell nobody, which costs nothing."""
+        self._overheard = overheard
+        self._play(self._source if self._tones is None else self._toned)
+
     def _play(self, source: Callable[[], bytes | None]) -> None:
+        if (overheard := self._overheard) is not None:
+            source = self._telling(source, overheard)
         if self._coder is None:
             self._pop = source
         else:
             self._coder.play(source)
             self._pop = self._coder.pop
+
+    def _telling(self, source: Callable[[], bytes | None], overheard: Overheard) -> Callable[[], bytes | None]:
+        def tell() -> bytes | None:
+            frame = source()
+            if frame is not None:
+                overheard(frame, self._due, self._form)
+            return frame
+
+        return tell
 
     def _toned(self) -> bytes | None:
         """The frames of tones, as long as there are any."""
@@ -295,12 +322,15 @@ class Sender:
         if self._talking or self._noise_due is None:
             self._talking = False
             self._quiet_frames = -(-_HANGOVER_MS // self._plan.ptime_ms)
-        elif not self._quiet_frames and self._due < self._noise_due:
-            return
-        self._quiet_frames = max(self._quiet_frames - 1, 0)
+        elif not self._quiet_frames:
+            if self._due < self._noise_due:
+                return
+            self._quiet_frames = _REFRESHING
+        self._quiet_frames -= 1
         self._noise_due = self._due + _DTX_REFRESH_S
         self._sent_until = self._samples_due
-        self._emit(self._payload_type, self._first_timestamp + self._samples_due, coder.silence(), False, send)
+        payload = coder.silence() if self._quiet_frames else coder.pause()
+        self._emit(self._payload_type, self._first_timestamp + self._samples_due, payload, False, send)
 
     def expect_loss(self, share: float) -> None:
         """The peer misses this share of our packets (0 to 1), says its report."""

@@ -4,14 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mediaproviders.contract import AudioFormat
+from mediaserver.rtp.effort import Effort
 from mediaserver.rtp.events import Event
+from mediaserver.rtp.extensions import ExtensionReader
 from mediaserver.rtp.form import form_before
 from mediaserver.rtp.packet import is_rtcp
 from mediaserver.rtp.plan import Address, MediaSettings, StreamPlan
 from mediaserver.rtp.playout import Playout
 from mediaserver.rtp.receiver import Receiver
 from mediaserver.rtp.reporter import Reporter
-from mediaserver.rtp.sender import Send, Sender
+from mediaserver.rtp.sender import Overheard, Send, Sender
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,8 @@ class MediaSession:
     that piece is in `backlog`: take it with `take_backlog` after each of these calls, before the next one.
 
     `spread` gives random numbers from 0 up to 1 for the interval of RTCP. `wanted_rate` is the sampling rate in Hz in
-    which the uplink is of most use; a codec that can decode to it will. Raises CodecUnavailableError.
+    which the uplink is of most use; a codec that can decode to it will. `effort` is how much work encoding may be, for
+    all sessions together. Raises CodecUnavailableError.
     """
 
     def __init__(
@@ -68,14 +71,20 @@ class MediaSession:
         settings: MediaSettings | None = None,
         spread: Callable[[], float] = lambda: 0.5,
         wanted_rate: int | None = None,
+        effort: Effort | None = None,
     ) -> None:
         settings = settings or MediaSettings()
         self._plan = plan
+        self._ssrc = ssrc
         self._settings = settings
         self._receiver = Receiver(plan, settings, now, wanted_rate)
+        self.extensions = _reader(plan, ssrc)
+        """What the peer's packets say beside audio; None: nothing was agreed on."""
+        self._receiver.extensions = self.extensions
         self._sender = Sender(
-            plan, settings, ssrc=ssrc, first_sequence=first_sequence, first_timestamp=first_timestamp, playout=playout
-        )
+            plan, settings, ssrc=ssrc, first_sequence=first_sequence, first_timestamp=first_timestamp, playout=playout,
+            effort=effort,
+        )  # fmt: skip
         self._reporter = Reporter(
             settings, ssrc=ssrc, cname=cname, now=now, spread=spread, receiver=self._receiver, sender=self._sender
         )
@@ -143,6 +152,12 @@ class MediaSession:
         """The report that is due, if one is."""
         return self._reporter.report(now) if now >= self._reporter.due else None
 
+    def feedback(self) -> bytes:
+        """What the peer's congestion control is to be told of its packets: when `extensions.feedback.due` has come."""
+        extensions, ssrc = self.extensions, self._receiver.ssrc
+        assert extensions is not None and extensions.feedback is not None and ssrc is not None
+        return self._reporter.before_feedback(self._plan.reduced_rtcp) + extensions.feedback.report(ssrc)
+
     def goodbye(self, now: float) -> bytes:
         """The last RTCP packet of the session."""
         return self._reporter.goodbye(now)
@@ -158,6 +173,10 @@ class MediaSession:
     def play(self, source: Callable[[], bytes | None] | None) -> None:
         """Send the frames of `source`, in `downlink_format`, and not what playout holds; None: that again."""
         self._sender.play(source)
+
+    def overhear(self, overheard: Overheard | None) -> None:
+        """Tell of every frame that leaves and is not silence; None: nobody is told any more."""
+        self._sender.overhear(overheard)
 
     def excuse(self, on: bool) -> None:
         """The peer has a reason to be silent, or no longer: its silence is no loss of media while that lasts."""
@@ -186,6 +205,10 @@ class MediaSession:
         self._plan = plan
         self._receiver.update(plan)
         self._sender.update(plan)
+        if self.extensions is None:
+            self.extensions = self._receiver.extensions = _reader(plan, self._ssrc)
+        else:
+            self.extensions.agreed(plan.audio_level, plan.transport_sequence, self._ssrc)
 
     @property
     def on_hold(self) -> bool:
@@ -244,3 +267,9 @@ class MediaSession:
             rtt_ms=self.rtt_ms,
             remote_fraction_lost=self._reporter.remote_fraction_lost,
         )
+
+
+def _reader(plan: StreamPlan, ssrc: int) -> ExtensionReader | None:
+    if plan.audio_level is None and plan.transport_sequence is None:
+        return None
+    return ExtensionReader(ssrc, plan.audio_level, plan.transport_sequence)

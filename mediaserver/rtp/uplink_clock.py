@@ -5,7 +5,8 @@ Positions and timestamps count octets of the uplink's form; `ahead` is how far t
 rule:
 
 1. Audio passes as it comes. After it, `ahead` is about zero, less the jitter.
-2. A leg that is silent past its deadline, or announced silence, gets comfort in whole frames up to the wall.
+2. A leg that is silent past its deadline, or announced silence, gets comfort in whole frames up to the wall. A codec
+   with a memory goes on by itself for the first 100 ms of a silence that was not announced: packets may be lost.
 3. A jump of the timestamps is filled (concealment for lost packets, comfort for a pause of the sender), but never
    beyond the wall (a frame beyond for lost packets, whose place is certain): what stood in already is not filled twice.
 4. Audio that comes late, after comfort stood in for it, passes too. Then the stream is ahead, at most by `max_ahead`;
@@ -15,6 +16,7 @@ rule:
 """
 
 from collections import deque
+from collections.abc import Callable
 
 from mediacodecs.signal.plc import Concealment
 from mediaserver.rtp.comfort_noise import ComfortNoise
@@ -22,6 +24,8 @@ from mediaserver.rtp.form import Form
 
 _HISTORY = 8  # payloads a concealment may look back on
 _BEHIND_PACKETS = 50
+_CONTINUED_MS = 100
+"""A codec's own continuation has faded away by then."""
 
 
 class UplinkClock:
@@ -31,7 +35,9 @@ class UplinkClock:
     """
 
     __slots__ = (
+        "_announced",
         "_behind",
+        "_continued",
         "_form",
         "_history",
         "_max_ahead",
@@ -47,6 +53,7 @@ class UplinkClock:
         "deadline",
         "frame",
         "silent",
+        "substitute",
         "trimmed_octets",
     )
 
@@ -60,7 +67,11 @@ class UplinkClock:
         self._patience = patience
         self._max_ahead = max_ahead
         self._behind = 0
+        self._announced = False  # the present silence is
+        self._continued = 0  # octets of it that the codec has made up
         self.frame = frame
+        self.substitute: Callable[[int], bytes] | None = None
+        """What the codec makes of so many octets that did not come; None: it has no memory."""
         self.comfort = ComfortNoise(form)
         self.backlog: list[bytes] = []
         self.silent = False
@@ -125,6 +136,7 @@ class UplinkClock:
         if not self.silent and self._position:
             self.silent = True
             self.deadline = now
+            self._announced = True
 
     def overdue(self, now: float, jitter_s: float) -> None:
         """Stand in up to the wall if the leg is silent past its deadline; a little longer where the jitter is large."""
@@ -136,7 +148,8 @@ class UplinkClock:
             self.silent = True
         frames = int(0.5 - self.ahead(now)) // self.frame
         if frames > 0:
-            self._stand_in(min(frames * self.frame, self._rate - self._rate % self.frame))
+            octets = min(frames * self.frame, self._rate - self._rate % self.frame)
+            self._stand_in(octets - self._go_on(octets))
         self.deadline = self._origin + (self._position + self.frame) / self._rate
 
     def _reconcile(self, timestamp: int, payload: bytes, now: float, *, lost: bool) -> None:
@@ -145,6 +158,8 @@ class UplinkClock:
             self._origin = now - size / self._rate
         ahead = self.ahead(now) + size
         missing = self._room(timestamp, size, ahead, lost=lost)
+        if self.silent:
+            self._settle(lost)
         if missing > 0:
             ahead += missing
             if lost:
@@ -161,6 +176,24 @@ class UplinkClock:
         if self._behind > _BEHIND_PACKETS and self._form.is_quiet(payload):
             self._stand_in(size)
         self._emit(payload)
+
+    def _go_on(self, octets: int) -> int:
+        """Let the codec go on from what it has heard, for as long as that is of use: how many octets it gave."""
+        wanted = min(octets, _CONTINUED_MS * self._form.bytes_per_ms - self._continued)
+        if self.substitute is None or self._announced or wanted <= 0 or not self._history:
+            return 0
+        made = self.substitute(wanted)
+        self._continued += len(made)
+        self.comfort_octets += len(made)
+        self._emit(made)
+        return len(made)
+
+    def _settle(self, lost: bool) -> None:
+        """The silence is over: what stood in was for packets that are `lost`, or for a pause of the caller."""
+        if lost:
+            self.comfort_octets -= self._continued
+            self.concealed_octets += self._continued
+        self._continued, self._announced = 0, False
 
     def _room(self, timestamp: int, size: int, ahead: float, *, lost: bool) -> int:
         """How much of a jump to `timestamp` is to be filled, in whole samples; `ahead` counts the payload as taken."""

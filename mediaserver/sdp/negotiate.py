@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from mediaserver.sdp import extensions
 from mediaserver.sdp.capabilities import Capabilities as Capabilities
 from mediaserver.sdp.capabilities import announced
 from mediaserver.sdp.formats import format_attributes, payload_formats
@@ -42,7 +43,9 @@ def answer(
     formats = [capabilities.answered(form) for form in stream.audio]
     formats += [announced(event) for event in stream.events]
     formats += [] if stream.noise is None else [stream.noise]
-    attributes = (*mid_of(stream.media.attribute("mid")), *stream.path.attributes)
+    carried, lines = extensions.answer(offered, stream.media, _types(stream.audio))
+    plan = replace(plan, extensions=carried)
+    attributes = (*mid_of(stream.media.attribute("mid")), *lines, *stream.path.attributes)
     ours = _audio(formats, stream.media.protocol, local[1], plan.ptime_ms, plan.direction, plan.rtcp_mux, attributes)
     lite, more = stream.path.ice is not None, grouped(offered, stream.media)
     described = replace(
@@ -76,6 +79,7 @@ def _agreed_to(stream: Stream, capabilities: Capabilities, direction: Direction,
         signalled=None if path is None else path.signalled,
         security=stream.path.security,
         ice=stream.path.ice,
+        source=stream.path.source,
     )
 
 
@@ -97,7 +101,8 @@ def offer(
     formats = capabilities.offered(agreed)
     mux = (path is not None and path.browser) or (agreed is not None and agreed.rtcp_mux)
     profile, attributes = ("RTP/AVP", ()) if path is None else path.offer(local, mux=mux)
-    attributes = (*mid_of(None if path is None else path.mid), *attributes)
+    lines = _carried(capabilities, formats, agreed, path)
+    attributes = (*mid_of(None if path is None else path.mid), *lines, *attributes)
     media = _audio(formats, profile, local[1], capabilities.default_ptime, direction, mux, attributes)
     more = bundled(None if path is None else path.mid)
     before = () if said is None else SessionDescription.parse(said).media
@@ -128,7 +133,8 @@ def accept(our_offer: bytes, answer: bytes, capabilities: Capabilities, path: Me
         stream = replace(stream, path=path.accepted(our, theirs, their, local))
     stream = stream.with_candidate()
     direction = _direction(stream.direction, stated_direction(mine, our))
-    return _answered(stream, our, offered, capabilities, direction, path)
+    plan = _answered(stream, our, offered, capabilities, direction, path)
+    return replace(plan, extensions=extensions.accepted(our, theirs, their, _types(stream.audio)))
 
 
 def _answered(
@@ -166,6 +172,7 @@ def _answered(
         signalled=None if path is None else path.signalled,
         security=stream.path.security,
         ice=stream.path.ice,
+        source=stream.path.source,
     )
 
 
@@ -179,6 +186,20 @@ def _local(ours: SessionDescription, audio: MediaDescription) -> tuple[str, int]
     connection = ours.connection_of(audio)
     assert connection is not None
     return connection.address, audio.port
+
+
+def _carried(
+    capabilities: Capabilities, formats: list[PayloadFormat], agreed: MediaPlan | None, path: MediaPath | None
+) -> Attributes:
+    """Header extensions and feedback in an offer of ours: only browsers are asked for any."""
+    if agreed is None and not (path is not None and path.browser):
+        return ()
+    audio = tuple(form for form in formats if capabilities.speaks(form))
+    return extensions.offer(_types(audio), None if agreed is None else agreed.extensions)
+
+
+def _types(formats: tuple[PayloadFormat, ...]) -> tuple[int, ...]:
+    return tuple(form.payload_type for form in formats)
 
 
 def _kind(form: PayloadFormat) -> tuple[str, int, int]:

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from mediaserver.sdp.ice import Ice, IceLite
-from mediaserver.sdp.security import Protection, Security
+from mediaserver.sdp.security import DTLS_PROFILES, Protection, Security
 from mediaserver.sdp.session import Attributes, Connection, MediaDescription, SessionDescription
+from mediaserver.sdp.source import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +15,7 @@ class Agreed:
     security: Security | None = None
     ice: Ice | None = None
     attributes: Attributes = ()
+    source: Source | None = None
 
 
 class MediaPath:
@@ -34,6 +36,8 @@ class MediaPath:
         self._ice = ice
         self.browser = browser
         self.signalled = signalled
+        self.source = Source.drawn(protection.octets)
+        """What browsers are told that our packets are known by."""
         self.mid = "0" if browser else None
         """The stream's name in our offers; it keeps the one that the peer has given it (RFC 8829 5.2.2)."""
 
@@ -47,10 +51,13 @@ class MediaPath:
         """Agree to an offered stream. Raises RemoteProtocolError (488) when its encryption is of no use."""
         security, lines = self._protection.answer(session, media)
         self.mid = media.attribute("mid")
+        source = self.source if media.protocol in DTLS_PROFILES else None
+        if source is not None:
+            lines = (*source.attributes(), *lines)
         if self._ice is None:
-            return Agreed(security, None, lines)
+            return Agreed(security, None, lines, source)
         ice, more = self._ice.answer(session, media, connection, local)
-        return Agreed(security, ice, (*lines, *more))
+        return Agreed(security, ice, (*lines, *more), source)
 
     def offer(self, local: tuple[str, int], *, mux: bool) -> tuple[str, Attributes]:
         """Transport profile and attributes of an offer of ours; `mux`: with RTCP on the same port.
@@ -60,6 +67,8 @@ class MediaPath:
         profile, lines = self._protection.offer()
         wanted = self._ice is not None and (self.browser or self._ice.agreed)
         ice = self._ice.offer(local, mux=mux) if self._ice is not None and wanted else ()
+        if profile in DTLS_PROFILES:
+            lines = (*self.source.attributes(), *lines)
         return profile, (*lines, *ice)
 
     def accepted(
@@ -68,4 +77,5 @@ class MediaPath:
         """What the answer to our offer agrees to. Raises RemoteProtocolError (488) if that is not what we asked for."""
         security = self._protection.accepted(mine, session, theirs)
         offered = self._ice is not None and mine.has("ice-ufrag")
-        return Agreed(security, self._ice.accepted(session, theirs, local) if self._ice and offered else None)
+        ice = self._ice.accepted(session, theirs, local) if self._ice and offered else None
+        return Agreed(security, ice, source=self.source if mine.has("ssrc") else None)

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from mediaserver.sdp.extensions import NONE, Extensions
 from mediaserver.sdp.ice import Ice
 from mediaserver.sdp.security import Security
+from mediaserver.sdp.source import Source
 
 
 class Direction(Enum):
@@ -69,3 +71,7 @@ class MediaPlan:
     """How media is encrypted; None: not at all."""
     ice: Ice | None = None
     """How the peer's connectivity checks are answered; None: it makes none."""
+    extensions: Extensions = NONE
+    """What the peer's packets carry beside audio, and what it is told of them."""
+    source: Source | None = None
+    """What our packets have been described to be known by; None: nobody was told."""

@@ -110,7 +110,8 @@ class Protection:
     ) -> None:
         self._policy = policy
         self._suites = suites
-        self._octets = octets
+        self.octets = octets
+        """Gives so many random octets."""
         self._fingerprint = fingerprint
         self._browser = browser
         self._ours: dict[str, bytes] = {}
@@ -212,7 +213,7 @@ class Protection:
 
     def _key(self, suite: str) -> bytes:
         if suite not in self._ours:
-            self._ours[suite] = self._octets(SUITES[suite])
+            self._ours[suite] = self.octets(SUITES[suite])
         return self._ours[suite]
 
 

@@ -16,6 +16,7 @@ from mediacodecs.signal.vad import DetectorPool
 from mediaproviders.contract import Brief, Provider
 from mediaserver.net.rtp_port import PortRange
 from mediaserver.net.wheel import Wheel
+from mediaserver.rtp.effort import Effort
 from mediaserver.rtp.form import form_before
 from mediaserver.rtp.plan import MediaSettings, StreamPlan
 from mediaserver.rtp.playout import Playout
@@ -86,6 +87,7 @@ class Engine:
         self._report = report
         self._settings = settings
         self._wheel = Wheel(loop)
+        self._effort = Effort(settings.media.opus_complexity)
         self._seats: dict[str, Seat] = {}
         self._listening = Listening(self._wheel, detectors)
         self._random = random.SystemRandom()
@@ -132,8 +134,9 @@ class Engine:
                     seat.leg.change(stream_plan(plan), time.monotonic())
                 seat.described(plan)
             case Greet():
-                if seat.talk is not None:
-                    seat.leg.when_open(seat.talk.greet)  # else the first words would be lost
+                seat.leg.when_open(seat.reached)  # else the first words would be lost
+            case orders.Watch(on=on):
+                seat.notes.watch(on)
             case Press():
                 seat.press(order)
             case Pressed(digit=digit, duration_ms=duration_ms):
@@ -193,14 +196,15 @@ class Engine:
         source = form_before(plan.send_encoding).audio if brief is None else brief.output_format
         session = MediaSession(
             plan,
-            ssrc=self._random.getrandbits(32),
-            cname=f"{call}@mediaserver",
+            ssrc=self._random.getrandbits(32) if plan.ssrc is None else plan.ssrc,
+            cname=f"{call}@mediaserver" if plan.cname is None else plan.cname,
             first_sequence=self._random.getrandbits(15),
             first_timestamp=self._random.getrandbits(32),
             now=time.monotonic(),
             playout=Playout(encoding=plan.send_encoding, ptime_ms=plan.ptime_ms, source=source),
             settings=self._settings.media,
             spread=self._random.random,
+            effort=self._effort,
             wanted_rate=_BRIDGED_RATE if brief is None else brief.input_format.rate,
         )
         if talk is None or brief is None:
@@ -255,6 +259,7 @@ class Engine:
     def _housekeeping(self) -> None:
         self._chores = self._loop.call_later(_HOUSEKEEPING_S, self._housekeeping)
         now = time.monotonic()
+        self._effort.second(self._wheel.take_late_ms())
         for call, seat in tuple(self._seats.items()):
             try:
                 seat.look_after(now)

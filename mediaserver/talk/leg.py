@@ -59,6 +59,11 @@ def stream_plan(plan: MediaPlan) -> StreamPlan:
         comfort_noise_receive=plan.comfort_noise_receive,
         rtcp_mux=plan.rtcp_mux,
         signalled=plan.signalled,
+        audio_level=plan.extensions.audio_level,
+        transport_sequence=plan.extensions.transport_sequence,
+        reduced_rtcp=plan.extensions.reduced_rtcp,
+        ssrc=None if plan.source is None else plan.source.ssrc,
+        cname=None if plan.source is None else plan.source.cname,
     )
 
 
@@ -203,6 +208,9 @@ class Leg:
         if session is None or ear is None:
             return
         session.tick(now, self._send)
+        extensions = session.extensions
+        if extensions is not None and extensions.feedback is not None and now >= extensions.feedback.due:
+            self._send_rtcp(session.feedback())
         silence = session.overdue(now)
         if silence is not None:
             ear.take(silence, now)
