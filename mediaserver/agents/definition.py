@@ -8,6 +8,7 @@ from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, C
 
 from mediaserver.agents.template import NAME
 from mediaserver.talk.digits import Inband
+from mediaserver.talk.echo import EchoGuarding
 from mediaserver.talk.tools import BUILT_IN
 from mediaserver.talk.transfer import TransferStyle, is_target
 
@@ -242,6 +243,12 @@ class AgentDefinition(Part):
     """Who decides that the caller interrupts: the model's own detector, or the server."""
     barge_in: BargeIn = BargeIn()
     """How the server decides."""
+    echo: EchoGuarding = "auto"
+    """Whether the agent's own voice, coming back from the caller's side, is kept from being taken for the caller.
+
+    "auto": on telephones from the first word, of a browser (which cancels echoes itself) once one is found; "on": from
+    the first word everywhere; "off": never.
+    """
     tools: tuple[Tool, ...] = ("end_call",)
     """What the model may use: async Python functions as "package.module:function", and what is built in.
 

@@ -59,6 +59,7 @@ def to_agent(ready: ReadyAgent, known: Mapping[str, str], now: datetime | None =
         voice=given.voice if ready.streaming else None,
         interruption=given.interruption,
         turn=TurnSettings(confirm_ms=turn.confirm_ms, release_ms=turn.release_ms, contest_ms=turn.contest_ms),
+        echo=given.echo,
         max_output_tokens=given.max_output_tokens,
         temperature=given.temperature,
         tools=given.tools,

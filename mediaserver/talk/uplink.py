@@ -14,6 +14,7 @@ from mediacodecs.g711 import ALAW_TO_ULAW, CODECS, ULAW_TO_ALAW
 from mediacodecs.pcm import Pcm, from_bytes, to_bytes
 from mediacodecs.signal.resample import Resampler
 from mediaproviders.contract import AudioFormat
+from mediaserver.talk.echo import Guard
 from mediaserver.talk.tone_ear import ToneEar
 
 LEG_RATE = 8000
@@ -89,6 +90,7 @@ class Uplink:
         "_octets_per_s",
         "_rest",
         "_source",
+        "guard",
         "last_voice",
         "loud_s",
         "sink",
@@ -105,6 +107,8 @@ class Uplink:
         self._convert = converter(source, wanted, chunk_ms)
         self.sink: Callable[[bytes], None] | None = None
         """Takes the payload; None until the model listens."""
+        self.guard: Guard | None = None
+        """Keeps back what is only the agent's own voice coming back; None: nobody does."""
         self.tone_ear: ToneEar | None = None
         """Hears keys in the audio; None: nobody listens for them."""
         self._detector: Detector | None = None
@@ -134,10 +138,17 @@ class Uplink:
 
     def take(self, payload: bytes, now: float) -> None:
         """One payload of the leg, in order. Hot: once per packet."""
+        guard = self.guard
+        if guard is not None and guard.minds(len(payload), now):
+            for piece, pcm in guard.take(payload, self._decode(payload, 2), now):
+                self._pass_on(piece, pcm, now)
+        else:
+            self._pass_on(payload, self._decode(payload, 2), now)
+
+    def _pass_on(self, payload: bytes, pcm: bytes, now: float) -> None:
         sink = self.sink
         if sink is None:
             return
-        pcm = self._decode(payload, 2)
         convert = self._convert
         if convert is None:
             sink(payload)
