@@ -10,6 +10,7 @@ TARGETS = {
     "sip_message": "SIP messages, streams of them, and what stands in their header fields",
     "sip_endpoint": "a SIP endpoint with peers, a user and time",
     "sdp": "session descriptions, offers and answers",
+    "web": "what browsers send by HTTP: offers, and fragments of ICE",
     "rtp": "media sessions in every codec, and paths with SRTP, DTLS and ICE",
 }
 WATCHED = (

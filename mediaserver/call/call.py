@@ -46,6 +46,9 @@ class Call(Lifetime):
     `agent` None: a leg that is bridged with another.
     """
 
+    refers = True
+    """The peer can be asked to call somebody else (REFER); else it is put through from here."""
+
     def __init__(self, name: str, agent: Agent | None, trunk: str | None, desk: Desk) -> None:
         super().__init__(name, desk)
         self.agent = agent

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mediaserver.call.calls import Calls
+from mediaserver.call.feed import Feeds
 from mediaserver.call.handover import Handover
 from mediaserver.call.ladders import CallLadders, NoLadders
 from mediaserver.call.media_paths import MediaPaths
@@ -29,4 +30,5 @@ class Desk:
     handover: "Callable[[Call], Handover]"
     """Who transfers a call."""
     paths: MediaPaths
+    feeds: Feeds
     ladders: CallLadders = field(default_factory=NoLadders)

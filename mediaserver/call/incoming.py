@@ -48,7 +48,7 @@ class Incoming(Call):
             path = desk.paths.path(self.trunk, self._flow)
             self.stream.begin(Negotiation(capabilities, (host, self.port), self.session_id, path))
             if sdp is not None:
-                self._answer = self.stream.answer(sdp)
+                self._answer = self._agree(sdp)
                 desk.paths.check(self.stream.agreed, self.trunk, self._flow)
         except RemoteProtocolError as error:
             self._reject(error.status or 488, "unacceptable-media", str(error))
@@ -65,6 +65,10 @@ class Incoming(Call):
             self.stream.preview(plan, heard=False)
         encoding = plan.receive[0].encoding if plan is not None else capabilities.codecs[0]
         desk.media.order(Connect(self.id, encoding))
+
+    def _agree(self, offer: bytes) -> bytes:
+        """Our answer to the first offer. Raises RemoteProtocolError for one that cannot be agreed to."""
+        return self.stream.answer(offer)
 
     def _happened(self, event: Event) -> None:
         if isinstance(event, Cancelled):

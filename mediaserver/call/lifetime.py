@@ -99,6 +99,7 @@ class Lifetime(ABC):
         if self.leg is not None:
             calls.release(self.leg)
         calls.over(self.id)
+        self.desk.feeds.over(self.id, end)
         try:
             self._let_go(end)
         except Exception as fault:
@@ -121,6 +122,7 @@ class Lifetime(ABC):
         self._clear_timers()
         self._after(self.desk.settings.max_call_s, self._too_long)
         self.record.answered()
+        self.desk.feeds.answered(self.id)
 
     def _too_long(self) -> None:
         end = CallEnd(Result.COMPLETED, "max-duration", cause=RECOVERY_ON_TIMER)

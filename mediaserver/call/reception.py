@@ -1,15 +1,18 @@
 """Where calls arrive: who is admitted, who answers, and whose place a call may take."""
 
 import secrets
+import time
 from collections.abc import Callable
 from functools import partial
 
 import structlog
 
+from mediaserver.call.both_lines import BothLines
 from mediaserver.call.call import Call
 from mediaserver.call.calls import Calls
 from mediaserver.call.desk import Desk
 from mediaserver.call.dialler import Dialler
+from mediaserver.call.feed import Feeds
 from mediaserver.call.incoming import Incoming
 from mediaserver.call.ladders import CallLadders, NoLadders
 from mediaserver.call.media_paths import MediaPaths
@@ -20,9 +23,11 @@ from mediaserver.call.routing import Routing
 from mediaserver.call.settings import CallSettings
 from mediaserver.call.signalling import Media, Signalling
 from mediaserver.call.transfer import Transfers
+from mediaserver.call.web import WebCalls
+from mediaserver.call.web_line import WebLine
 from mediaserver.sip.events import Event, IncomingCall
 from mediaserver.sip.message import Request
-from mediaserver.talk.orders import Report
+from mediaserver.talk.orders import Noted, Report
 
 
 class Reception:
@@ -50,13 +55,24 @@ class Reception:
         self._late = late
         self._calls: Calls[Call] = Calls()
         routes = routes or NoRoutes(settings.capabilities)
-        paths = MediaPaths(routes, settings.fingerprint)
+        line = WebLine(self._calls.sip)
         self._desk = Desk(
-            settings, signalling, media, routes, address, self._calls, Transfers, paths, ladders or NoLadders()
+            settings,
+            BothLines(signalling, line),
+            media,
+            routes,
+            address,
+            self._calls,
+            Transfers,
+            MediaPaths(routes, settings.fingerprint),
+            Feeds(media.order, time.monotonic),
+            ladders or NoLadders(),
         )
         self._draining = False
         self.dialler = Dialler(self._desk, routing.agents, routing.default, self._full)
         """Places calls."""
+        self.web = WebCalls(self._desk, line, routing, self._full, self._turned_away)
+        """Calls that come by HTTP; the live feeds of all calls."""
         self.refused = 0
         self._log = structlog.get_logger()
 
@@ -85,7 +101,10 @@ class Reception:
 
     def media(self, report: Report) -> None:
         """A report of the media plane."""
-        self._calls.media(report)
+        if isinstance(report, Noted):
+            self._desk.feeds.noted(report)
+        else:
+            self._calls.media(report)
 
     def _full(self) -> str | None:
         """Why no call is taken on."""
@@ -94,6 +113,9 @@ class Reception:
         if self._late():
             return "overloaded"
         return "max-calls" if len(self) >= self._max_calls else None
+
+    def _turned_away(self) -> None:
+        self.refused += 1
 
     def _incoming(self, event: IncomingCall) -> None:
         if event.replaces is not None:
@@ -127,7 +149,7 @@ class Reception:
             replace_peer(self._desk, None, event)
 
     def _refuse(self, event: IncomingCall, reason: str) -> None:
-        self.refused += 1
+        self._turned_away()
         about = {"reason": reason, "sip_status": 503}
         path = self._desk.ladders.refused(event.leg, about | _who(event.request))
         self._log.warning("call.refused", **about, calls=len(self), **({"ladder": path} if path is not None else {}))

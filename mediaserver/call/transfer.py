@@ -42,7 +42,7 @@ class Transfers:
             self._answer(wanted, "the call cannot be transferred now")
             return
         self._wanted = wanted
-        style = wanted.style or call.desk.routes.transfer_style(call.trunk)
+        style = (wanted.style or call.desk.routes.transfer_style(call.trunk)) if call.refers else "invite"
         self._may_fall_back = style == "refer" and call.desk.settings.transfer_fallback
         call.log.info("call.transferring", to=wanted.target, style=style)
         if style == "refer":

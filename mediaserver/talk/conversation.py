@@ -35,6 +35,7 @@ from mediaserver.talk.answering import Answering
 from mediaserver.talk.budget import Budget
 from mediaserver.talk.due import AnswerDue
 from mediaserver.talk.ending import Ending
+from mediaserver.talk.feed import Notes
 from mediaserver.talk.keypad import MESSAGE, Keypad
 from mediaserver.talk.last_words import LastWords
 from mediaserver.talk.leg import Leg
@@ -80,7 +81,9 @@ class Talk:
         self._clock = clock
         self._log = structlog.get_logger().bind(call=call)
         self._session: Conversation | None = None
-        self._minutes = Minutes(self._log)
+        self.notes = Notes(call, report, clock)
+        """For who watches the call."""
+        self._minutes = Minutes(self._log, self.notes)
         self._tasks: asyncio.TaskGroup | None = None
         self._last_words = LastWords(leg, settings.receiver_buffer_ms / 1000, clock)
         self._answering = Answering()
@@ -98,6 +101,7 @@ class Talk:
             settings.receiver_buffer_ms,
             lambda: self._session,
             self._log,
+            self.notes,
             local=agent.interruption == "local",
         )
         self._wishes = Wishes(
@@ -112,6 +116,7 @@ class Talk:
             self._begin,
             clock,
             self._log,
+            self.notes,
         )
         self._uplink_dropped_ms = 0.0  # by a session that is over
 
@@ -277,6 +282,7 @@ class Talk:
                 self._speech_started(now)
             case SpeechStopped():
                 self._due.caller(speaks=False)
+                self.notes.speaks("caller", False)
             case Interrupted():
                 self._voice.act(self.turn.provider_interrupts(), now, "provider")
             case TurnCommitted():
@@ -311,6 +317,7 @@ class Talk:
     def _reconnected(self, now: float) -> None:
         self._answering.idle.set()
         self._due.caller(speaks=False)
+        self.notes.speaks("caller", False)
         if self._due.waiting:
             self._due.expect(now)
         self._voice.session_replaced(now)
@@ -348,6 +355,7 @@ class Talk:
 
     def _speech_started(self, now: float) -> None:
         self._due.caller(speaks=True)
+        self.notes.speaks("caller", True)
         if self.agent.interruption == "provider":
             self._voice.act(self.turn.provider_interrupts(), now, "provider")
             return
@@ -357,6 +365,7 @@ class Talk:
         uplink = self._leg.uplink
         last_voice = uplink.last_voice if uplink is not None else now
         self._due.caller(speaks=False)
+        self.notes.speaks("caller", False)
         if self.agent.interruption == "local":
             if self._voice.ignorable(last_voice):
                 self._log.info("turn.ignored", floor=self.turn.floor.name.lower())

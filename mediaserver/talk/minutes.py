@@ -15,6 +15,7 @@ from mediaproviders.contract import (
     TookOver,
     Usage,
 )
+from mediaserver.talk.feed import Notes
 from mediaserver.talk.spoken import Record, Spoken
 
 _MOST_FAULTS: Final = 25
@@ -22,10 +23,11 @@ _MOST_FAULTS: Final = 25
 
 
 class Minutes:
-    """Writes lines to `log`, one for each thing said, when it is settled."""
+    """Writes lines to `log`, one for each thing said, when it is settled; `notes` tell of it as it grows."""
 
-    def __init__(self, log: FilteringBoundLogger) -> None:
+    def __init__(self, log: FilteringBoundLogger, notes: Notes) -> None:
         self._log = log
+        self._notes = notes
         self._record = Record()
         self.usage = {"input_tokens": 0, "output_tokens": 0}
         """Tokens so far."""
@@ -37,11 +39,15 @@ class Minutes:
     def take(self, event: Event) -> None:
         """Note an event that is only for the record; any other is left alone."""
         match event:
-            case CallerTranscript(item=item, text=text, final=True):
-                self._log.info("transcript", speaker="caller", item=item, text=text.strip())
+            case CallerTranscript(item=item, text=text, final=final):
+                if final:
+                    self._log.info("transcript", speaker="caller", item=item, text=text.strip())
+                self._notes.caller_said(item, text, final)
             case AgentTranscript(item=item, text=text, final=final):
                 if (spoken := self._record.text(item, text, final)) is not None:
                     self._write(spoken)
+                elif self._notes.on:
+                    self._notes.agent_says(item, self._record.so_far(item))
             case Usage():
                 self.usage["input_tokens"] += event.input_tokens
                 self.usage["output_tokens"] += event.output_tokens
@@ -50,12 +56,14 @@ class Minutes:
             case Reconnected(reason=reason):
                 self.sessions["reconnects"] += 1
                 self._log.warning("provider.reconnected", reason=reason)
+                self._notes.tell("session", what="reconnected")
             case RolledOver():
                 self.sessions["rollovers"] += 1
                 self._log.info("provider.rolled_over")
             case TookOver(model=model, instead_of=before):
                 self.sessions["failovers"] += 1
                 self._log.warning("provider.took_over", model=model, instead_of=before)
+                self._notes.tell("session", what="took_over", model=model)
             case _:
                 pass
 
@@ -69,6 +77,8 @@ class Minutes:
         spoken = self._record.cut(item, heard_ms, received_ms)
         if audible:
             self._write(spoken)
+        elif spoken.text:
+            self._notes.agent_said(item, spoken.text, "")
 
     def broken_off(self, item: str) -> None:
         """No more of `item` will come, not even its words as a whole."""
@@ -84,3 +94,5 @@ class Minutes:
         cut = {} if spoken.heard_share is None else {"interrupted": True, "heard_text": spoken.heard_text}
         broken = {"broken_off": True} if spoken.broken_off else {}
         self._log.info("transcript", speaker="agent", item=spoken.item, text=spoken.text.strip(), **cut, **broken)
+        heard = None if spoken.heard_share is None else spoken.heard_text
+        self._notes.agent_said(spoken.item, spoken.text, heard)

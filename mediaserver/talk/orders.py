@@ -9,6 +9,7 @@ from mediaproviders.models import Price
 from mediaserver.sdp.plan import MediaPlan
 from mediaserver.talk.budget import Limits
 from mediaserver.talk.digits import DigitSettings, Inband
+from mediaserver.talk.echo import EchoGuarding
 from mediaserver.talk.transfer import Transfer, TransferStyle
 from mediaserver.talk.turn import TurnSettings
 
@@ -25,6 +26,8 @@ class Agent:
     interruption: Interruption = "provider"
     turn: TurnSettings = field(default_factory=TurnSettings)
     """How `interruption = "local"` decides."""
+    echo: EchoGuarding = "auto"
+    """Whether its own voice is kept from being taken for the caller when it comes back."""
     max_output_tokens: int | None = None
     temperature: float | None = None
     tools: tuple[str, ...] = ()
@@ -226,6 +229,13 @@ class KeysWanted:
 
 
 @dataclass(frozen=True, slots=True)
+class Reached:
+    """What we send gets to the caller: there are keys and a way, where they had to be found first."""
+
+    call: str
+
+
+@dataclass(frozen=True, slots=True)
 class Noted:
     """What who watches the call is to know: `what` happened at `at` (monotonic seconds)."""
 
@@ -243,4 +253,6 @@ class Closed:
     counters: Mapping[str, float]
 
 
-type Report = Ready | Lost | HangUp | Silent | Unprotected | Dialled | TransferWanted | KeysWanted | Noted | Closed
+type Report = (
+    Ready | Lost | HangUp | Silent | Unprotected | Dialled | TransferWanted | KeysWanted | Reached | Noted | Closed
+)

@@ -14,8 +14,10 @@ from mediaserver.sdp.plan import MediaPlan
 from mediaserver.talk.bridge import Bridge
 from mediaserver.talk.conversation import Talk
 from mediaserver.talk.digits import Inband, Presses, Way
+from mediaserver.talk.echo import EchoGuarding, Guard
+from mediaserver.talk.feed import Notes
 from mediaserver.talk.leg import Leg
-from mediaserver.talk.orders import Dialled, Press, Report, Silent, Unprotected
+from mediaserver.talk.orders import Dialled, Press, Reached, Report, Silent, Unprotected
 from mediaserver.talk.ringback import Ringback, RingTone
 from mediaserver.talk.tone_ear import ToneEar
 
@@ -34,11 +36,20 @@ class Seat:
         self.detector: SpeechDetector | None = None
         self.bridge: Bridge | None = None
         self._inband: Inband = inband or (talk.agent.digits.inband if talk is not None else "off")
+        self.notes = talk.notes if talk is not None else Notes(call, report, time.monotonic)
+        """For who watches the call."""
         self._presses = Presses()
+        self._echo: Guard | None = None
         self._report = report
         self._log = structlog.get_logger().bind(call=call)
         leg.happened = self.tell
         leg.unprotected = lambda why: report(Unprotected(call, why))
+
+    def reached(self) -> None:
+        """The peer can hear us: the agent may speak."""
+        self._report(Reached(self.call))
+        if self.talk is not None:
+            self.talk.greet()
 
     def described(self, plan: MediaPlan) -> None:
         """The stream is as `plan` says, from now on."""
@@ -51,9 +62,18 @@ class Seat:
             elif uplink.tone_ear is None:
                 uplink.tone_ear = ToneEar(self.leg.session.uplink_format.rate, self._heard)
         if self.talk is not None:
+            self._guard(self.talk.agent.echo, browser=plan.ice is not None)
             self.talk.hold(not plan.direction.sends)
         if self.bridge is not None:
             self.bridge.follow()
+
+    def _guard(self, echo: EchoGuarding, *, browser: bool) -> None:
+        """Guard the conversation against the agent's own voice. Browsers nearly always cancel echoes themselves."""
+        leg, session = self.leg, self.leg.session
+        if echo == "off" or self._echo is not None or leg.uplink is None or session is None or self.bridge is not None:
+            return
+        self._echo = leg.uplink.guard = Guard(session.uplink_format, doubtful=echo == "on" or not browser)
+        session.overhear(self._echo.played)
 
     def press(self, order: Press) -> None:
         """Play keys to the peer."""
@@ -79,6 +99,7 @@ class Seat:
             return
         self._log.info("digit", way=way)
         self._report(Dialled(self.call, digit))
+        self.notes.tell("digit", digit=digit)
         if self.bridge is not None and not self.bridge.ended:
             self.bridge.key(self.leg, digit, duration_ms)
         elif self.talk is not None:
@@ -90,6 +111,9 @@ class Seat:
             self.talk.retire()
         if self.task is not None:
             self.task.cancel()
+        if self._echo is not None and self.leg.uplink is not None and self.leg.session is not None:
+            self.leg.uplink.guard = None
+            self.leg.session.overhear(None)
         self.bridge = bridge
 
     def leave_bridge(self) -> None:
@@ -102,6 +126,10 @@ class Seat:
         self.leg.housekeeping(now)
         if self.talk is not None:
             self.talk.watch(now)
+        if self.notes.on and self.leg.session is not None:
+            self.notes.line(self.leg.session)
+        if self._echo is not None and (news := self._echo.news()) is not None:
+            self._log.debug("echo", **news)
         self.tell()
 
     def tell(self) -> None:
@@ -129,6 +157,8 @@ class Seat:
             counters |= {name: value for name, value in counted.items() if value is not None}
             playout = leg.session.playout
             counters |= {"playout_dropped_ms": playout.dropped_ms, "late_audio_ms": playout.late_ms}
+        if self._echo is not None:
+            counters |= self._echo.counters()
         if self.bridge is not None:
             counters |= self.bridge.counters(leg)
         return counters

@@ -46,6 +46,10 @@ class Record:
         spoken.complete = final
         return self._settle(spoken)
 
+    def so_far(self, item: str) -> str:
+        """The text of an item that is not settled."""
+        return self._of(item).text
+
     def played(self, item: str) -> Spoken | None:
         """All its audio was played; the item if this settles it."""
         spoken = self._of(item)

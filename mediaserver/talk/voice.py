@@ -7,6 +7,7 @@ from structlog.typing import FilteringBoundLogger
 from mediaproviders.contract import Conversation
 from mediaserver.rtp.playout import Cut, ItemEnded, ItemStarted, Playout
 from mediaserver.talk.due import AnswerDue
+from mediaserver.talk.feed import Notes
 from mediaserver.talk.heard import heard_ms
 from mediaserver.talk.last_words import LastWords
 from mediaserver.talk.latency import Stopwatch
@@ -34,6 +35,7 @@ class Voice:
         receiver_buffer_ms: float,
         session: Callable[[], Conversation | None],
         log: FilteringBoundLogger,
+        notes: Notes,
         *,
         local: bool,
     ) -> None:
@@ -48,6 +50,7 @@ class Voice:
         self._receiver_buffer_ms = receiver_buffer_ms
         self._session = session
         self._log = log
+        self._notes = notes
         self._local = local
         self._doubtful = False
         self._quiet_since = 0.0
@@ -110,6 +113,7 @@ class Voice:
         if self.playout is not None:
             for cut, heard in self._flushed(self.playout):
                 self._minutes.cut(cut.item, heard, cut.received_ms, audible=cut.played_ms > 0)
+            self._notes.speaks("agent", False)
 
     def played(self, events: list[ItemStarted | ItemEnded], now: float) -> None:
         """Playout has begun or ended items."""
@@ -117,6 +121,7 @@ class Voice:
             match event:
                 case ItemStarted():
                     self._listen_in(True)
+                    self._notes.speaks("agent", True)
                     self.act(self.turn.agent_begins(), now, "local")
                     self._time(now)
                 case ItemEnded(item=item):
@@ -135,9 +140,11 @@ class Voice:
                 think_ms=round(latency.think_ms, 1),
                 playout_ms=round(latency.playout_ms, 1),
             )
+            self._notes.turn(latency)
 
     def _quiet(self, now: float) -> None:
         self._listen_in(False)
+        self._notes.speaks("agent", False)
         self._last_words.played()
         self._quiet_since = now
         self._due.heeded(now)
@@ -177,6 +184,7 @@ class Voice:
     def _interrupt(self, playout: Playout, now: float, decided_by: str) -> None:
         """The caller has the floor: nothing more is played, and the model learns what was heard."""
         self._listen_in(False)
+        self._notes.speaks("agent", False)
         self._doubtful = False
         self.stopwatch.void()
         self._due.forget()
@@ -196,6 +204,7 @@ class Voice:
                     stop_ms=round((now - voice_began) * 1000, 1),
                     decided_by=decided_by,
                 )
+                self._notes.tell("barge_in", item=cut.item, heard_ms=heard, by=decided_by)
             self._minutes.cut(cut.item, heard, cut.received_ms, audible=cut.played_ms > 0)
         self._last_words.played()
 

@@ -9,6 +9,7 @@ from mediaproviders.contract import Conversation, ToolCall
 from mediaserver.talk import press, transfer
 from mediaserver.talk.due import AnswerDue
 from mediaserver.talk.ending import Ending
+from mediaserver.talk.feed import Notes
 from mediaserver.talk.orders import KeysWanted, Report
 from mediaserver.talk.press import RefusedKeysError
 from mediaserver.talk.tools import END_CALL, Toolbox
@@ -33,6 +34,7 @@ class Wishes:
         begin: Callable[[Coroutine[None, None, None]], None],
         clock: Callable[[], float],
         log: FilteringBoundLogger,
+        notes: Notes,
     ) -> None:
         self._call = call
         self._toolbox = toolbox
@@ -45,12 +47,14 @@ class Wishes:
         self._begin = begin
         self._clock = clock
         self._log = log
+        self._notes = notes
         self._keys: set[str] = set()
         """Calls of the tool that presses keys, not yet answered."""
 
     def take(self, wish: ToolCall, *, takes_text: bool) -> None:
         """The model calls a tool. `takes_text`: it can be told things outside of its calls."""
         box = self._toolbox
+        self._notes.tool(wish.name)
         if wish.name == END_CALL.name and box.ends_calls:
             self._end(wish)
         elif wish.name == transfer.NAME and box.transfers:
@@ -66,10 +70,12 @@ class Wishes:
         session = self._session()
         if tool_call == self._transferring.tool_call:
             self._due.tool_returned(self._clock())
+            self._notes.tool(transfer.NAME, text)
             self._transferring.outcome(tool_call, text, session)
         elif tool_call in self._keys:
             self._keys.discard(tool_call)
             self._due.tool_returned(self._clock())
+            self._notes.tool(press.NAME, text)
             if session is not None:
                 session.send_tool_result(tool_call, text)
         else:
@@ -110,6 +116,7 @@ class Wishes:
 
     def _answer(self, wish: ToolCall, text: str) -> None:
         session = self._session()
+        self._notes.tool(wish.name, text)
         self._due.tool_called()
         self._due.tool_returned(self._clock())
         if session is not None:
@@ -122,5 +129,6 @@ class Wishes:
         finally:
             self._due.tool_returned(self._clock())
         self._log.info("tool", name=wish.name, ms=round((self._clock() - began) * 1000, 1))
+        self._notes.tool(wish.name, output)
         if (session := self._session()) is not None:
             session.send_tool_result(wish.call, output)

@@ -1,0 +1,72 @@
+"""The live feed of a call as server-sent events: what is said, who speaks, how long answers take, how the line is."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Final
+
+import orjson
+from fastapi import APIRouter, Request, Response
+from fastapi.sse import EventSourceResponse, format_sse_event
+
+from mediaserver.api.reach import Reach
+from mediaserver.api.whip import Whip
+from mediaserver.api.whip_request import check_accept, refusal
+from mediaserver.call.feed import Reader, Told
+from mediaserver.call.web import RefusedError
+
+EVENT_STREAM: Final = "text/event-stream"
+BEAT_S: Final = 15.0
+"""Silence no proxy on the way takes for a dead connection; and how soon one is found that is."""
+_HEADERS: Final[Mapping[str, str]] = {
+    "Cache-Control": "no-store",
+    "X-Accel-Buffering": "no",  # nginx would collect events before it passes them on
+}
+
+
+def router(reach: Reach) -> APIRouter:
+    """The feeds of the calls that came by WHIP."""
+    routes, whip = APIRouter(tags=["Events"]), Whip(reach)
+
+    async def events(request: Request, agent: str, session: str) -> Response:
+        """What happens in the call, from its beginning to its end."""
+        whip.session(request, agent, session)
+        check_accept(request, EVENT_STREAM)
+        try:
+            reader = reach.web.feed(session)
+        except RefusedError as refused:
+            raise refusal(refused) from None
+        return EventSourceResponse(stream(reader), headers=dict(_HEADERS))
+
+    routes.add_api_route(
+        "/whip/{agent}/{session}/events",
+        events,
+        methods=["GET"],
+        response_class=Response,
+        responses={200: {"content": {EVENT_STREAM: {"schema": {"type": "string"}}}}},
+        summary="Watch a call",
+    )
+    return routes
+
+
+async def stream(reader: Reader, beat_s: float = BEAT_S) -> AsyncIterator[bytes]:
+    """The events of `reader` as they go over the wire, with a comment when there are none for `beat_s`."""
+    try:
+        yield b": a call\n\n"  # so that the headers leave at once
+        while True:
+            try:
+                async with asyncio.timeout(beat_s):
+                    told = await anext(reader)
+            except TimeoutError:
+                yield b": still here\n\n"
+            except StopAsyncIteration:
+                return
+            else:
+                yield written(told)
+    finally:
+        reader.close()
+
+
+def written(told: Told) -> bytes:
+    """One event."""
+    data = orjson.dumps({"at": told.at, **told.fields}).decode()
+    return format_sse_event(event=told.event, data_str=data)
