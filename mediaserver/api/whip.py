@@ -93,12 +93,12 @@ class Whip:
         offer = await body_of(request, LONGEST_OFFER)
         about = {"origin": request.headers.get("origin", "")}
         try:
-            begun = await unless_gone(request, self._calls.begin(agent, offer, source_of(request), about))
+            call = self._calls.begin(agent, offer, source_of(request), about, _digest(token))
+            begun = await unless_gone(request, call, lambda begun: self._calls.end(begun.session))
         except RefusedError as refused:
             raise refusal(refused) from None
         if begun is None:
             return Response(status_code=400)  # to nobody
-        self._calls.find(begun.session).opened_by = _digest(token)
         return Response(begun.sdp, 201, _headers(agent, begun), SDP)
 
     async def patch(self, request: Request, agent: str, session: str) -> Response:

@@ -1,7 +1,7 @@
 """What every request of WHIP is asked: its media types, its size, whether it is still wanted (RFC 9725 4, RFC 9110)."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi import Request
@@ -73,10 +73,10 @@ def source_of(request: Request) -> str:
     return request.client.host if request.client is not None else "127.0.0.1"
 
 
-async def unless_gone[T](request: Request, work: Coroutine[Any, Any, T]) -> T | None:
-    """Do `work` while the client waits for it; None, and the work is cancelled, if it has gone away. Body read before.
+async def unless_gone[T](request: Request, work: Coroutine[Any, Any, T], undo: Callable[[T], None]) -> T | None:
+    """Do `work` while the client waits for it; None if it has gone away. The body has to be read before.
 
-    Who waits for a call and leaves has hung up, and HTTP has no other word for it than the end of the connection.
+    Then the work is cancelled, or undone by `undo` if it has just been done. Who waits for a call and leaves has hung up, and HTTP has no other word for it than the end of the connection.
     """
     doing = asyncio.ensure_future(work)
     gone = asyncio.ensure_future(_until_gone(request))
@@ -84,7 +84,11 @@ async def unless_gone[T](request: Request, work: Coroutine[Any, Any, T]) -> T | 
         await asyncio.wait((doing, gone), return_when=asyncio.FIRST_COMPLETED)
         if not doing.done():
             return None
-        return doing.result()
+        done = doing.result()
+        if gone.done():
+            undo(done)
+            return None
+        return done
     finally:
         gone.cancel()
         doing.cancel()

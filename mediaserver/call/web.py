@@ -63,12 +63,14 @@ class WebCalls:
         """Sessions that are not over."""
         return len(self._sessions)
 
-    async def begin(self, agent: str, offer: bytes, source: str, about: Mapping[str, str]) -> Begun:
+    async def begin(
+        self, agent: str, offer: bytes, source: str, about: Mapping[str, str], opened_by: bytes = b""
+    ) -> Begun:
         """Have `agent` answer an offer: as soon as its model is ready, so that the caller hears it from the first word.
 
         `source` is the IP address that the offer came from. `about` is what is known of the caller: "caller",
-        "caller_name" and "user" as agents may name them; "origin", the web page. Raises RefusedError. Whoever is
-        cancelled while waiting has hung up.
+        "caller_name" and "user" as agents may name them; "origin", the web page. `opened_by` is kept with the
+        session, to know its owner by. Raises RefusedError. Whoever is cancelled while waiting has hung up.
         """
         if agent not in self._routing.agents:
             raise RefusedError(404, "unknown-agent", f"no agent is called {agent[:80]!r} here")
@@ -87,7 +89,7 @@ class WebCalls:
             raise self._refusal(call, refusal) from None
         if call.end is not None:  # between the answer and this line
             raise RefusedError(503, call.end.reason, "the call has ended", self._desk.settings.retry_after_s)
-        begun = WebSession(session, call, leg, self._line, offer, lambda: secrets.token_hex(4))
+        begun = WebSession(session, call, leg, self._line, offer, lambda: secrets.token_hex(4), opened_by)
         self._sessions[session] = begun
         call.released = lambda: self._released(session)
         return Begun(session, call.id, sdp, begun.etag)

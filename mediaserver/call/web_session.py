@@ -10,17 +10,26 @@ from mediaserver.sdp.session import SessionDescription
 
 
 class WebSession:
-    """The session `name` of `call`, whose `offer` was answered. `token` gives random words for entity tags."""
+    """The session `name` of `call`, whose `offer` was answered. `token` gives random words for entity tags.
+
+    `opened_by` is the digest of the token that opened it.
+    """
 
     def __init__(
-        self, name: str, call: WebCall, leg: int, line: WebLine, offer: bytes, token: Callable[[], str]
+        self,
+        name: str,
+        call: WebCall,
+        leg: int,
+        line: WebLine,
+        offer: bytes,
+        token: Callable[[], str],
+        opened_by: bytes = b"",
     ) -> None:
         self.name = name
         self.call = call
         self.etag = f'"{token()}"'
         """Names the ICE session: another one after each restart (RFC 9725 4.3.1)."""
-        self.opened_by = b""
-        """Digest of the token that opened it."""
+        self.opened_by = opened_by
         self._leg = leg
         self._line = line
         self._offer = offer
