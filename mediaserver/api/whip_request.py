@@ -76,7 +76,8 @@ def source_of(request: Request) -> str:
 async def unless_gone[T](request: Request, work: Coroutine[Any, Any, T], undo: Callable[[T], None]) -> T | None:
     """Do `work` while the client waits for it; None if it has gone away. The body has to be read before.
 
-    Then the work is cancelled, or undone by `undo` if it has just been done. Who waits for a call and leaves has hung up, and HTTP has no other word for it than the end of the connection.
+    Then the work is cancelled, or undone by `undo` if it has just been done. Who waits for a call and leaves has hung
+    up, and HTTP has no other word for it than the end of the connection.
     """
     doing = asyncio.ensure_future(work)
     gone = asyncio.ensure_future(_until_gone(request))

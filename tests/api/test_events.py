@@ -18,9 +18,7 @@ from support.web_offers import offer
 async def begun(office: Office, client: Any) -> str:
     """The location of a call that is answered."""
     posted = asyncio.ensure_future(client.post("/whip/a", content=offer(), headers={"Content-Type": "application/sdp"}))
-    while not office.at.plane.opened:
-        await asyncio.sleep(0)
-    await settle()
+    await office.asked()
     office.at.ready()
     response = await posted
     await settle()

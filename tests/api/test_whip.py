@@ -24,9 +24,7 @@ async def office() -> Office:
 async def called(office: Office, client: httpx2.AsyncClient, **headers: str) -> httpx2.Response:
     """The response to an offer, with the model ready in a moment."""
     posted = asyncio.ensure_future(client.post("/whip/a", content=offer(), headers=SDP | headers))
-    while not office.at.plane.opened and not posted.done():
-        await asyncio.sleep(0)
-    await settle()
+    await office.asked()
     if not posted.done():
         office.at.ready()
     response = await posted
@@ -165,9 +163,7 @@ async def test_a_full_server_says_when_to_come_again() -> None:
 async def test_a_model_that_is_lost_before_the_answer(office: Office) -> None:
     async with office.client() as client:
         posted = asyncio.ensure_future(client.post("/whip/a", content=offer(), headers=SDP))
-        while not office.at.plane.opened:
-            await asyncio.sleep(0)
-        await settle()
+        await office.asked()
         office.at.lost()
         response = await posted
         assert problem(response) == (503, "the connection broke") and response.headers["retry-after"] == "5"
@@ -241,7 +237,7 @@ class Connection:
         self._incoming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.sent: list[dict[str, Any]] = []
 
-    async def post(self, body: bytes = offer()) -> None:  # noqa: B008
+    async def post(self, body: bytes = offer()) -> None:
         headers = [(b"content-type", b"application/sdp"), (b"authorization", f"Bearer {self._office.token()}".encode())]
         scope = {
             "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "path": "/whip/a",
@@ -261,8 +257,7 @@ class Connection:
 async def test_who_leaves_before_the_answer_has_given_up(office: Office) -> None:
     connection = Connection(office)
     posted = asyncio.ensure_future(connection.post())
-    while not office.at.plane.opened:
-        await asyncio.sleep(0)
+    await office.asked()
     connection.breaks()
     await asyncio.wait_for(posted, 5)
     assert office.nothing_left() and connection.sent[0]["status"] != 201
@@ -271,9 +266,7 @@ async def test_who_leaves_before_the_answer_has_given_up(office: Office) -> None
 async def test_who_leaves_with_the_answer_has_hung_up(office: Office) -> None:
     connection = Connection(office)
     posted = asyncio.ensure_future(connection.post())
-    while not office.at.plane.opened:
-        await asyncio.sleep(0)
-    await settle()
+    await office.asked()
     connection.breaks()
     office.at.ready()
     await asyncio.wait_for(posted, 5)
@@ -283,9 +276,7 @@ async def test_who_leaves_with_the_answer_has_hung_up(office: Office) -> None:
 async def test_a_server_that_stops_while_a_client_waits(office: Office) -> None:
     connection = Connection(office)
     posted = asyncio.ensure_future(connection.post())
-    while not office.at.plane.opened:
-        await asyncio.sleep(0)
-    await settle()
+    await office.asked()
     posted.cancel()
     await asyncio.wait([posted], timeout=5)
     assert posted.cancelled() and office.nothing_left()

@@ -1,5 +1,6 @@
 """The routes of WHIP and of live feeds, over a reception whose media plane does what the test says."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -12,6 +13,7 @@ from mediaserver.api.reach import AgentCard, Reach, Standing
 from mediaserver.api.tokens import Tokens
 from mediaserver.config.http import Http
 from support.exchange import Exchange
+from support.virtual_time import settle
 
 CERTIFICATE = "sha-256 " + ":".join(["AB"] * 32)
 PAGE = "https://shop.example"
@@ -40,6 +42,14 @@ class Office:
 
     def token(self, agent: str = "a", origin: str | None = None) -> str:
         return self.tokens.issue(agent, origin).text
+
+    async def asked(self) -> None:
+        """Until a call is there, whose model is not ready."""
+        for _ in range(200):
+            if self.at.plane.opened:
+                break
+            await asyncio.sleep(0)
+        await settle()
 
     def nothing_left(self) -> bool:
         web = self.at.reception.web
