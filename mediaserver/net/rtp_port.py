@@ -5,6 +5,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import Protocol
 
 from mediaserver.errors import MediaServerError
 
@@ -20,6 +21,15 @@ EF = 46
 
 class NoPortError(MediaServerError):
     """Every pair of the range is in use or resting."""
+
+
+class Numbered(Protocol):
+    """A pair that was lent."""
+
+    number: int
+
+    def close(self) -> None:
+        """Close both sockets."""
 
 
 class RtpPort:
@@ -107,7 +117,7 @@ class PortRange:
                 self._free.append(number)
         raise NoPortError(f"no free RTP port pair on {self._host}: widen rtp.ports")
 
-    def give_back(self, port: RtpPort) -> None:
+    def give_back(self, port: Numbered) -> None:
         """Close a pair and let its numbers rest."""
         port.close()
         self._resting.append((time.monotonic() + self._rest_s, port.number))

@@ -1,4 +1,4 @@
-"""ICE in a session description, as a lite agent (RFC 8445 2.5, RFC 8839): one address of ours, on which we answer."""
+"""ICE in a session description, as a lite agent (RFC 8445 2.5, RFC 8839): addresses of ours, on which we answer."""
 
 import base64
 from collections.abc import Callable
@@ -7,8 +7,12 @@ from ipaddress import ip_address
 
 from mediaserver.sdp.session import Attributes, Connection, MediaDescription, SessionDescription
 
-_HOST_PRIORITY = (126 << 24) | (65535 << 8) | 255
-"""Type preference of a host candidate, the best local preference, the RTP component (RFC 8445 5.1.2.1)."""
+_HOST_PREFERENCE = 126 << 24
+"""Type preference of a host candidate (RFC 8445 5.1.2.2)."""
+_BEST = 65535
+"""Local preference of the address we would rather be reached at (RFC 8445 5.1.2.1)."""
+_MOST_CANDIDATES = 128
+"""Of the peer's that are looked at; a machine with many networks has thirty."""
 _DISCARD = 9
 """The port of an offer whose candidates come later, or whose only address is a candidate (RFC 8840 4.1.1)."""
 
@@ -22,6 +26,8 @@ class Ice:
     theirs: str
     candidate: tuple[str, int] | None = None
     """The peer's best candidate of our family: where to send until a pair is nominated."""
+    shared: bool = False
+    """Checks come to the port that all browsers share, and are told apart by our user fragment."""
 
 
 class IceLite:
@@ -31,6 +37,16 @@ class IceLite:
         self._octets = octets
         self._credentials: tuple[str, str] | None = None
         self._theirs: tuple[str, str] | None = None
+        self.hosts: tuple[str, ...] = ()
+        """Addresses at which all our browsers reach us by one port, the best first; none: the leg's own are described.
+
+        Then there is no other way than ICE, whatever becomes of the peer's description on the way.
+        """
+
+    @property
+    def ufrag(self) -> str:
+        """Our user fragment in the next description, unless that answers a restart by the peer."""
+        return self._own()[0]
 
     def answer(
         self, session: SessionDescription, media: MediaDescription, connection: Connection, local: tuple[str, int]
@@ -43,15 +59,16 @@ class IceLite:
         if theirs is None:
             return None, ()
         candidates = _candidates(media)
-        default = (_written(connection.address), media.port)
-        if candidates and media.port != _DISCARD and default not in candidates:
+        if not self.hosts and _rewritten(connection, media, candidates):
             # Something on the way has rewritten the address: only that one will do (RFC 8839 4.2.5).
             return None, (("ice-mismatch", None),)
         if theirs != self._theirs:
-            self._theirs, self._credentials = theirs, None
+            # The first words of the peer's restart nothing: ours may have been told already.
+            self._credentials = self._credentials if self._theirs is None else None
+            self._theirs = theirs
         ufrag, password = self._own()
-        attributes = self._attributes(local, mux=media.has("rtcp-mux"))
-        return Ice(ufrag, password, theirs[0], _best(candidates, local)), attributes
+        attributes = (*_trickling(session, media), *self._attributes(local, mux=media.has("rtcp-mux")))
+        return Ice(ufrag, password, theirs[0], _best(candidates, local), bool(self.hosts)), attributes
 
     @property
     def agreed(self) -> bool:
@@ -68,7 +85,7 @@ class IceLite:
         if self._theirs is None or media.has("ice-mismatch"):
             return None
         ufrag, password = self._own()
-        return Ice(ufrag, password, self._theirs[0], _best(_candidates(media), local))
+        return Ice(ufrag, password, self._theirs[0], _best(_candidates(media), local), bool(self.hosts))
 
     def _own(self) -> tuple[str, str]:
         if self._credentials is None:
@@ -77,15 +94,38 @@ class IceLite:
 
     def _attributes(self, local: tuple[str, int], *, mux: bool) -> Attributes:
         ufrag, password = self._own()
-        address, port = local
-        rtcp = ("candidate", f"1 2 UDP {_HOST_PRIORITY - 1} {address} {port + 1} typ host")
-        return (
-            ("ice-ufrag", ufrag),
-            ("ice-pwd", password),
-            ("candidate", f"1 1 UDP {_HOST_PRIORITY} {address} {port} typ host"),
-            *(() if mux else (rtcp,)),
-            ("end-of-candidates", None),
-        )
+        port = local[1]
+        candidates = [
+            ("candidate", _host(place, component, address, port + component - 1))
+            for place, address in enumerate(self.hosts or local[:1])
+            for component in ((1,) if mux else (1, 2))
+        ]
+        return ("ice-ufrag", ufrag), ("ice-pwd", password), *candidates, ("end-of-candidates", None)
+
+
+def _host(place: int, component: int, address: str, port: int) -> str:
+    """A candidate of ours; each address is a foundation of its own (RFC 8445 5.1.1.3)."""
+    priority = _HOST_PREFERENCE | (_BEST - place) << 8 | 256 - component
+    return f"{place + 1} {component} UDP {priority} {address} {port} typ host"
+
+
+def with_ice(session: SessionDescription, media: MediaDescription) -> bool:
+    """Whether a stream is described with what ICE needs."""
+    return _credentials(session, media) is not None
+
+
+def _trickling(session: SessionDescription, media: MediaDescription) -> Attributes:
+    """Who tells candidates later may: a lite agent learns them from the checks anyhow (RFC 8838 17)."""
+    options = session.attribute_of(media, "ice-options")
+    trickles = options is not None and "trickle" in (options[1] or "").split()
+    return (("ice-options", "trickle"),) if trickles else ()
+
+
+def _rewritten(connection: Connection, media: MediaDescription, candidates: dict[tuple[str, int], int]) -> bool:
+    """Whether the described address is none of the candidates, as far as these are known."""
+    if not candidates or len(_listed(media)) > _MOST_CANDIDATES or media.port == _DISCARD:
+        return False
+    return (_written(connection.address), media.port) not in candidates
 
 
 def _written(address: str) -> str:
@@ -109,11 +149,15 @@ def _credentials(session: SessionDescription, media: MediaDescription) -> tuple[
     return ufrag, password
 
 
+def _listed(media: MediaDescription) -> list[str]:
+    return [value or "" for name, value in media.attributes if name == "candidate"]
+
+
 def _candidates(media: MediaDescription) -> dict[tuple[str, int], int]:
     """Addresses for RTP over UDP with their priorities; names (mDNS) and what cannot be read are passed over."""
     found: dict[tuple[str, int], int] = {}
-    for name, value in media.attributes:
-        words = (value or "").split() if name == "candidate" else []
+    for value in _listed(media)[:_MOST_CANDIDATES]:
+        words = value.split(maxsplit=8)
         if len(words) < 8 or words[1] != "1" or words[2].upper() != "UDP":
             continue
         priority, address, port = words[3], words[4], words[5]

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from mediaserver.sdp.ice import Ice, IceLite
+from mediaserver.errors import RemoteProtocolError
+from mediaserver.sdp.ice import Ice, IceLite, with_ice
 from mediaserver.sdp.security import DTLS_PROFILES, Protection, Security
 from mediaserver.sdp.session import Attributes, Connection, MediaDescription, SessionDescription
 from mediaserver.sdp.source import Source
@@ -21,7 +22,8 @@ class Agreed:
 class MediaPath:
     """Our side of it. `browser`: our offers are for one, with ICE, DTLS and RTCP beside RTP on one port.
 
-    `signalled` is the IP address that signalling goes to.
+    `signalled` is the IP address that signalling goes to. `hosts` are addresses of ours at which all browsers reach us
+    by one port, the best first; none: there is no such port.
     """
 
     def __init__(
@@ -31,15 +33,32 @@ class MediaPath:
         *,
         browser: bool = False,
         signalled: str | None = None,
+        hosts: tuple[str, ...] = (),
     ) -> None:
         self._protection = protection
         self._ice = ice
         self.browser = browser
         self.signalled = signalled
+        self.hosts = hosts
         self.source = Source.drawn(protection.octets)
         """What browsers are told that our packets are known by."""
         self.mid = "0" if browser else None
         """The stream's name in our offers; it keeps the one that the peer has given it (RFC 8829 5.2.2)."""
+
+    def share(self, offer: bytes | None) -> str | None:
+        """Have media come to the port that browsers share, if they can: our user fragment then, else None.
+
+        Before the first description. `offer` is the peer's; None: we offer.
+        """
+        ice = self._ice
+        if ice is None or not self.hosts or not self.browser or not (offer is None or _shareable(offer)):
+            return None
+        ice.hosts = self.hosts
+        return ice.ufrag
+
+    def finds(self, session: SessionDescription, media: MediaDescription) -> bool:
+        """Whether checks find the peer, wherever its description says it is: a browser often knows no address."""
+        return self._ice is not None and self.browser and with_ice(session, media)
 
     def takes(self, protocol: str) -> bool:
         """Whether a stream with this transport profile can be agreed to."""
@@ -74,8 +93,23 @@ class MediaPath:
     def accepted(
         self, mine: MediaDescription, session: SessionDescription, theirs: MediaDescription, local: tuple[str, int]
     ) -> Agreed:
-        """What the answer to our offer agrees to. Raises RemoteProtocolError (488) if that is not what we asked for."""
+        """What the answer to our offer agrees to. Raises RemoteProtocolError (488) if that is not what we asked for.
+
+        On the port that browsers share nobody is found but by ICE.
+        """
         security = self._protection.accepted(mine, session, theirs)
         offered = self._ice is not None and mine.has("ice-ufrag")
         ice = self._ice.accepted(session, theirs, local) if self._ice and offered else None
+        if ice is None and self._ice is not None and self._ice.hosts:
+            raise RemoteProtocolError("the answer is without ICE, by which alone media come here", status=488)
         return Agreed(security, ice, source=self.source if mine.has("ssrc") else None)
+
+
+def _shareable(offer: bytes) -> bool:
+    """Whether all audio that is offered can do with one port, found by checks."""
+    try:
+        offered = SessionDescription.parse(offer)
+    except RemoteProtocolError:
+        return False
+    audio = [media for media in offered.media if media.kind == "audio" and media.port]
+    return all(with_ice(offered, media) and media.has("rtcp-mux") for media in audio)

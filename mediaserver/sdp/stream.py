@@ -95,8 +95,25 @@ def understand(
     audio = capabilities.ordered(audio)
     events = events_beside(formats, audio) if capabilities.events else ()
     noise = companion(formats, COMFORT_NOISE, audio[0].clock_rate) if capabilities.comfort_noise else None
-    address = _address(connection, ip_address(local[0]).version)
+    address = _remote(session, media, connection, local, path)
     return Stream(media, (address, media.port), stated_direction(session, media), audio, events, noise)
+
+
+def _remote(
+    session: SessionDescription,
+    media: MediaDescription,
+    connection: Connection,
+    local: tuple[str, int],
+    path: MediaPath | None,
+) -> str:
+    """Where to send as far as the description tells; with ICE an address of no use to us is no fault."""
+    family = ip_address(local[0]).version
+    try:
+        return _address(connection, family)
+    except RemoteProtocolError:
+        if path is None or not path.finds(session, media):
+            raise
+        return "0.0.0.0" if family == 4 else "::"
 
 
 def _address(connection: Connection, family: int) -> str:

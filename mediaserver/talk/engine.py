@@ -42,11 +42,15 @@ from mediaserver.talk.orders import (
     Pressed,
     Report,
 )
+from mediaserver.talk.ports import Lender
 from mediaserver.talk.ringback import RingTone
 from mediaserver.talk.seat import Seat
 from mediaserver.talk.tools import Toolbox
 from mediaserver.talk.uplink import Uplink
 from mediaserver.webrtc.identity import Identity
+from mediaserver.webrtc.patience import Patience
+from mediaserver.webrtc.secure_port import Port
+from mediaserver.webrtc.shared_port import BrowserPort
 
 _HOUSEKEEPING_S = 1.0
 _BRIDGED_RATE = 16_000
@@ -61,13 +65,16 @@ class EngineSettings:
     talk: TalkSettings = field(default_factory=TalkSettings)
     ringback: RingTone = field(default_factory=RingTone)
     """What a caller hears while it rings at whom it is put through to."""
+    patience: Patience = field(default_factory=Patience)
+    """With peers whose media are protected or find their way by ICE."""
 
 
 class Engine:
     """Every call of this process.
 
     `detectors` judge the caller's speech where we decide interruptions; without them a pool is made for the first call
-    that needs it, which takes a moment in which no other call is served. `identity` is who we are in DTLS.
+    that needs it, which takes a moment in which no other call is served. `identity` is who we are in DTLS; `browsers`
+    is the port that all browsers share, None: each has a pair of its own.
     """
 
     def __init__(
@@ -79,9 +86,11 @@ class Engine:
         settings: EngineSettings,
         detectors: DetectorPool | None = None,
         identity: Identity | None = None,
+        browsers: BrowserPort | None = None,
     ) -> None:
         self._loop = loop
         self._ports = ports
+        self._browsers = browsers
         self._identity = identity
         self._provider = provider
         self._report = report
@@ -97,12 +106,23 @@ class Engine:
         self._log = structlog.get_logger()
 
     def open(self, order: Open) -> int:
-        """Take a port pair; the RTP port. Raises NoPortError, ConfigurationError, ProviderError."""
+        """Take a port; its number. Raises NoPortError, ConfigurationError, ProviderError."""
+        if (seat := self._seats.get(order.call)) is not None:
+            lender, port = self._take(order.ufrag)
+            seat.leg.ports.add(lender, port)
+            return port.number
         talk_of = None if order.agent is None else self._cast(order.call, order.agent)
-        leg = Leg(self._ports, self._ports.take(self._loop), self._wheel, self._identity)
+        lender, port = self._take(order.ufrag)
+        leg = Leg(lender, port, self._wheel, self._identity, self._settings.patience)
         talk = None if talk_of is None else talk_of(leg)
         self._seats[order.call] = Seat(order.call, leg, talk, order.inband, self._report)
-        return leg.port
+        return port.number
+
+    def _take(self, ufrag: str | None) -> tuple[Lender, Port]:
+        """A port, and who lends it."""
+        if ufrag is not None and self._browsers is not None:
+            return self._browsers, self._browsers.place(ufrag)
+        return self._ports, self._ports.take(self._loop)
 
     def _cast(self, call: str, agent: Agent) -> Callable[[Leg], Talk]:
         """What the agent needs, found before a port is taken for it."""

@@ -9,15 +9,16 @@ from typing import Protocol
 
 from mediacodecs import registry
 from mediaserver.errors import LocalProtocolError
-from mediaserver.net.rtp_port import Address, PortRange, RtpPort
 from mediaserver.net.wheel import Spoke, Wheel
 from mediaserver.rtp.plan import StreamPlan
 from mediaserver.rtp.playout import ItemEnded, ItemStarted
 from mediaserver.rtp.session import MediaSession
 from mediaserver.sdp.plan import MediaPlan, PayloadFormat
+from mediaserver.talk.ports import LegPorts, Lender
 from mediaserver.talk.uplink import Uplink
 from mediaserver.webrtc.identity import Identity
-from mediaserver.webrtc.secure_port import SecurePort
+from mediaserver.webrtc.patience import USUAL, Patience
+from mediaserver.webrtc.secure_port import Address, Port, SecurePort
 
 type Played = Callable[[list[ItemStarted | ItemEnded], float], None]
 """Told what playout began and ended, with the time."""
@@ -73,11 +74,16 @@ class Leg:
     `identity` is who we are in DTLS.
     """
 
-    def __init__(self, ports: PortRange, port: RtpPort, wheel: Wheel, identity: Identity | None = None) -> None:
-        self._ports = ports
-        self._pair = port
-        self._identity = identity
-        self._port: RtpPort | SecurePort = port
+    def __init__(
+        self,
+        lender: Lender,
+        port: Port,
+        wheel: Wheel,
+        identity: Identity | None = None,
+        patience: Patience = USUAL,
+    ) -> None:
+        self.ports = LegPorts(lender, port, identity, patience, self._no_keys)
+        self._port: Port | SecurePort = port
         self._wheel = wheel
         self._spoke: Spoke | None = None
         self._period_ms = 0
@@ -89,17 +95,16 @@ class Leg:
         self.happened: Callable[[], None] | None = None
         """Called soon after the session has something to tell."""
         self.unprotected: Callable[[str], None] | None = None
-        """Told why media cannot be encrypted as agreed."""
-
-    @property
-    def port(self) -> int:
-        """Our RTP port; RTCP is the next one."""
-        return self._pair.number
+        """Told why media will not flow as agreed."""
+        self.vanished: Callable[[float], None] | None = None
+        """Told that the peer has given no sign for so many seconds, though it has to, even on hold."""
+        self.left: Callable[[], None] | None = None
+        """Told that the peer has closed its media."""
 
     @property
     def unsent(self) -> int:
         """Packets the socket did not take, or that had no key yet."""
-        return self._port.unsent
+        return self.ports.unsent
 
     @property
     def ptime_ms(self) -> int:
@@ -108,14 +113,13 @@ class Leg:
 
     def protect(self, plan: MediaPlan, now: float) -> None:
         """Encrypt media and answer connectivity checks as newly agreed; before `begin` or `change`."""
-        port = self._port
+        before = self._port
+        self.ports.follow(plan, now)
+        self._port = port = self.ports.outer
         if isinstance(port, SecurePort):
-            port.follow(plan, now)
-        elif plan.security is not None or plan.ice is not None:
-            self._port = SecurePort(self._pair, self._identity, self._no_keys)
-            self._port.follow(plan, now)
-            if self.session is not None:
-                self._port.listen(self._rtp_arrived, self._rtcp_arrived)
+            port.vanished, port.left = self._vanished, self._left
+        if port is not before and self.session is not None:
+            port.listen(self._rtp_arrived, self._rtcp_arrived)
 
     def when_open(self, then: Callable[[], None]) -> None:
         """Do this as soon as what we send gets to the peer: now, unless keys or a way are still being found."""
@@ -128,6 +132,14 @@ class Leg:
     def _no_keys(self, why: str) -> None:
         if self.unprotected is not None:
             self.unprotected(why)
+
+    def _vanished(self, seconds: float) -> None:
+        if self.vanished is not None:
+            self.vanished(seconds)
+
+    def _left(self) -> None:
+        if self.left is not None:
+            self.left()
 
     def refused(self) -> dict[str, float]:
         """What was not taken because it was not protected as agreed, by name."""
@@ -171,10 +183,12 @@ class Leg:
             self._spoke = self._wheel.move(spoke, now)
 
     def housekeeping(self, now: float) -> None:
-        """Once a second: RTCP when it is due."""
+        """Once a second: RTCP when it is due, and whether the peer is there."""
         session = self.session
         if session is not None and (report := session.rtcp_due(now)) is not None:
             self._send_rtcp(report)
+        if isinstance(self._port, SecurePort):
+            self._port.watch(now)
 
     def close(self) -> None:
         """Say goodbye (RTCP BYE) and release sockets and slot; safe to call twice."""
@@ -184,11 +198,7 @@ class Leg:
         if self.session is not None:
             self._send_rtcp(self.session.goodbye(time.monotonic()))
             self.session = None
-        if self._pair.number:
-            if isinstance(self._port, SecurePort):
-                self._port.close()
-            self._ports.give_back(self._pair)
-            self._pair.number = 0
+        self.ports.close()
 
     # --- hot: once per packet each way ----------------------------------------------------------------------------
 

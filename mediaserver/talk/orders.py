@@ -10,6 +10,7 @@ from mediaserver.sdp.plan import MediaPlan
 from mediaserver.talk.budget import Limits
 from mediaserver.talk.digits import DigitSettings, Inband
 from mediaserver.talk.echo import EchoGuarding
+from mediaserver.talk.latency import TurnLatency
 from mediaserver.talk.transfer import Transfer, TransferStyle
 from mediaserver.talk.turn import TurnSettings
 
@@ -54,7 +55,10 @@ class Agent:
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """Take a port pair for the call and get ready. Answered by the address for our session description."""
+    """Take a port for the call and get ready. Answered by its number, for our session description.
+
+    A call that has one takes a further port, for another peer; which one media go by is as the plan is described.
+    """
 
     call: str
     agent: Agent | None = None
@@ -185,11 +189,20 @@ class Silent:
 
     call: str
     seconds: float
+    gone: bool = False
+    """Nor any sign that it is there, which it would give even while it is on hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """The caller has closed its media, and signalling has not said why."""
+
+    call: str
 
 
 @dataclass(frozen=True, slots=True)
 class Unprotected:
-    """Media cannot be encrypted as agreed: no handshake, or not with who has the certificate that was described."""
+    """Media will not flow as agreed: no way to the peer, no handshake, or with somebody else than was described."""
 
     call: str
     why: str
@@ -246,6 +259,14 @@ class Noted:
 
 
 @dataclass(frozen=True, slots=True)
+class Turned:
+    """The agent has answered a turn of the caller's, and how long that took."""
+
+    call: str
+    latency: TurnLatency
+
+
+@dataclass(frozen=True, slots=True)
 class Closed:
     """Everything is released. `counters` are the leg's, by name."""
 
@@ -254,5 +275,17 @@ class Closed:
 
 
 type Report = (
-    Ready | Lost | HangUp | Silent | Unprotected | Dialled | TransferWanted | KeysWanted | Reached | Noted | Closed
+    Ready
+    | Lost
+    | HangUp
+    | Silent
+    | Left
+    | Unprotected
+    | Dialled
+    | TransferWanted
+    | KeysWanted
+    | Reached
+    | Noted
+    | Turned
+    | Closed
 )

@@ -17,7 +17,7 @@ from mediaserver.talk.digits import Inband, Presses, Way
 from mediaserver.talk.echo import EchoGuarding, Guard
 from mediaserver.talk.feed import Notes
 from mediaserver.talk.leg import Leg
-from mediaserver.talk.orders import Dialled, Press, Reached, Report, Silent, Unprotected
+from mediaserver.talk.orders import Dialled, Left, Press, Reached, Report, Silent, Unprotected
 from mediaserver.talk.ringback import Ringback, RingTone
 from mediaserver.talk.tone_ear import ToneEar
 
@@ -44,6 +44,8 @@ class Seat:
         self._log = structlog.get_logger().bind(call=call)
         leg.happened = self.tell
         leg.unprotected = lambda why: report(Unprotected(call, why))
+        leg.vanished = lambda seconds: report(Silent(call, seconds, gone=True))
+        leg.left = lambda: report(Left(call))
 
     def reached(self) -> None:
         """The peer can hear us: the agent may speak."""

@@ -36,6 +36,12 @@ class Association:
         self.refused = 0
         """Handshakes that were not the peer's."""
 
+    @property
+    def closed(self) -> bool:
+        """The peer has closed what gave the keys in use."""
+        settled = None if self._settled is None else self._handshakes.get(self._settled)
+        return settled is not None and settled.closed
+
     def begin(self, destination: Address) -> None:
         """Send the first flight, if that is ours to do and not done yet."""
         if self.agreed.active and self.keys is None and self.failure is None and destination not in self._handshakes:

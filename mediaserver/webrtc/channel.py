@@ -1,23 +1,45 @@
 """One socket of a protected leg: what comes is told apart by its first octet (RFC 7983), what goes is sealed. Pure."""
 
 from collections.abc import Callable
+from typing import Protocol
 
 from mediaserver.sdp.ice import Ice
 from mediaserver.sdp.security import Dtls, Sdes, Security
 from mediaserver.webrtc.association import Association
-from mediaserver.webrtc.ice_lite import IceAgent
+from mediaserver.webrtc.ice_lite import CONSENT_S, IceAgent
 from mediaserver.webrtc.identity import Identity
 from mediaserver.webrtc.keyring import Keyring, Keys
 
 type Address = tuple[str, int]
 
 
-class Channel:
-    """RTP and RTCP by a keyring, connectivity checks and the handshake beside them. `send` sends a datagram now."""
+class Shared(Protocol):
+    """A socket that others have a part of too: it has to know what leads to this one."""
 
-    def __init__(self, send: Callable[[bytes, Address], None], identity: Identity | None) -> None:
+    def rename(self, *fragments: str) -> None:
+        """Checks that name one of these fragments of ours are for this channel, and no others."""
+
+    def vouch(self, source: Address) -> None:
+        """What comes from there is for this channel: a check has proved it."""
+
+
+class Channel:
+    """RTP and RTCP by a keyring, connectivity checks and the handshake beside them. `send` sends a datagram now.
+
+    `shared`: the socket is not this channel's alone. `consent_s` as `IceAgent` has it.
+    """
+
+    def __init__(
+        self,
+        send: Callable[[bytes, Address], None],
+        identity: Identity | None,
+        shared: Shared | None = None,
+        consent_s: float = CONSENT_S,
+    ) -> None:
         self._send = send
         self._identity = identity
+        self._shared = shared
+        self._consent_s = consent_s
         self._remote: Address = ("", 0)
         self._came_from: Address = ("", 0)
         self.keys: Keyring | None = None
@@ -36,10 +58,13 @@ class Channel:
         if ice is None:
             self.ice = None
         elif self.ice is None:
-            self.ice = IceAgent(ice)
-            self.ice.nominated = lambda source: self._begin()
+            self.ice = IceAgent(ice, self._consent_s)
+            self.ice.nominated = self._nominated
+            if self._shared is not None:
+                self.ice.proved = self._shared.vouch
         else:
             self.ice.follow(ice)
+        self._rename()
         self.keys = None if security is None else keys
         match security:
             case Sdes(suite=suite, ours=ours, theirs=theirs):
@@ -57,14 +82,18 @@ class Channel:
         if len(packet) < 2 or not 128 <= packet[0] <= 191:
             self._control(packet, source, now)
             return None
-        if self.ice is not None and not self.ice.accepts(source, now):
+        ice, keys = self.ice, self.keys
+        if ice is not None and source != ice.selected and not ice.accepts(source):
             self.strange += 1
             return None
-        keys = self.keys
         if keys is None:
-            return packet
-        # RTCP by its type, whatever it shares a port with (RFC 5761 4).
-        return keys.open_rtcp(packet, now) if 192 <= packet[1] <= 223 else keys.open_rtp(packet, now)
+            opened: bytes | None = packet
+        else:
+            # RTCP by its type, whatever it shares a port with (RFC 5761 4).
+            opened = keys.open_rtcp(packet, now) if 192 <= packet[1] <= 223 else keys.open_rtp(packet, now)
+        if ice is not None and opened is not None and source == ice.selected:
+            ice.heard = now
+        return opened
 
     def sealed(self, packet: bytes) -> bytes | None:
         """A packet of ours as it is sent; None: there is no key yet. Raises UNSEALABLE."""
@@ -91,7 +120,7 @@ class Channel:
             answer = self.ice.received(datagram, source, now)
             if answer is not None:
                 self._send(answer, source)
-        elif 20 <= first <= 63 and self.association is not None and (self.ice is None or self.ice.accepts(source, now)):
+        elif 20 <= first <= 63 and self.association is not None and (self.ice is None or self.ice.accepts(source)):
             self._came_from = source
             # With ICE the handshake is with whoever has its password, whatever address he has at the moment.
             self.association.received(datagram, source if self.ice is None else self._remote)
@@ -106,6 +135,14 @@ class Channel:
             self.association = Association(self._identity, agreed, self._send_handshake, self._trusts)
         if self.ice is None or self.ice.selected is not None:
             self._begin()
+
+    def _nominated(self, source: Address) -> None:
+        self._rename()
+        self._begin()
+
+    def _rename(self) -> None:
+        if self._shared is not None and self.ice is not None:
+            self._shared.rename(*self.ice.fragments)
 
     def _begin(self) -> None:
         if self.association is not None:

@@ -43,6 +43,8 @@ class Handshake:
         """Agreed on, with a peer that is who it should be."""
         self.failure: str | None = None
         """Why there will be none."""
+        self.closed = False
+        """The peer has said that it is done (close_notify, RFC 8446 6.1)."""
 
     def start(self) -> list[bytes]:
         """Begin; the datagrams to send."""
@@ -113,6 +115,8 @@ class Handshake:
         """What comes afterwards: the peer's last flight again, which OpenSSL answers; or it closes."""
         try:
             self._connection.recv(1)
+        except SSL.ZeroReturnError:
+            self.closed = True
         except SSL.Error:
             pass
 

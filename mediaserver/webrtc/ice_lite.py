@@ -12,8 +12,8 @@ from mediaserver.sdp.ice import Ice
 
 type Address = tuple[str, int]
 
-_CONSENT_S: Final = 30.0
-"""Nothing at all from the peer for so long, and nothing is sent to it any more (RFC 7675 5.1)."""
+CONSENT_S: Final = 30.0
+"""Nothing from the peer for so long, and nothing is sent to it any more (RFC 7675 5.1)."""
 _MOST_SOURCES = 16
 _BAD_REQUEST, _UNAUTHENTICATED, _ROLE_CONFLICT = (400, "Bad Request"), (401, "Unauthenticated"), (487, "Role Conflict")
 _UNREADABLE = (ValueError, KeyError, IndexError, struct.error)
@@ -33,17 +33,25 @@ class _Session:
 class IceAgent:
     """Both of them lite or not, the peer controls: what it nominates is taken, the last nomination counts.
 
-    New credentials are a restart (RFC 8445 9): media keep to the pair they had until another is nominated.
+    New credentials are a restart (RFC 8445 9): media keep to the pair they had until another is nominated. `consent_s`
+    without a check, a keep-alive or authentic media from where media go, and nothing is sent any more (RFC 7675): a
+    lite agent asks for no consent itself, what the peer sends of its own accord is its consent.
     """
 
-    def __init__(self, ice: Ice) -> None:
+    def __init__(self, ice: Ice, consent_s: float = CONSENT_S) -> None:
         self._session = _Session(ice)
         self._former: _Session | None = None
-        self._heard = 0.0
+        self._consent_s = consent_s
+        self.selected: Address | None = None
+        """The source that was nominated last; None before the first nomination."""
+        self.heard = 0.0
+        """When the peer was there for certain, by the source that is selected."""
         self.refused = 0
         """Checks that were not the peer's."""
         self.nominated: Callable[[Address], None] | None = None
         """Told of each new destination."""
+        self.proved: Callable[[Address], None] | None = None
+        """Told of the source of every check that was the peer's."""
 
     def follow(self, ice: Ice) -> None:
         """Go on as newly agreed."""
@@ -56,23 +64,22 @@ class IceAgent:
         self._session = _Session(ice)
 
     @property
-    def selected(self) -> Address | None:
-        """The source that was nominated last; None before the first nomination."""
-        if self._session.nominated is None and self._former is not None:
-            return self._former.nominated
-        return self._session.nominated
+    def fragments(self) -> tuple[str, ...]:
+        """Our user fragments that checks may name: that of the session, and the one of before a restart."""
+        former = self._former
+        return (self._session.ice.ours,) if former is None else (self._session.ice.ours, former.ice.ours)
 
     def destination(self, now: float) -> Address | None:
         """Where media may be sent; None: nowhere, nothing is nominated or the peer has been silent for too long."""
-        return self.selected if now - self._heard < _CONSENT_S else None
+        return self.selected if now - self.heard < self._consent_s else None
 
-    def accepts(self, source: Address, now: float) -> bool:
-        """Whether media may come from there: a check has; the peer is there then."""
-        if source not in self._session.valid and (self._former is None or source not in self._former.valid):
-            return False
-        if source == self.selected:
-            self._heard = now
-        return True
+    def lost(self, now: float) -> bool:
+        """The peer was there, and has not been for so long that its consent is over."""
+        return self.selected is not None and now - self.heard >= self._consent_s
+
+    def accepts(self, source: Address) -> bool:
+        """Whether media may come from there: a check has."""
+        return source in self._session.valid or (self._former is not None and source in self._former.valid)
 
     def received(self, datagram: bytes, source: Address, now: float) -> bytes | None:
         """Take a STUN message; the answer to send back, if there is one to it."""
@@ -84,7 +91,8 @@ class IceAgent:
         if message.message_method is not stun.Method.BINDING or "FINGERPRINT" not in message.attributes:
             return None  # nothing of ICE's (RFC 8445 7.1)
         if message.message_class is stun.Class.INDICATION:
-            self.accepts(source, now)  # a keep-alive (RFC 8445 11)
+            if source == self.selected:
+                self.heard = now  # a keep-alive (RFC 8445 11)
             return None
         if message.message_class is not stun.Class.REQUEST:
             return None  # we asked nothing
@@ -115,17 +123,22 @@ class IceAgent:
         session.valid[source] = now
         changed = use and session is self._session and session.nominated != source
         if changed:
-            session.nominated, self._former = source, None
+            session.nominated, self._former, self.selected = source, None, source
         if source == self.selected:
-            self._heard = now
+            self.heard = now
+        if self.proved is not None:
+            self.proved(source)
         if changed and self.nominated is not None:
             self.nominated(source)
 
     def _session_of(self, request: stun.Message) -> _Session | None:
-        """Whose credentials a request has, now or before a restart."""
-        name = str(request.attributes["USERNAME"]).partition(":")[0]
+        """Whose credentials a request has, now or before a restart: with both fragments (RFC 8445 7.2.2).
+
+        Of two branches of one INVITE ours is the same, and each has its own.
+        """
+        name = str(request.attributes["USERNAME"]).encode()
         for session in (self._session, self._former):
-            if session is not None and hmac.compare_digest(name.encode(), session.ice.ours.encode()):
+            if session is not None and hmac.compare_digest(name, f"{session.ice.ours}:{session.ice.theirs}".encode()):
                 return session if request.check_message_integrity(session.ice.password.encode()) else None
         return None
 

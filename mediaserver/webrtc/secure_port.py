@@ -7,9 +7,10 @@ from typing import Protocol
 
 from mediaserver.sdp.plan import MediaPlan
 from mediaserver.sdp.security import Dtls
-from mediaserver.webrtc.channel import Channel
+from mediaserver.webrtc.channel import Channel, Shared
 from mediaserver.webrtc.identity import Identity
 from mediaserver.webrtc.keyring import Keyring
+from mediaserver.webrtc.patience import USUAL, Patience
 from mediaserver.webrtc.srtp import UNSEALABLE
 
 type Address = tuple[str, int]
@@ -39,8 +40,8 @@ class SecurePort:
     """Hands over only what is the peer's, opened; seals what is sent. `follow` says how it is protected.
 
     With ICE, packets go where the peer has nominated, and come from its described address as far as others can tell:
-    connectivity checks have proved whose they are. `failed` is told once why there will be no keys. `identity` is
-    needed for DTLS only.
+    connectivity checks have proved whose they are. `failed` is told once why media will not flow. `identity` is needed
+    for DTLS only. `shared`: the port is a part of one that others have too.
     """
 
     def __init__(
@@ -49,11 +50,18 @@ class SecurePort:
         identity: Identity | None = None,
         failed: Callable[[str], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        shared: Shared | None = None,
+        patience: Patience = USUAL,
     ) -> None:
         self._port = port
         self._failed = failed
         self._clock = clock
-        self._rtp, self._rtcp = Channel(port.send_rtp, identity), Channel(port.send_rtcp, identity)
+        self._patience = patience
+        self._rtp = Channel(port.send_rtp, identity, shared, patience.consent_s)
+        self._rtcp = Channel(port.send_rtcp, identity, None, patience.consent_s)
+        self._waiting_since: float | None = None
+        self._closed_at: float | None = None
         self._shared_keys = Keyring()
         self._rtcp_keys = Keyring()
         self._described: Address | None = None
@@ -65,6 +73,10 @@ class SecurePort:
         self._resting = False
         self.opened: Callable[[], None] | None = None
         """Called once, as soon as it is `open`."""
+        self.vanished: Callable[[float], None] | None = None
+        """Told once that the peer has given no sign for so many seconds, and that nothing is sent to it any more."""
+        self.left: Callable[[], None] | None = None
+        """Told once that the peer has closed its media."""
 
     @property
     def number(self) -> int:
@@ -102,6 +114,7 @@ class SecurePort:
             self._rtcp.keys = keys
         else:
             self._rtcp.follow(security, ice, plan.remote_rtcp, keys, now)
+        self._waiting_since = None if self.open else now
         self._look()
         self._tell_open()
 
@@ -120,8 +133,26 @@ class SecurePort:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._failed = self._told_rtp = self._told_rtcp = self.opened = None
+        self._failed = self._told_rtp = self._told_rtcp = self.opened = self.vanished = self.left = None
         self._resting = True
+
+    def watch(self, now: float) -> None:
+        """Once a second: tell if the peer has not got through in time, is silent for too long, or has left."""
+        ice, association = self._rtp.ice, self._rtp.association
+        if not self.open:
+            if self._waiting_since is not None and now - self._waiting_since >= self._patience.connect_s:
+                self._fail(self._missing())
+        elif ice is not None and ice.lost(now):
+            if (vanished := self.vanished) is not None:
+                self.vanished = None
+                vanished(now - ice.heard)
+        elif association is None or not association.closed:
+            self._closed_at = None
+        elif self._closed_at is None:
+            self._closed_at = now
+        elif now - self._closed_at >= self._patience.leave_s and (left := self.left) is not None:
+            self.left = None
+            left()
 
     def counters(self) -> dict[str, float]:
         """What was refused, by name."""
@@ -186,9 +217,8 @@ class SecurePort:
         """See whether a handshake has failed, and when it has to be looked after."""
         failure = next((each.association.failure for each in (self._rtp, self._rtcp)
                         if each.association is not None and each.association.failure is not None), None)  # fmt: skip
-        if failure is not None and self._failed is not None:
-            failed, self._failed = self._failed, None
-            failed(failure)
+        if failure is not None:
+            self._fail(failure)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -196,6 +226,18 @@ class SecurePort:
         due = [each for each in (self._rtp.deadline(now), self._rtcp.deadline(now)) if each is not None]
         if due and not self._resting:
             self._timer = asyncio.get_running_loop().call_later(max(0.0, min(due) - now), self._timed_out)
+
+    def _fail(self, why: str) -> None:
+        failed, self._failed = self._failed, None
+        if failed is not None:
+            failed(why)
+
+    def _missing(self) -> str:
+        """What has not come in time."""
+        within = f"within {self._patience.connect_s:g} s"
+        if self._rtp.ice is not None and self._rtp.ice.selected is None:
+            return f"no way to the peer was found (ICE) {within}: can it reach UDP port {self.number}?"
+        return f"no DTLS handshake {within}"
 
     def _timed_out(self) -> None:
         self._timer = None

@@ -282,7 +282,7 @@ async def test_over_real_sockets_there_and_back() -> None:
     media.playout.push("item", b"\x10" * 160)
     leg.begin(media, uplink, stream, lambda events, now: None)
     payload = speech(1)[0]
-    theirs.send_rtp(Peer().audio(payload), ("127.0.0.1", leg.port))
+    theirs.send_rtp(Peer().audio(payload), ("127.0.0.1", leg.ports.number))
     assert await asyncio.wait_for(heard.get(), 5) == payload
     assert parse(await asyncio.wait_for(got.get(), 5)).payload == b"\x10" * 160  # type: ignore[union-attr]
     leg.close()

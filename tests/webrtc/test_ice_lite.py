@@ -85,7 +85,7 @@ def test_who_does_not_know_the_password_gets_nowhere(datagram: bytes, status: in
     agent = IceAgent(ICE)
     message = stun.parse_message(agent.received(datagram, STRANGER, 0.0) or b"")
     assert message.error_code == status and agent.refused == 1
-    assert not agent.accepts(STRANGER, 0.0) and agent.destination(0.0) is None
+    assert not agent.accepts(STRANGER) and agent.destination(0.0) is None
 
 
 def test_a_peer_that_thinks_we_control_is_told_so() -> None:
@@ -99,10 +99,10 @@ def test_media_go_where_the_peer_has_nominated_and_come_from_where_a_check_did()
     agent, told = IceAgent(ICE), list[Address]()
     agent.nominated = told.append
     answered(agent, check(), HOST)
-    assert agent.destination(0.0) is None and agent.accepts(HOST, 0.0) and not agent.accepts(NATTED, 0.0)
+    assert agent.destination(0.0) is None and agent.accepts(HOST) and not agent.accepts(NATTED)
     answered(agent, check(use=True), NATTED)
     answered(agent, check(use=True), NATTED)
-    assert agent.destination(0.0) == NATTED and agent.accepts(HOST, 0.0)
+    assert agent.destination(0.0) == NATTED and agent.accepts(HOST)
     answered(agent, check(), HOST)  # a check is no nomination
     assert agent.destination(0.0) == NATTED
     answered(agent, check(use=True), HOST)
@@ -115,7 +115,7 @@ def test_consent_lapses_when_the_peer_is_silent() -> None:
     assert agent.destination(29.9) == HOST and agent.destination(30.0) is None
     answered(agent, check(), NATTED, 30.0)  # not from there
     assert agent.destination(30.0) is None
-    for sign in (lambda now: agent.accepts(HOST, now), lambda now: agent.received(indication(), HOST, now)):
+    for sign in (lambda now: agent.received(check(), HOST, now), lambda now: agent.received(indication(), HOST, now)):
         sign(31.0)
         assert agent.destination(60.9) == HOST
     answered(agent, check(), HOST, 70.0)
@@ -133,14 +133,14 @@ def test_a_restart_keeps_the_pair_until_there_is_another() -> None:
     agent = IceAgent(ICE)
     answered(agent, check(use=True), HOST)
     agent.follow(NEW)
-    assert agent.destination(0.0) == HOST and agent.accepts(HOST, 0.0)
+    assert agent.destination(0.0) == HOST and agent.accepts(HOST)
     assert answered(agent, check(), HOST).message_class is stun.Class.RESPONSE  # consent on the old pair
     assert answered(agent, check(use=True), NATTED).message_class is stun.Class.RESPONSE
     assert agent.destination(0.0) == HOST  # with the old password nothing is nominated any more
     answered(agent, check(NEW), NATTED)
     assert agent.destination(0.0) == HOST
     answered(agent, check(NEW, use=True), NATTED)
-    assert agent.destination(0.0) == NATTED and not agent.accepts(HOST, 0.0)
+    assert agent.destination(0.0) == NATTED and not agent.accepts(HOST)
     assert answered(agent, check(), HOST).error_code == 401
 
 
@@ -156,7 +156,7 @@ def test_sources_are_not_remembered_for_ever() -> None:
     answered(agent, check(use=True), HOST)
     for port in range(1, 100):
         answered(agent, check(), (NATTED[0], port), float(port))
-    assert len(agent._session.valid) == 16 and agent.accepts(HOST, 1.0) and agent.accepts((NATTED[0], 99), 1.0)
+    assert len(agent._session.valid) == 16 and agent.accepts(HOST) and agent.accepts((NATTED[0], 99))
 
 
 def test_what_is_no_request_is_not_answered() -> None:
@@ -173,7 +173,7 @@ def test_garbage_is_counted_at_most(garbage: bytes) -> None:
     agent = IceAgent(ICE)
     for datagram in (garbage, b"\0\1" + len(garbage).to_bytes(2) + b"\x21\x12\xa4\x42" + bytes(12) + garbage):
         agent.received(datagram, STRANGER, 0.0)
-    assert agent.destination(0.0) is None and not agent.accepts(STRANGER, 0.0)
+    assert agent.destination(0.0) is None and not agent.accepts(STRANGER)
 
 
 @given(st.integers(0, len(check()) - 9), st.integers(1, 255))
