@@ -36,7 +36,7 @@ export class Keypad {
                 KEYS.map(([key, letters]) => {
                     const button = h(
                         "button",
-                        { type: "button", class: "key", "aria-label": SPOKEN[key] ?? key, onclick: () => press(key) },
+                        { type: "button", class: "key", "aria-label": SPOKEN[key] ?? `${key} ${letters}`.trim(), onclick: () => press(key) },
                         h("span", {}, key),
                         h("small", { "aria-hidden": "true" }, letters),
                     );

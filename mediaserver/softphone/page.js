@@ -44,8 +44,8 @@ function choose(name) {
     by("agent").value = name;
     by("snippet").textContent = [
         `<script type="module" src="${location.origin}/softphone/voice-agent.js"></script>`,
-        `<voice-agent agent="${name}" token-url="/your/token"></voice-agent>`,
-        `<!-- /your/token asks ${location.origin}/api/tokens, with your key, and passes {"token": …} on -->`,
+        `<voice-agent agent="${name}"`,
+        `             token-url="/your/token"></voice-agent>`,
     ].join("\n");
 }
 

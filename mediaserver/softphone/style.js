@@ -74,8 +74,8 @@ header { display: flex; justify-content: space-between; align-items: flex-start;
     content: ""; position: absolute; inset: 0;
     background: repeating-linear-gradient(90deg, transparent 0 5px, var(--_paper) 5px 7px);
 }
-.agent-speaks .agent > span { color: var(--_agent); font-weight: 600; }
-.caller-speaks .caller > span { color: var(--_caller); font-weight: 600; }
+.agent-speaks .meter.agent > span { color: var(--_agent); font-weight: 600; }
+.caller-speaks .meter.caller > span { color: var(--_caller); font-weight: 600; }
 
 .alert { padding: .75rem .9rem; border: 1px solid var(--_alert); border-radius: .75rem; color: var(--_alert); }
 .alert small { display: block; margin-top: .35rem; color: var(--_soft); overflow-wrap: anywhere; }
@@ -123,16 +123,16 @@ select {
 .figures dt { font-size: .75rem; color: var(--_soft); }
 .figures dd { font-variant-numeric: tabular-nums; }
 
-footer { display: flex; flex-wrap: wrap; align-items: center; justify-content: space-between; gap: .75rem; }
+footer { display: flex; align-items: center; justify-content: space-between; gap: .75rem; }
 .row { display: flex; gap: .5rem; }
+.row .control:disabled { display: none; }
 .control, .main, .plain { display: inline-flex; align-items: center; justify-content: center; gap: .55rem; border: 1px solid transparent; cursor: pointer; }
 .control { width: 2.9rem; height: 2.9rem; border-radius: 50%; background: var(--_well); }
 .control:hover:enabled { border-color: var(--_soft); }
-.control:disabled { opacity: .45; cursor: default; }
 .control[aria-expanded="true"] { background: var(--_ink); color: var(--_paper); }
 .control[aria-pressed="true"] { background: var(--_alert); color: var(--_on-alert); }
 .main {
-    flex: 1 1 9rem; min-height: 2.9rem; padding: .4rem 1.25rem;
+    flex: 1 1 0; min-width: 0; min-height: 2.9rem; padding: .4rem 1.25rem;
     font-weight: 620; border-radius: 1.5rem;
     background: var(--_agent); color: var(--_on-agent);
 }

@@ -1,0 +1,5 @@
+"""`python -m screens`."""
+
+from screens.run import main
+
+raise SystemExit(main())
