@@ -10,6 +10,7 @@ from structlog.typing import FilteringBoundLogger
 from mediaserver.call.branches import Branches
 from mediaserver.call.desk import Desk
 from mediaserver.call.end import NORMAL, CallEnd, Result
+from mediaserver.call.media_ports import MediaPorts
 from mediaserver.call.route import Route
 from mediaserver.errors import RemoteProtocolError
 from mediaserver.sdp.negotiation import Negotiation
@@ -48,14 +49,14 @@ class WhoTries(Protocol):
 
 
 class Attempt:
-    """The INVITE by `route` to `flow`, with media to come to `port`. `take` runs a step, whatever it raises."""
+    """The INVITE by `route` to `flow`, with media to come to one of `ports`. `take` runs a step, whatever it raises."""
 
     def __init__(
         self,
         desk: Desk,
         route: Route,
         flow: Flow,
-        port: int,
+        ports: MediaPorts,
         user: WhoTries,
         take: Callable[..., None],
         log: FilteringBoundLogger,
@@ -66,8 +67,8 @@ class Attempt:
         self._user = user
         self._take = take
         self._log = log
-        local = (desk.address(flow.remote[0]), port)
         path = desk.paths.path(route.trunk, flow)
+        local = ports.towards(path, lambda: desk.address(flow.remote[0]))
         ours = Negotiation(route.capabilities, local, random.SystemRandom().getrandbits(62), path)
         self._branches = Branches(ours, late=route.late_offer)
         self._leg: int | None = None

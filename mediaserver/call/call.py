@@ -8,6 +8,7 @@ from mediaserver.call.end import BEARER_LOST, NORMAL, RECOVERY_ON_TIMER, TEMPORA
 from mediaserver.call.keypad import Keypad
 from mediaserver.call.keys import pressed_by_info
 from mediaserver.call.lifetime import Lifetime, State
+from mediaserver.call.media_ports import MediaPorts
 from mediaserver.call.route import Route
 from mediaserver.call.stream import Stream
 from mediaserver.errors import RemoteProtocolError
@@ -30,7 +31,9 @@ from mediaserver.talk.orders import (
     Closed,
     HangUp,
     KeysWanted,
+    Left,
     Lost,
+    Open,
     Pressed,
     Ready,
     Report,
@@ -59,7 +62,7 @@ class Call(Lifetime):
         """The call it is bridged with."""
         self.stream = Stream(name, desk.signalling, desk.media, self.log)
         self.session_id = random.SystemRandom().getrandbits(62)
-        self.port = 0
+        self.ports = MediaPorts(desk.media, Open(name, agent, self._listening))
         self._keypad = Keypad(
             self.stream, desk.signalling, desk.media, lambda: self.leg, lambda: desk.routes.key_style(self.trunk)
         )
@@ -147,8 +150,11 @@ class Call(Lifetime):
                 self._closed(counters)
             case _ if self.state is State.OVER:
                 pass
-            case Silent(seconds=seconds):
-                self._silent(seconds)
+            case Silent():
+                self._silent(report)
+            case Left():
+                end = CallEnd(Result.COMPLETED, self._peer_hung_up, cause=NORMAL)
+                self.hang_up(end, "the peer has closed its media")
             case Unprotected(why=why):
                 self.hang_up(CallEnd(Result.FAILED, "media-security", cause=BEARER_LOST), why)
             case _ if self.partner is not None:
@@ -169,14 +175,17 @@ class Call(Lifetime):
         """The model cannot be reached, or is gone for good."""
         self.hang_up(CallEnd(Result.FAILED, f"model-{code}", cause=TEMPORARY_FAILURE), message)
 
-    def _silent(self, seconds: float) -> None:
+    def _silent(self, silent: Silent) -> None:
         """The peer has vanished; on hold it need not send, and the session timer tells whether it is there.
 
         Nor need it while whom it is bridged with does not listen.
         """
         unheard = self.partner is not None and self.partner.stream.on_hold
-        if not self.stream.held and not unheard and self.leg is not None:
-            self.hang_up(CallEnd(Result.FAILED, "media-timeout", cause=BEARER_LOST), f"no packet for {seconds:.0f} s")
+        missed = silent.gone or not (self.stream.held or unheard)
+        if missed and self.leg is not None:
+            what = "sign of the peer" if silent.gone else "packet"
+            end = CallEnd(Result.FAILED, "media-timeout", cause=BEARER_LOST)
+            self.hang_up(end, f"no {what} for {silent.seconds:.0f} s")
 
     # --- what others do with it ---------------------------------------------------------------------------------------
 
@@ -225,6 +234,7 @@ class Call(Lifetime):
 
     def _let_go(self, end: CallEnd) -> None:
         self._keypad.release()
+        self.ports.close()
         self._give_back_route()
         self.handover.over()
         partner = self.partner

@@ -13,6 +13,7 @@ from structlog.typing import FilteringBoundLogger
 from mediaserver.call.attempt import Reached
 from mediaserver.call.desk import Desk
 from mediaserver.call.end import ANSWERED_ELSEWHERE, NO_ANSWER, CallEnd, Result
+from mediaserver.call.media_ports import MediaPorts
 from mediaserver.call.redirection import Redirections
 from mediaserver.call.route import Route, RouteRefusedError, Wanted
 from mediaserver.call.target import Target
@@ -43,7 +44,8 @@ class WhoDials(Protocol):
 class Dialling:
     """One search for one callee, by `routes`, which hold a place in the limits. `take` runs a step, whatever it raises.
 
-    `headers` go into every INVITE besides the route's own. Of several that send early media the first is heard.
+    Media come to `ports`. `headers` go into every INVITE besides the route's own. Of several that send early media the
+    first is heard.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Dialling:
         desk: Desk,
         wanted: Wanted,
         routes: Sequence[Route],
+        ports: MediaPorts,
         user: WhoDials,
         take: Callable[..., None],
         log: FilteringBoundLogger,
@@ -58,7 +61,7 @@ class Dialling:
         headers: Sequence[tuple[str, str]] = (),
     ) -> None:
         self._desk = desk
-        self._port = 0
+        self._ports = ports
         self._user = user
         self._take = take
         self._log = log
@@ -75,9 +78,8 @@ class Dialling:
         self._patience: asyncio.TimerHandle | None = None
         self._over = False
 
-    def start(self, port: int) -> None:
-        """Begin; media are to come to `port`."""
-        self._port = port
+    def start(self) -> None:
+        """Begin."""
         self._until = asyncio.get_running_loop().time() + self._desk.settings.ring_timeout_s
         self._call_next()
 
@@ -106,7 +108,7 @@ class Dialling:
             target.go_on()
 
     def _target(self, ways: Ways) -> Target:
-        return Target(self._desk, ways, self._port, self._headers, self, self._more, self._take, self._log)
+        return Target(self._desk, ways, self._ports, self._headers, self, self._more, self._take, self._log)
 
     def _more(self) -> bool:
         """There is somebody else to call."""

@@ -39,11 +39,13 @@ class Following:
         headers = [("Replaces", asked.replaces)] if asked.replaces is not None else []
         if asked.referred_by is not None:
             headers.append(("Referred-By", asked.referred_by))
-        dialling = Dialling(desk, wanted, desk.routes.out(wanted), self, call.take, call.log, headers=headers)
+        dialling = Dialling(
+            desk, wanted, desk.routes.out(wanted), call.ports, self, call.take, call.log, headers=headers
+        )
         self._dialling = dialling
         call.log.info("call.transfer_asked", to=target, replaces=asked.replaces is not None)
         desk.signalling.accept_transfer(asked.leg)
-        dialling.start(call.port)
+        dialling.start()
 
     def deserted(self) -> None:
         """The peer has not waited for the outcome."""

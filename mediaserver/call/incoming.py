@@ -10,7 +10,7 @@ from mediaserver.call.lifetime import INTERNAL_ERROR, State
 from mediaserver.errors import MediaServerError, RemoteProtocolError
 from mediaserver.sdp.negotiation import Negotiation
 from mediaserver.sip.events import Cancelled, Event, Flow
-from mediaserver.talk.orders import Agent, Connect, Greet, Open
+from mediaserver.talk.orders import Agent, Connect, Greet
 
 
 class Incoming(Call):
@@ -38,15 +38,19 @@ class Incoming(Call):
         self._proven = proven
         self._answer: bytes | None = None
 
+    @property
+    def way(self) -> str:
+        """The transport it came by."""
+        return self._flow.transport
+
     def incoming(self, sdp: bytes | None) -> None:
         """The INVITE: ring, and get the model ready."""
         desk, settings = self.desk, self.desk.settings
         capabilities = desk.routes.capabilities(self.trunk)
         try:
-            host = self._address()
-            self.port = desk.media.open(Open(self.id, self.agent, self._listening))
             path = desk.paths.path(self.trunk, self._flow)
-            self.stream.begin(Negotiation(capabilities, (host, self.port), self.session_id, path))
+            local = self.ports.towards(path, self._address, sdp)
+            self.stream.begin(Negotiation(capabilities, local, self.session_id, path))
             if sdp is not None:
                 self._answer = self._agree(sdp)
                 desk.paths.check(self.stream.agreed, self.trunk, self._flow)

@@ -1,6 +1,7 @@
 """How the media of each call are encrypted and find their way: as its trunk has it, with the keys of one leg."""
 
 import os
+from collections.abc import Callable
 
 import structlog
 
@@ -16,11 +17,18 @@ _BROWSERS = frozenset({"ws", "wss"})
 
 
 class MediaPaths:
-    """One for all calls. `fingerprint` is that of the certificate our media plane shows; None: no DTLS."""
+    """One for all calls. `fingerprint` is that of the certificate our media plane shows; None: no DTLS.
 
-    def __init__(self, routes: Routes, fingerprint: str | None) -> None:
+    `hosts` tells at which of our addresses the browser at an IP address reaches the port that all of them share, the
+    best first; None: there is none.
+    """
+
+    def __init__(
+        self, routes: Routes, fingerprint: str | None, hosts: Callable[[str], tuple[str, ...]] | None = None
+    ) -> None:
         self._routes = routes
         self._fingerprint = fingerprint
+        self._hosts = hosts
         self._exposed: set[str | None] = set()
         self._log = structlog.get_logger()
 
@@ -34,7 +42,9 @@ class MediaPaths:
         offers = policy == "required" or flow.transport in _ENCRYPTED
         suites = OFFERED if offers else ()
         protection = Protection(policy, os.urandom, self._fingerprint, browser=browser, suites=suites)
-        return MediaPath(protection, IceLite(os.urandom), browser=browser, signalled=flow.remote[0])
+        peer = flow.remote[0]
+        hosts = self._hosts(peer) if browser and self._hosts is not None else ()
+        return MediaPath(protection, IceLite(os.urandom), browser=browser, signalled=peer, hosts=hosts)
 
     def check(self, plan: MediaPlan | None, trunk: str | None, flow: Flow) -> None:
         """Warn, once for each trunk, when the keys of its calls can be read on the way (RFC 4568 8.3)."""

@@ -14,7 +14,7 @@ from mediaserver.call.lifetime import INTERNAL_ERROR, State
 from mediaserver.call.route import Route, Wanted
 from mediaserver.errors import MediaServerError
 from mediaserver.sdp.plan import MediaPlan
-from mediaserver.talk.orders import Agent, Connect, Greet, Open
+from mediaserver.talk.orders import Agent, Connect, Greet
 
 type Watch = Callable[[str, Mapping[str, object]], None]
 """Told how a call of ours fares: `dialling`, `ringing`, `answered`, `ended`, with what there is to say of it."""
@@ -42,7 +42,9 @@ class Outgoing(Call):
         """Told when nobody has answered, or the call is over."""
         self._capabilities = routes[0].capabilities
         self._watch = watch
-        self._dialling: Dialling | None = Dialling(desk, wanted, routes, self, self.take, self.log, headers=headers)
+        self._dialling: Dialling | None = Dialling(
+            desk, wanted, routes, self.ports, self, self.take, self.log, headers=headers
+        )
         self._greeted = False
         self._model_ready = agent is None
 
@@ -52,7 +54,7 @@ class Outgoing(Call):
             return
         desk = self.desk
         try:
-            self.port = desk.media.open(Open(self.id, self.agent, self._listening))
+            self.ports.pair()
         except (MediaServerError, ProviderError) as error:
             self._give_up(CallEnd(Result.FAILED, "no-media"), str(error))
             return
@@ -65,7 +67,7 @@ class Outgoing(Call):
     def _dial(self) -> None:
         if self._dialling is not None:
             self._watch("dialling", {"to": self.wanted.number})
-            self._dialling.start(self.port)
+            self._dialling.start()
 
     # --- from the dialling --------------------------------------------------------------------------------------------
 

@@ -17,8 +17,8 @@ def replace_peer(desk: Desk, call: Call | None, event: IncomingCall) -> None:
     if call is None or not call.established or event.replaces != call.leg:
         desk.signalling.reject(event.leg, _NO_SUCH_CALL)
         return
-    local = (desk.address(event.flow.remote[0]), call.port)
     capabilities, path = desk.routes.capabilities(event.trunk), desk.paths.path(event.trunk, event.flow)
+    local = call.ports.towards(path, lambda: desk.address(event.flow.remote[0]), event.offer)
     negotiation = Negotiation(capabilities, local, random.SystemRandom().getrandbits(62), path)
     try:
         sdp = negotiation.offer() if event.offer is None else negotiation.answer(event.offer)

@@ -1,5 +1,6 @@
 """What every call needs to know of the configuration."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mediaserver.sdp.negotiate import Capabilities
@@ -28,5 +29,7 @@ class CallSettings:
     """Put a caller on hold while whom it is to be put through to is called first."""
     fingerprint: str | None = None
     """Of the certificate the media plane shows in DTLS, as "sha-256 AB:…"; None: media by DTLS-SRTP are refused."""
+    browser_hosts: Callable[[str], tuple[str, ...]] | None = None
+    """At which of our addresses the browser at an IP address reaches the port they all share; None: there is none."""
     accept_transfers: bool = False
     """Follow a REFER of the peer, within what may be called at all."""

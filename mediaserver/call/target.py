@@ -10,6 +10,7 @@ from structlog.typing import FilteringBoundLogger
 from mediaserver.call.attempt import Attempt, Reached
 from mediaserver.call.desk import Desk
 from mediaserver.call.end import CallEnd, Result, unanswered
+from mediaserver.call.media_ports import MediaPorts
 from mediaserver.call.route import Route
 from mediaserver.errors import LocalProtocolError
 from mediaserver.sdp.plan import MediaPlan
@@ -44,7 +45,7 @@ class Target:
         self,
         desk: Desk,
         routes: Sequence[Route],
-        port: int,
+        ports: MediaPorts,
         headers: Sequence[tuple[str, str]],
         user: WhoSeeks,
         more: Callable[[], bool],
@@ -54,7 +55,7 @@ class Target:
         self._desk = desk
         self._routes = deque(routes)
         self._route = routes[0]
-        self._port = port
+        self._ports = ports
         self._headers = headers
         self._user = user
         self._more = more
@@ -116,7 +117,7 @@ class Target:
         self.go_on()
 
     def _try(self, flow: Flow) -> None:
-        attempt = Attempt(self._desk, self._route, flow, self._port, self, self._take, self._log)
+        attempt = Attempt(self._desk, self._route, flow, self._ports, self, self._take, self._log)
         self._attempt = attempt
         attempt.begin(self._headers)
         if self._flows or self._routes or self._more():
