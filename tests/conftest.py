@@ -7,6 +7,8 @@ from hypothesis import settings
 
 from support import tools
 
+pytest_plugins = ["support.run_again"]
+
 # The same examples on every machine and every run; HYPOTHESIS_PROFILE=explore looks for new ones.
 settings.register_profile("repeatable", derandomize=True, deadline=None, print_blob=True)
 settings.register_profile("explore", deadline=None, print_blob=True)

@@ -15,7 +15,6 @@ from _pytest.runner import runtestprotocol
 from support.standstill import Stop, Watch
 
 _TRIES: Final = 3
-_HERE: Final = Path(__file__).parent
 
 _watch = pytest.StashKey[Watch]()
 _began = pytest.StashKey[dict[Path, float]]()
@@ -33,19 +32,18 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     config.stash[_watch].close()
 
 
-def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
-    """Run a test of this folder, up to three times as long as the machine is what fails."""
-    if _HERE not in item.path.parents:
-        return None
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool:
+    """Run a test, up to three times as long as the machine is what fails."""
     began = item.config.stash[_began]
     began.setdefault(item.path, time.monotonic())
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     for tried in range(1, _TRIES + 1):
         reports = runtestprotocol(item, log=False, nextitem=nextitem)
         stops = item.config.stash[_watch].since(began[item.path])
-        if tried == _TRIES or not stops or not any(report.failed for report in reports):
+        failed = [report for report in reports if report.failed]
+        if tried == _TRIES or not stops or not failed:
             break
-        item.config.stash[_again].append(f"{item.nodeid}: {_told(stops)}")
+        item.config.stash[_again].append(f"{item.nodeid}: the machine {_told(stops)}; {_why(failed[0])}")
         _afresh(item)
         began[item.path] = time.monotonic()
     for report in reports:
@@ -67,6 +65,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 def _told(stops: list[Stop]) -> str:
     longest = max(stop.seconds for stop in stops)
     return f"stood still {len(stops)} times, for up to {longest * 1000:.0f} ms"
+
+
+def _why(report: pytest.TestReport) -> str:
+    crash = getattr(report.longrepr, "reprcrash", None)
+    message = str(report.longrepr) if crash is None else crash.message
+    return message.partition("\n")[0][:200]
 
 
 def _afresh(item: pytest.Item) -> None:
