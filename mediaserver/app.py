@@ -19,7 +19,10 @@ from mediaserver.agents import source
 from mediaserver.agents.file import Loaded
 from mediaserver.agents.provision import Provision
 from mediaserver.agents.ready import ReadyAgent
+from mediaserver.api.standing import Standing
+from mediaserver.app_browsers import Browsers
 from mediaserver.app_sip import Telephony
+from mediaserver.app_web import Web
 from mediaserver.call.reception import Reception
 from mediaserver.call.settings import CallSettings
 from mediaserver.call.sip_face import SipFace
@@ -33,6 +36,7 @@ from mediaserver.talk.conversation import TalkSettings
 from mediaserver.talk.engine import Engine, EngineSettings
 from mediaserver.talk.ringback import RingTone
 from mediaserver.webrtc.identity import Identity
+from mediaserver.webrtc.patience import Patience
 
 _DRAIN_S = 3.0
 
@@ -55,8 +59,17 @@ class Server:
         except ConfigurationError as error:
             faults += error.faults
         try:
-            self._calls = replace(_call_settings(settings), fingerprint=self._identity.fingerprint)
+            self._browsers = Browsers(settings)
+            self._calls = replace(
+                _call_settings(settings),
+                fingerprint=self._identity.fingerprint,
+                browser_hosts=self._browsers.hosts,
+            )
             self._telephony = Telephony(settings, self._roster.agents, self._calls.capabilities)
+        except ConfigurationError as error:
+            faults += error.faults
+        try:
+            self._web = Web(settings.http)
         except ConfigurationError as error:
             faults += error.faults
         if faults:
@@ -72,7 +85,7 @@ class Server:
 
     def warnings(self) -> list[str]:
         """What is allowed and yet likely not meant, one sentence each."""
-        return [*self._loaded.warnings, *self._telephony.warnings()]
+        return [*self._loaded.warnings, *self._telephony.warnings(), *self._web.warnings()]
 
     async def run(self) -> None:
         """Serve until SIGINT or SIGTERM. Raises OSError when an address cannot be used, ProviderError."""
@@ -90,6 +103,8 @@ class Server:
             self._log.info(
                 "ready",
                 **telephony.addresses(),
+                **self._browsers.address(),
+                **self._web.addresses(),
                 trunks=", ".join(telephony.trunks) or None,
                 agent=self._roster.default,
                 model=self._agents[self._roster.default].definition.model,
@@ -102,14 +117,17 @@ class Server:
         """Up and taking calls; in the end every call is ended and everything released. Raises as `run` does."""
         settings, telephony, lag = self._settings, self._telephony, LoopLag(asyncio.get_running_loop())
         first, last = (int(number) for number in settings.rtp.ports.split("-"))
+        self._web.prepare(lambda: self._standing(reception, lag))
+        port = self._browsers.open(asyncio.get_running_loop())
         engine = Engine(
             asyncio.get_running_loop(),
             PortRange(settings.rtp.address, first, last, dscp=settings.rtp.dscp),
             lambda agent: self._agents[agent.name].provider,
             lambda report: reception.media(report),
-            _engine_settings(settings),
+            _engine_settings(settings, self._browsers.patience),
             self._detectors,
             self._identity,
+            port,
         )
         reception = Reception(
             self._calls,
@@ -121,10 +139,12 @@ class Server:
             telephony.routes,
             telephony.ladders,
             lambda: lag.seconds > settings.limits.max_lag_s,
+            self._web.tally,
         )
         await self._provision.start()
         await telephony.start(reception)
         try:
+            await self._web.start(reception, self._agents, self._roster.default)
             yield reception
         finally:
             lag.close()
@@ -143,21 +163,33 @@ class Server:
         reception.drain()
         endpoint.draining = True
         reception.drop_all()
+        closing = asyncio.get_running_loop().create_task(self._web.close())
         leaving = asyncio.get_running_loop().create_task(self._telephony.leave())
         deadline = time.monotonic() + _DRAIN_S
         # A BYE deserves its answer, or some repetitions, before the socket is gone.
         while endpoint.legs and time.monotonic() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.05)  # the endpoint is a pure core: it has no event to wait for
         await leaving
+        await closing
         await engine.close()
         await self._telephony.shell.close()
         if self._telephony.ladders is not None:
             self._telephony.ladders.close()
         await self._provision.close()
 
+    def _standing(self, reception: Reception, lag: LoopLag) -> Standing:
+        """What health and metrics tell."""
+        return Standing(
+            reception.ways,
+            self._settings.limits.max_calls,
+            len(reception.web),
+            lag.seconds,
+            phones=len(self._telephony.phones or ()),
+        )
+
     def _reload(self) -> None:
         """SIGHUP: certificates are read again, for connections to come."""
-        faults = self._telephony.reload()
+        faults = self._telephony.reload() + self._web.reload()
         for fault in faults:
             self._log.error("reload.failed", message=fault)
         self._log.info("reloaded", certificates="read again" if not faults else "as before where that failed")
@@ -213,6 +245,10 @@ def _further_faults(settings: Settings, rest: object) -> list[str]:
         Telephony(settings, rest.roster.agents, _call_settings(settings).capabilities)
     except ConfigurationError as error:
         found += error.faults
+    try:
+        Web(settings.http)
+    except ConfigurationError as error:
+        found += error.faults
     return found
 
 
@@ -224,8 +260,9 @@ def _detectors() -> DetectorPool:
         raise ConfigurationError([f"agent.interruption is 'local': {error}"]) from None
 
 
-def _engine_settings(settings: Settings) -> EngineSettings:
+def _engine_settings(settings: Settings, patience: Patience) -> EngineSettings:
     return EngineSettings(
+        patience=patience,
         media=MediaSettings(
             media_lost_after_s=settings.rtp.silence_timeout_s,
             opus_complexity=None if settings.rtp.opus_complexity == "auto" else settings.rtp.opus_complexity,

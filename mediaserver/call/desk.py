@@ -12,6 +12,7 @@ from mediaserver.call.media_paths import MediaPaths
 from mediaserver.call.route import Routes
 from mediaserver.call.settings import CallSettings
 from mediaserver.call.signalling import Media, Signalling
+from mediaserver.call.tally import NoTally, Tally
 
 if TYPE_CHECKING:
     from mediaserver.call.call import Call
@@ -32,3 +33,4 @@ class Desk:
     paths: MediaPaths
     feeds: Feeds
     ladders: CallLadders = field(default_factory=NoLadders)
+    tally: Tally = field(default_factory=NoTally)

@@ -42,6 +42,11 @@ class Lifetime(ABC):
         self.record = Record(self.log)
         self._timers: list[asyncio.TimerHandle] = []
 
+    @property
+    def way(self) -> str:
+        """How it came: a transport of SIP, or "whip"; "out" if it is ours."""
+        return "out"
+
     def take[**P](self, step: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
         """Take a step of this call. Whatever it raises ends the call, and only this one: nothing leaves here."""
         try:
@@ -114,14 +119,17 @@ class Lifetime(ABC):
     def _closed(self, counters: Mapping[str, float]) -> None:
         """The media plane has let go: the end of the call is complete."""
         self.desk.calls.gone(self.id)
-        if self.end is not None:
-            self.record.write(self.end, counters, partial(self.desk.ladders.ended, self.id))
+        if self.end is None:
+            return
+        spoken_s = self.record.write(self.end, counters, partial(self.desk.ladders.ended, self.id))
+        if spoken_s is not None:
+            self.desk.tally.ended(self.way, self.end, spoken_s, counters)
 
     def _established_now(self, state: State) -> None:
         self.state = state
         self._clear_timers()
         self._after(self.desk.settings.max_call_s, self._too_long)
-        self.record.answered()
+        self.desk.tally.answered(self.way, self.record.answered())
         self.desk.feeds.answered(self.id)
 
     def _too_long(self) -> None:

@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 
@@ -22,12 +23,13 @@ from mediaserver.call.route import Routes
 from mediaserver.call.routing import Routing
 from mediaserver.call.settings import CallSettings
 from mediaserver.call.signalling import Media, Signalling
+from mediaserver.call.tally import NoTally, Tally
 from mediaserver.call.transfer import Transfers
 from mediaserver.call.web import WebCalls
 from mediaserver.call.web_line import WebLine
 from mediaserver.sip.events import Event, IncomingCall
 from mediaserver.sip.message import Request
-from mediaserver.talk.orders import Noted, Report
+from mediaserver.talk.orders import Noted, Report, Turned
 
 
 class Reception:
@@ -49,6 +51,7 @@ class Reception:
         routes: Routes | None = None,
         ladders: CallLadders | None = None,
         late: Callable[[], bool] = lambda: False,
+        tally: Tally | None = None,
     ) -> None:
         self._routing = routing
         self._max_calls = max_calls
@@ -64,14 +67,15 @@ class Reception:
             address,
             self._calls,
             Transfers,
-            MediaPaths(routes, settings.fingerprint),
+            MediaPaths(routes, settings.fingerprint, settings.browser_hosts),
             Feeds(media.order, time.monotonic),
             ladders or NoLadders(),
+            tally or NoTally(),
         )
         self._draining = False
-        self.dialler = Dialler(self._desk, routing.agents, routing.default, self._full)
+        self.dialler = Dialler(self._desk, routing.agents, routing.default, self.closed)
         """Places calls."""
-        self.web = WebCalls(self._desk, line, routing, self._full, self._turned_away)
+        self.web = WebCalls(self._desk, line, routing, self.closed, self._turned_away)
         """Calls that come by HTTP; the live feeds of all calls."""
         self.refused = 0
         self._log = structlog.get_logger()
@@ -101,12 +105,20 @@ class Reception:
 
     def media(self, report: Report) -> None:
         """A report of the media plane."""
-        if isinstance(report, Noted):
-            self._desk.feeds.noted(report)
-        else:
-            self._calls.media(report)
+        match report:
+            case Noted():
+                self._desk.feeds.noted(report)
+            case Turned(latency=latency):
+                self._desk.tally.turned(latency)
+            case _:
+                self._calls.media(report)
 
-    def _full(self) -> str | None:
+    @property
+    def ways(self) -> Counter[str]:
+        """How many calls that are not over came each way."""
+        return Counter(call.way for call in self._calls)
+
+    def closed(self) -> str | None:
         """Why no call is taken on."""
         if self._draining:
             return "draining"
@@ -114,14 +126,15 @@ class Reception:
             return "overloaded"
         return "max-calls" if len(self) >= self._max_calls else None
 
-    def _turned_away(self) -> None:
+    def _turned_away(self, way: str = "whip") -> None:
         self.refused += 1
+        self._desk.tally.refused(way, self.closed() or "overloaded")
 
     def _incoming(self, event: IncomingCall) -> None:
         if event.replaces is not None:
             self._replacing(event, event.replaces)
             return
-        if (why := self._full()) is not None:
+        if (why := self.closed()) is not None:
             self._refuse(event, why)
             return
         name = secrets.token_hex(6)
@@ -149,7 +162,7 @@ class Reception:
             replace_peer(self._desk, None, event)
 
     def _refuse(self, event: IncomingCall, reason: str) -> None:
-        self._turned_away()
+        self._turned_away(event.flow.transport)
         about = {"reason": reason, "sip_status": 503}
         path = self._desk.ladders.refused(event.leg, about | _who(event.request))
         self._log.warning("call.refused", **about, calls=len(self), **({"ladder": path} if path is not None else {}))

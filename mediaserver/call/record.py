@@ -19,20 +19,25 @@ class Record:
         self.related: str | None = None
         """The call it was bridged with, or placed for."""
 
-    def answered(self) -> None:
-        """The call is answered."""
+    def answered(self) -> float:
+        """The call is answered; the seconds that took."""
         self._answered_at = time.monotonic()
-        self._log.info("call.answered", after_ms=round((self._answered_at - self._began) * 1000, 1))
+        seconds = self._answered_at - self._began
+        self._log.info("call.answered", after_ms=round(seconds * 1000, 1))
+        return seconds
 
     def write(
         self,
         end: CallEnd,
         counters: Mapping[str, float],
         ladder: Callable[[Mapping[str, object]], str | None] = lambda about: None,
-    ) -> None:
-        """The call is over, and the media plane has let go. `ladder` says where its messages will be."""
+    ) -> float | None:
+        """The call is over, and the media plane has let go. `ladder` says where its messages will be.
+
+        The seconds it was answered for; None if all this is written already.
+        """
         if self._written:
-            return
+            return None
         self._written = True
         spoken_s = time.monotonic() - self._answered_at if self._answered_at is not None else 0.0
         about: dict[str, object] = {
@@ -50,3 +55,4 @@ class Record:
             **({"ladder": path} if path is not None else {}),
             **{name: round(value, 1 if name.endswith("_ms") else 6) for name, value in counters.items()},
         )
+        return spoken_s

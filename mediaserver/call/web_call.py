@@ -31,6 +31,11 @@ class WebCall(Incoming):
         """Told when it is over."""
         self._reached = False
 
+    @property
+    def way(self) -> str:
+        """By HTTP."""
+        return "whip"
+
     def incoming(self, sdp: bytes | None) -> None:
         """The offer: get the model ready. The answer waits for it, so that what fails is told by a status."""
         super().incoming(sdp)

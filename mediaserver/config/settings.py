@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from mediaserver.config import cross
 from mediaserver.config.faults import sentences
+from mediaserver.config.http import Http
 from mediaserver.config.ladder import Ladder
 from mediaserver.config.outbound import Outbound, Transfer
 from mediaserver.config.phones import Phones
@@ -21,6 +22,7 @@ from mediaserver.config.section import Ip, OrNone, PortSpan, Section
 from mediaserver.config.sip import Sip
 from mediaserver.config.trunks import TrunkSettings
 from mediaserver.config.values import Codec, Dscp, Name
+from mediaserver.config.webrtc import WebRtc
 from mediaserver.errors import ConfigurationError
 
 DEFAULT_FILE = "mediaserver.toml"
@@ -46,8 +48,8 @@ class Rtp(Section):
     """Whose order of preference an offer is answered in (RFC 3264 6.1 recommends the caller's)."""
     opus_complexity: Literal["auto"] | Annotated[int, Field(ge=0, le=10)] = "auto"
     """Effort of encoding Opus: 1 takes a third of the time of 5; "auto": as much as the machine has to spare."""
-    opus_bitrate: int = Field(24_000, ge=6000, le=128_000)
-    """Bits per second of the Opus we send, unless the peer wants less."""
+    opus_bitrate: int = Field(32_000, ge=6000, le=128_000)
+    """Bits per second of the Opus we send, unless the peer wants less; a quarter more while packets are lost."""
     comfort_noise: bool = True
     """Accept comfort noise (RFC 3389) when it is offered: silence is then left out."""
     receiver_buffer_ms: int = Field(40, ge=0, le=500)
@@ -108,6 +110,8 @@ class Settings(BaseSettings):
     trunks: dict[Name, TrunkSettings] = Field(default_factory=dict)
     """Carriers, SBCs and PBXs by name."""
     phones: Phones = Phones()
+    http: Http = Http()
+    webrtc: WebRtc = WebRtc()
     outbound: Outbound = Outbound()
     transfer: Transfer = Transfer()
     routing: tuple[Rule, ...] = ()

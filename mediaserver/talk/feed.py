@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from mediaserver.rtp.session import MediaSession
 from mediaserver.talk.latency import TurnLatency
-from mediaserver.talk.orders import Noted, Report
+from mediaserver.talk.orders import Noted, Report, Turned
 
 _REMEMBERED: Final = 64
 """Items that words may still come for after they were cut off."""
@@ -73,7 +73,8 @@ class Notes:
         self.tell("transcript", who="agent", item=item, text=text.strip(), final=True, **cut)
 
     def turn(self, latency: TurnLatency) -> None:
-        """An answer begins to be heard; where the time went that it took."""
+        """An answer begins to be heard; where the time went that it took. That is counted whoever watches."""
+        self._report(Turned(self.call, latency))
         self.tell(
             "turn",
             turn=latency.turn,

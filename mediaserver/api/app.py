@@ -1,0 +1,80 @@
+"""The application: every route behind one gate, and one way to say no."""
+
+from typing import Final
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from mediaserver.api import agents, events, issue, pages, status, whip
+from mediaserver.api.gate import Gate
+from mediaserver.api.origin import Origins
+from mediaserver.api.problem import problem
+from mediaserver.api.rates import Rates
+from mediaserver.api.reach import Reach
+
+_ABOUT: Final = """\
+Calls from web pages, and what is to be known of the server.
+
+A page calls by [WHIP](https://www.rfc-editor.org/rfc/rfc9725): it posts an offer to `/whip/{agent}` with a token, which
+its own server got by `POST /api/tokens`. Whatever is refused is told as `application/problem+json`
+([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)), whose `detail` says what is wrong and what to do about it.
+"""
+
+
+def build(reach: Reach) -> ASGIApp:
+    """All that HTTP serves of this server."""
+    rates = Rates(reach.settings.per_source)
+    app = FastAPI(
+        title="mediaserver",
+        description=_ABOUT,
+        version=reach.version or "0",
+        # The documentation pages load their scripts from elsewhere.
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        exception_handlers={HTTPException: _refused, RequestValidationError: _invalid, Exception: _failed},
+    )
+    for each in (
+        status.router(reach),
+        issue.router(reach, rates),
+        agents.router(reach),
+        whip.router(reach),
+        events.router(reach),
+        pages.router(reach),
+    ):
+        app.include_router(each)
+    given = reach.settings
+    return Gate(app, origins=Origins.of(given.origins), rates=rates, most=given.max_body, body_s=given.request_s)
+
+
+async def _refused(request: Request, refused: Exception) -> Response:
+    """What a route, or the routing, refuses."""
+    assert isinstance(refused, HTTPException)
+    detail, headers = refused.detail, refused.headers
+    if refused.status_code == 404 and detail == "Not Found":
+        detail = f"there is nothing at {request.url.path[:200]}: /openapi.json says what there is"
+    elif refused.status_code == 405 and detail == "Method Not Allowed":
+        detail = f"{request.method} is not for this address: it takes {(headers or {}).get('Allow', 'other methods')}"
+    return problem(refused.status_code, detail, headers)
+
+
+async def _invalid(request: Request, fault: Exception) -> Response:
+    """A body that is not as it has to be: one sentence a fault."""
+    assert isinstance(fault, RequestValidationError)
+    return problem(422, "; ".join(_sentence(each["loc"], each["msg"]) for each in fault.errors()))
+
+
+def _sentence(where: tuple[int | str, ...], message: str) -> str:
+    field = ".".join(str(part) for part in where if part != "body") or "the body"
+    message = message.removeprefix("Value error, ").replace("Input should be", "should be")
+    return f"{field}: {message[:1].lower()}{message[1:]}"
+
+
+async def _failed(request: Request, fault: Exception) -> Response:
+    """A bug of ours."""
+    structlog.get_logger().error("http.failed", method=request.method, path=request.url.path[:200], exc_info=fault)
+    return problem(500, "something is wrong in the server; its log says what")

@@ -1,0 +1,91 @@
+"""HTTP on the wire: one listening socket in the server's own loop, and an end that holds up nobody."""
+
+import asyncio
+import logging
+import ssl
+import time
+from email.utils import formatdate
+from typing import Final
+
+from starlette.types import ASGIApp
+from uvicorn.server import ServerState
+
+from mediaserver.api.connection import Connection, config_of
+from mediaserver.config.http import Http
+from mediaserver.config.section import split_host
+
+_GRACE_S: Final = 1.0
+"""What responses under way get to end by themselves when the server stops."""
+_CANCEL_S: Final = 1.0
+_ANY_PORT: Final = 0
+
+
+class HttpShell:
+    """Serves `app` as the settings say; `context` makes it HTTPS. Used once."""
+
+    def __init__(self, app: ASGIApp, settings: Http, context: ssl.SSLContext | None = None) -> None:
+        # Its warnings are of requests that are none, which anybody can send as many of as they like.
+        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+        self._settings = settings
+        self._context = context
+        self._state = ServerState()
+        self._config = config_of(app, list(settings.proxies))
+        self._server: asyncio.Server | None = None
+        self._clock: asyncio.TimerHandle | None = None
+        self.moved = False
+        """The usual port was taken, and it is another one."""
+        self.address: tuple[str, int] = ("", 0)
+        """Where it listens."""
+
+    async def start(self) -> None:
+        """Listen. Raises OSError if the address was chosen and cannot be had; from the usual one it moves away."""
+        assert self._settings.address is not None
+        host, port = split_host(self._settings.address)
+        try:
+            self._server = await self._listen(host, port)
+        except OSError:
+            if self._settings.chosen:
+                raise
+            self._server = await self._listen(host, _ANY_PORT)
+            self.moved = True
+        self.address = self._server.sockets[0].getsockname()[:2]
+        self._tell_time()
+
+    @property
+    def connections(self) -> int:
+        """Those that are open."""
+        return len(self._state.connections)
+
+    async def close(self) -> None:
+        """No new connection; what is under way may end, for two seconds in all, and is then cut off."""
+        if self._server is None:
+            return
+        self._server.close()
+        if self._clock is not None:
+            self._clock.cancel()
+        for connection in tuple(self._state.connections):
+            connection.shutdown()
+        if self._state.tasks:
+            await asyncio.wait(self._state.tasks, timeout=_GRACE_S)
+        rest = set(self._state.tasks)
+        for task in rest:
+            task.cancel()
+        for connection in tuple(self._state.connections):
+            connection.transport.abort()
+        if rest:
+            await asyncio.wait(rest, timeout=_CANCEL_S)
+
+    # --- within -------------------------------------------------------------------------------------------------------
+
+    async def _listen(self, host: str, port: int) -> asyncio.Server:
+        loop, given = asyncio.get_running_loop(), self._settings
+
+        def connection() -> Connection:
+            return Connection(self._config, self._state, loop, given.connections, given.request_s)
+
+        return await loop.create_server(connection, host, port, ssl=self._context, backlog=128)
+
+    def _tell_time(self) -> None:
+        """The Date of responses (RFC 9110 6.6.1)."""
+        self._state.default_headers = [(b"date", formatdate(time.time(), usegmt=True).encode())]
+        self._clock = asyncio.get_running_loop().call_later(1.0, self._tell_time)
