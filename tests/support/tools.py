@@ -7,15 +7,16 @@ from pathlib import Path
 SPEECH_FOLDER = Path("/usr/share/pocketsphinx/test/data")
 """Recorded sentences, of Debian's package pocketsphinx-testdata."""
 BROWSER_FOLDER = Path(__file__).parents[1] / "browser"
-"""Where `npm ci` puts JsSIP."""
+"""Where `npm ci` puts phones for browsers."""
 
 
 def present(tool: str) -> bool:
-    """Whether a program, the recordings (`pocketsphinx-testdata`), `jssip`, or the right to `raw-sockets` is there."""
+    """Whether a program, the recordings (`pocketsphinx-testdata`), a phone for browsers (`jssip`, `sip.js`), or the
+    right to `raw-sockets` is there."""
     if tool == "raw-sockets":
         return os.geteuid() == 0
-    if tool == "jssip":
-        return (BROWSER_FOLDER / "node_modules" / "jssip").exists()
+    if tool in ("jssip", "sip.js"):
+        return (BROWSER_FOLDER / "node_modules" / tool).exists()
     if tool == "pocketsphinx-testdata":
         return SPEECH_FOLDER.exists()
     return shutil.which(tool) is not None
