@@ -159,6 +159,7 @@ class Server:
             sip_refused=endpoint.refused,
             sip_malformed=endpoint.malformed,
             **{f"sip_{name}": count for name, count in self._telephony.guard.counters().items() if count},
+            **self._browsers.counters(),
         )
         reception.drain()
         endpoint.draining = True
@@ -172,6 +173,7 @@ class Server:
         await leaving
         await closing
         await engine.close()
+        self._browsers.close()
         await self._telephony.shell.close()
         if self._telephony.ladders is not None:
             self._telephony.ladders.close()

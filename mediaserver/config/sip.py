@@ -14,7 +14,7 @@ from mediaserver.config.wire import Connections, Dns
 type DigestAlgorithm = Literal["MD5", "SHA-256", "SHA-512-256"]
 
 
-def _everywhere(given: object) -> object:
+def everywhere(given: object) -> object:
     """One address stands for all networks."""
     if given == "" or given is None:
         return {}
@@ -71,7 +71,7 @@ class Sip(Section):
     ws_origins: tuple[str, ...] = ()
     """Pages that may connect by WebSocket, as "https://phone.example.com"; empty: any."""
     certificates: Certificates = Certificates()
-    advertise: Annotated[dict[Network, Ip], BeforeValidator(_everywhere)] = Field(default_factory=dict)
+    advertise: Annotated[dict[Network, Ip], BeforeValidator(everywhere)] = Field(default_factory=dict)
     """IP address written into Via, Contact and SDP when it is not the socket's own (NAT, containers).
 
     A table gives one per network of peers, the most specific first: {"10.0.0.0/8" = "10.0.0.5", "0.0.0.0/0" = …}.
