@@ -31,6 +31,9 @@ ports = "20000-29999"
 comfort_noise = {comfort_noise}
 receiver_buffer_ms = 0
 
+[http]
+address = ""
+
 [limits]
 max_calls = 1000
 

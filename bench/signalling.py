@@ -34,6 +34,8 @@ tcp = "{address}:{port}"
 [rtp]
 address = "{address}"
 ports = "30000-49998"
+[http]
+address = ""
 [limits]
 max_calls = {most}
 [agent]

@@ -24,6 +24,7 @@ def settings(name: str, *, model_url: str, media: tuple[int, int], more: str = "
     base: dict[str, Any] = {
         "sip": {"udp": "127.0.0.1:0", "tcp": "127.0.0.1:0"},
         "rtp": {"address": "127.0.0.1", "ports": f"{media[0]}-{media[1]}"},
+        "http": {"address": ""},
         "agent": {"name": "assistant", "model": "gpt-realtime"},
         "providers": {"openai": {"api_key": "sk-test", "base_url": model_url}},
         "log": {"format": "json"},

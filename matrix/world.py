@@ -39,6 +39,9 @@ address = "127.0.0.1"
 ports = "22000-29998"
 receiver_buffer_ms = 0
 
+[http]
+address = ""
+
 [log]
 format = "json"
 

@@ -71,7 +71,7 @@ def dial(
 
 
 def visiting(settings: "Settings") -> "Settings":
-    """The settings for one call beside a server that runs by the same ones: any port, and nothing registered."""
+    """The settings for one call beside a server that runs by the same ones: any port, no HTTP, nothing registered."""
     listening = {"udp": ("0.0.0.0:0",), "tcp": (), "tls": (), "ws": (), "wss": ()}
     if hosts := [address.rpartition(":")[0] for address in settings.sip.udp]:
         listening["udp"] = tuple(f"{host}:0" for host in hosts)
@@ -79,7 +79,8 @@ def visiting(settings: "Settings") -> "Settings":
         name: trunk.model_copy(update={"register_": False, "options_ping_s": 0.0})
         for name, trunk in settings.trunks.items()
     }
-    return settings.model_copy(update={"sip": settings.sip.model_copy(update=listening), "trunks": trunks})
+    sip, http = settings.sip.model_copy(update=listening), settings.http.model_copy(update={"address": None})
+    return settings.model_copy(update={"sip": sip, "http": http, "trunks": trunks})
 
 
 async def _place(server: "Server", wanted: "Wanted", agent: str, variables: Mapping[str, str]) -> str:

@@ -39,6 +39,9 @@ address = "{host}"
 ports = "21000-21998"
 receiver_buffer_ms = 0
 
+[http]
+address = ""
+
 [agent]
 name = "Riverside Clinic"
 model = "local"

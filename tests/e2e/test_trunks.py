@@ -62,6 +62,7 @@ async def serving(folder: Path, **tables: dict[str, Any]) -> AsyncIterator[Runni
     async with OpenAIEmulator(EmulatorSettings(answer_ms=800)) as emulator:
         tables["sip"] = {"udp": "127.0.0.1:0", "tcp": "127.0.0.1:0"} | tables.get("sip", {})
         tables["rtp"] = {"address": "127.0.0.1", "ports": "22000-29998"}
+        tables["http"] = {"address": ""}
         tables["agent"] = {"model": "gpt-realtime", "name": "assistant"}
         tables["providers__openai"] = {"api_key": "sk-test", "base_url": emulator.url}
         path = folder / "mediaserver.toml"

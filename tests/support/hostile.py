@@ -200,6 +200,7 @@ async def _serving(
     common: dict[str, dict[str, Any]] = {
         "sip": {"udp": "127.0.0.1:0", "tcp": ""},
         "rtp": {"address": "127.0.0.1", "ports": "22000-29998", "receiver_buffer_ms": 0},
+        "http": {"address": ""},
         "log": {"format": "json"},
         "continuity": {"reconnect_delays_s": list(DELAYS_S)},
     }

@@ -266,6 +266,7 @@ async def exchange(
         tables: dict[str, dict[str, Any]] = {
             "sip": {"udp": "127.0.0.1:0", "tcp": ""},
             "rtp": {"address": "127.0.0.1", "ports": "22000-29998", "receiver_buffer_ms": 0},
+            "http": {"address": ""},
             "log": {"format": "json"},
             "continuity": {"reconnect_delays_s": [0.0, 0.2, 0.4], **(continuity or {})},
             **_tables(services, emulators, folder),

@@ -78,6 +78,7 @@ async def rig(folder: Path, **tables: dict[str, Any]) -> AsyncIterator[Rig]:
     """Serve with these settings, on free ports of loopback, logging JSON."""
     tables["sip"] = {"udp": "127.0.0.1:0", "tcp": "127.0.0.1:0"} | tables.get("sip", {})
     tables["rtp"] = {"address": "127.0.0.1", "ports": "22000-29998", "receiver_buffer_ms": 0} | tables.get("rtp", {})
+    tables["http"] = {"address": ""} | tables.get("http", {})
     tables["log"] = {"format": "json"} | tables.get("log", {})
     path = folder / "mediaserver.toml"
     path.write_text(toml(**tables))
