@@ -5,7 +5,7 @@ import gc
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import lru_cache
@@ -77,6 +77,8 @@ class Server:
         local = any(each.definition.interruption == "local" for each in self._agents.values())
         self._detectors = _detectors() if local else None
         self._log = structlog.get_logger()
+        self.starting = "sip"
+        """Whose addresses are being taken."""
 
     @property
     def agents(self) -> Mapping[str, ReadyAgent]:
@@ -87,8 +89,16 @@ class Server:
         """What is allowed and yet likely not meant, one sentence each."""
         return [*self._loaded.warnings, *self._telephony.warnings(), *self._web.warnings()]
 
-    async def run(self) -> None:
-        """Serve until SIGINT or SIGTERM. Raises OSError when an address cannot be used, ProviderError."""
+    @property
+    def page(self) -> str | None:
+        """Address of the page that calls an agent; None if there is none."""
+        return self._web.page
+
+    async def run(self, up: Callable[[], None] = lambda: None) -> None:
+        """Serve until SIGINT or SIGTERM; `up` is called when it does.
+
+        Raises ProviderError, and OSError when an address cannot be used: `starting` says whose.
+        """
         loop, telephony = asyncio.get_running_loop(), self._telephony
         async with self.running():
             stop = asyncio.Event()
@@ -110,6 +120,7 @@ class Server:
                 model=self._agents[self._roster.default].definition.model,
                 agents=len(self._agents),
             )
+            up()
             await stop.wait()
 
     @asynccontextmanager
@@ -144,6 +155,7 @@ class Server:
         await self._provision.start()
         await telephony.start(reception)
         try:
+            self.starting = "http"
             await self._web.start(reception, self._agents, self._roster.default)
             yield reception
         finally:

@@ -127,6 +127,11 @@ class Web:
         return {} if self._shell is None else {"http": self.url}
 
     @property
+    def page(self) -> str | None:
+        """Address of the built-in page, if there is one and it is up."""
+        return None if self._shell is None or self._settings.page == "off" else self.url
+
+    @property
     def url(self) -> str:
         """The address of the page, for a browser on this machine."""
         assert self._shell is not None

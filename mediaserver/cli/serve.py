@@ -3,12 +3,16 @@
 import asyncio
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
 
-from mediaserver.cli.settings import complain, load_or_exit
+from mediaserver.cli.settings import FAULTY, complain, load_or_exit
 from mediaserver.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from mediaserver.app import Server
 
 
 def serve(
@@ -16,7 +20,10 @@ def serve(
         Path | None, typer.Option("--config", "-c", help="Settings file; default: mediaserver.toml if it exists.")
     ] = None,
 ) -> None:
-    """Answer calls until told to stop (Ctrl-C or SIGTERM: running calls are ended with a BYE)."""
+    """Answer calls until told to stop (Ctrl-C or SIGTERM: running calls are ended with a BYE).
+
+    Without any configuration, the offline agent answers: it needs no key, and the page that is named calls it.
+    """
     # Before numpy is loaded: its matrix products here are small, and its threads would take the media loop's core.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
@@ -25,19 +32,37 @@ def serve(
     from mediaproviders.contract import ProviderError
     from mediaserver import log
     from mediaserver.app import Server
+    from mediaserver.cli.offline import offline, unconfigured
 
     settings = load_or_exit(config)
+    alone = unconfigured(config, settings)
     log.configure(settings.log.format, settings.log.level)
     try:
-        server = Server(settings)
+        server = Server(offline(settings) if alone else settings)
     except ConfigurationError as error:
-        raise complain(error) from None
+        raise (_lacking(error) if alone else None) or complain(error) from None
+    shown = settings.log.format == "console"
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(server.run())
+            runner.run(server.run(lambda: _welcome(server) if shown else None))
     except OSError as error:
         # uvloop tells the reason for a UDP socket in the cause alone.
         why = f": {error.__cause__.strerror}" if isinstance(error.__cause__, OSError) else ""
-        raise complain(ConfigurationError([f"sip: cannot listen: {error}{why}"])) from None
+        raise complain(ConfigurationError([f"{server.starting}: cannot listen: {error}{why}"])) from None
     except ProviderError as error:
         raise complain(ConfigurationError([f"a model cannot be started: {error}"])) from None
+
+
+def _welcome(server: "Server") -> None:
+    if (page := server.page) is not None:
+        typer.echo(f"\n  Talk to the agent: open {page} in a browser, and press the button. Ctrl-C ends it.\n")
+
+
+def _lacking(error: ConfigurationError) -> typer.Exit | None:
+    """What to install, if that is all that is wrong."""
+    from mediaserver.cli.offline import EXTRA, INSTALL
+
+    if not all(EXTRA in fault for fault in error.faults):
+        return None
+    Console(stderr=True, soft_wrap=True, markup=False, highlight=False).print(INSTALL)
+    return typer.Exit(FAULTY)
