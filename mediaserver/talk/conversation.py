@@ -120,6 +120,11 @@ class Talk:
         )
         self._uplink_dropped_ms = 0.0  # by a session that is over
 
+    @property
+    def told_of_speech(self) -> bool:
+        """The model tells when the caller begins and ends to speak."""
+        return self._provider.traits.hears_speech_start
+
     # --- its life -----------------------------------------------------------------------------------------------------
 
     async def run(self, brief: Brief) -> None:

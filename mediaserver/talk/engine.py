@@ -156,7 +156,7 @@ class Engine:
             case Greet():
                 seat.leg.when_open(seat.reached)  # else the first words would be lost
             case orders.Watch(on=on):
-                seat.notes.watch(on)
+                seat.watch(on)
             case Press():
                 seat.press(order)
             case Pressed(digit=digit, duration_ms=duration_ms):
@@ -269,6 +269,7 @@ class Engine:
             seat.task.cancel()
         self._listen_no_more(seat)
         seat.tell()  # a key pressed just before the end
+        seat.watch(False)
         counters = seat.counters()
         seat.leave_bridge()
         seat.leg.close()

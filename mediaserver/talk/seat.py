@@ -17,6 +17,7 @@ from mediaserver.talk.digits import Inband, Presses, Way
 from mediaserver.talk.echo import EchoGuarding, Guard
 from mediaserver.talk.feed import Notes
 from mediaserver.talk.leg import Leg
+from mediaserver.talk.onlooker import Onlooker
 from mediaserver.talk.orders import Dialled, Left, Press, Reached, Report, Silent, Unprotected
 from mediaserver.talk.ringback import Ringback, RingTone
 from mediaserver.talk.tone_ear import ToneEar
@@ -38,6 +39,7 @@ class Seat:
         self._inband: Inband = inband or (talk.agent.digits.inband if talk is not None else "off")
         self.notes = talk.notes if talk is not None else Notes(call, report, time.monotonic)
         """For who watches the call."""
+        self._onlooker: Onlooker | None = None
         self._presses = Presses()
         self._echo: Guard | None = None
         self._report = report
@@ -46,6 +48,15 @@ class Seat:
         leg.unprotected = lambda why: report(Unprotected(call, why))
         leg.vanished = lambda seconds: report(Silent(call, seconds, gone=True))
         leg.left = lambda: report(Left(call))
+
+    def watch(self, on: bool) -> None:
+        """Somebody watches the call, or nobody does any more."""
+        self.notes.watch(on)
+        if self._onlooker is not None:
+            self._onlooker.stop()
+            self._onlooker = None
+        if on and self.talk is not None and not self.talk.told_of_speech:
+            self._onlooker = Onlooker(self.leg, self.notes, asyncio.get_running_loop(), time.monotonic)
 
     def reached(self) -> None:
         """The peer can hear us: the agent may speak."""
