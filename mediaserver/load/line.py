@@ -11,23 +11,36 @@ from mediaserver.load.ear import Ear
 from mediaserver.load.recording import RATE, Arrival, Samples, Track, parse_arrival
 from mediaserver.load.script import Leave, Performance
 from mediaserver.load.voice import ClockFace, decoders, encoder
-from mediaserver.net.rtp_port import Address, RtpPort
+from mediaserver.net.rtp_port import Address
 from mediaserver.net.wheel import Spoke, Wheel
 from mediaserver.rtp.dtmf import EventSender
 from mediaserver.rtp.packet import build
-from mediaserver.sdp.plan import MediaPlan
+from mediaserver.sdp.plan import MediaPlan, PayloadFormat
 from mediaserver.webrtc.identity import Identity
-from mediaserver.webrtc.secure_port import SecurePort
+from mediaserver.webrtc.secure_port import Port, SecurePort
 
 DIGIT_MS, GAP_MS = 100, 60
 
 
 class MediaLine:
-    """Sends a packet every ptime from :meth:`start` on, silence included, and hears the agent."""
+    """Sends a packet every ptime from :meth:`start` on, silence included, and hears the agent.
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, port: RtpPort, identity: Identity | None = None) -> None:
-        self._port: RtpPort | SecurePort = port
+    `encoder` makes what encodes a format. One packet of `listen_every` is decoded on arrival.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        port: Port,
+        identity: Identity | None = None,
+        *,
+        encoder: Callable[[PayloadFormat], Callable[[Samples], bytes]] = encoder,
+        listen_every: int = 1,
+    ) -> None:
+        self._port: Port | SecurePort = port
         self._identity = identity
+        self._encoder = encoder
+        self._listen_every = listen_every
         self._playing = False
         self._wheel = Wheel(loop)
         self._spoke: Spoke | None = None
@@ -47,6 +60,8 @@ class MediaLine:
         self._length = RATE * plan.ptime_ms // 1000
         self._events = EventSender(DIGIT_MS, GAP_MS, plan.event_clock_rate)
         self._silence = np.zeros(self._length, dtype=np.int16)
+        if plan.source is not None:
+            self._ssrc = plan.source.ssrc
         self.change(plan)
         self._playing = True
         self._listen()
@@ -56,7 +71,7 @@ class MediaLine:
         """Send as newly agreed, from the next packet on; the ptime stays."""
         self._plan = plan
         self._protect(plan)
-        self._encode = encoder(plan.send)
+        self._encode = self._encoder(plan.send)
         self._decoders = decoders(plan)
         self._clock = ClockFace(plan)
         self._step = plan.send.clock_rate * plan.ptime_ms // 1000
@@ -102,7 +117,7 @@ class MediaLine:
         arrival.timestamp = self._clock.read(arrival.ssrc, arrival.payload_type, arrival.timestamp)
         self.arrivals.append(arrival)
         decode = self._decoders.get(arrival.payload_type)
-        if decode is not None:
+        if decode is not None and len(self.arrivals) % self._listen_every == 0:
             self.ear.hear(decode(arrival.payload), now)
 
     def _turn(self, now: float) -> None:

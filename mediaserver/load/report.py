@@ -15,7 +15,7 @@ FRAME_S = 0.02
 
 @dataclass(slots=True)
 class CallReport:
-    """Times are monotonic seconds, None for what did not happen. `status` is the final response to the INVITE."""
+    """Times are monotonic seconds, None for what did not happen. `status` is the final response to INVITE or POST."""
 
     uri: str
     status: int | None = None
@@ -23,6 +23,10 @@ class CallReport:
     placed_at: float = 0.0
     ringing_at: float | None = None
     answered_at: float | None = None
+    ice_at: float | None = None
+    """A browser's call has found its way."""
+    dtls_at: float | None = None
+    """It has its keys."""
     ended_at: float | None = None
     ended_by: str = ""
     """`caller`, `agent` or `vanished`; empty when there was no call."""
@@ -44,6 +48,11 @@ class CallReport:
         return self.answered_at is not None
 
     @property
+    def first_audio_at(self) -> float | None:
+        """The first packet came, loud or not."""
+        return self.arrivals[0].at if self.arrivals else None
+
+    @property
     def duration_s(self) -> float:
         """From the answer to the end."""
         if self.answered_at is None or self.ended_at is None:
@@ -56,7 +65,7 @@ class CallReport:
             write_wav(path, stereo(self.sent, self.heard)[0])
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, without audio and packets; times in seconds after the INVITE."""
+        """Plain values, without audio and packets; times in seconds after INVITE or POST."""
         reception = self.reception
 
         def since(at: float | None) -> float | None:
@@ -68,6 +77,9 @@ class CallReport:
             "reason": self.reason,
             "ringing_s": since(self.ringing_at),
             "answered_s": since(self.answered_at),
+            "ice_s": since(self.ice_at),
+            "dtls_s": since(self.dtls_at),
+            "first_audio_s": since(self.first_audio_at),
             "ended_s": since(self.ended_at),
             "ended_by": self.ended_by,
             "codec": self.codec,

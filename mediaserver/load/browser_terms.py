@@ -1,0 +1,82 @@
+"""What a browser offers for a call, and what the answer to it means to the browser."""
+
+import secrets
+from dataclasses import dataclass, replace
+from ipaddress import ip_address
+
+from mediaserver.errors import RemoteProtocolError
+from mediaserver.load.browser_ice import Address, Credentials
+from mediaserver.sdp.ice import IceLite
+from mediaserver.sdp.negotiate import Capabilities
+from mediaserver.sdp.negotiation import Negotiation
+from mediaserver.sdp.path import MediaPath
+from mediaserver.sdp.plan import MediaPlan
+from mediaserver.sdp.security import Dtls, Protection
+from mediaserver.sdp.session import MediaDescription, SessionDescription
+
+_UNUSABLE = 488
+_LITE = b"a=ice-lite\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """What was agreed on. In `plan` nothing is left of encryption and ICE: the port sees to both."""
+
+    plan: MediaPlan
+    credentials: Credentials
+    candidates: tuple[Address, ...]
+    """The server's addresses of our family, the most wanted first."""
+    dtls: Dtls
+
+
+class Terms:
+    """Offer and answer of one call. `local` is our address and port, `fingerprint` that of our certificate."""
+
+    def __init__(
+        self, codecs: tuple[str, ...], local: Address, fingerprint: str, *, ptime_ms: int = 20, quiet: bool = False
+    ) -> None:
+        """`quiet`: ask for nothing to be sent in silence."""
+        self._local = local
+        capabilities = Capabilities(
+            codecs=codecs, default_ptime=ptime_ms, comfort_noise=quiet, offer_comfort_noise=quiet
+        )
+        protection = Protection("required", secrets.token_bytes, fingerprint, browser=True)
+        path = MediaPath(protection, IceLite(secrets.token_bytes), browser=True)
+        self._negotiation = Negotiation(capabilities, local, secrets.randbits(31), path)
+
+    def offer(self) -> bytes:
+        """Ours is a full agent: it makes the checks."""
+        return self._negotiation.offer().replace(_LITE, b"")
+
+    def accepted(self, answer: bytes) -> Agreed:
+        """Read the answer. Raises RemoteProtocolError for one that no media can come of."""
+        plan = self._negotiation.accepted(answer)
+        described = SessionDescription.parse(answer)
+        media = next(each for each in described.media if each.port)
+        if not isinstance(plan.security, Dtls) or plan.ice is None:
+            raise RemoteProtocolError("the answer has no DTLS-SRTP, or no ICE", status=_UNUSABLE)
+        password = described.attribute_of(media, "ice-pwd")
+        if password is None or password[1] is None:
+            raise RemoteProtocolError("the answer has no a=ice-pwd", status=_UNUSABLE)
+        credentials = Credentials(plan.ice.ours, plan.ice.password, plan.ice.theirs, password[1])
+        candidates = candidates_of(media, self._local)
+        if not candidates:
+            raise RemoteProtocolError("the answer has no candidate that we could reach", status=_UNUSABLE)
+        return Agreed(replace(plan, security=None, ice=None), credentials, candidates, plan.security)
+
+
+def candidates_of(media: MediaDescription, local: Address) -> tuple[Address, ...]:
+    """Addresses for RTP over UDP of the family of `local`, by priority; names are passed over (RFC 8839 5.1)."""
+    family = ip_address(local[0]).version
+    found: list[tuple[int, Address]] = []
+    for name, value in media.attributes:
+        words = (value or "").split() if name == "candidate" else []
+        if len(words) < 8 or words[1] != "1" or words[2].upper() != "UDP":
+            continue
+        try:
+            address, port, priority = ip_address(words[4]), int(words[5]), int(words[3])
+        except ValueError:
+            continue
+        if address.version == family and 0 < port < 65536:
+            found.append((priority, (str(address), port)))
+    return tuple(dict.fromkeys(address for _, address in sorted(found, key=lambda each: -each[0])))
