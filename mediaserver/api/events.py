@@ -8,6 +8,7 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from fastapi.sse import EventSourceResponse, format_sse_event
 
+from mediaserver.api.permits import check_admin
 from mediaserver.api.reach import Reach
 from mediaserver.api.whip import Whip
 from mediaserver.api.whip_request import check_accept, refusal
@@ -24,27 +25,39 @@ _HEADERS: Final[Mapping[str, str]] = {
 
 
 def router(reach: Reach) -> APIRouter:
-    """The feeds of the calls that came by WHIP."""
+    """The feed of each call: by its WHIP session to its own page, and by its name to who has the admin key."""
     routes, whip = APIRouter(tags=["Events"]), Whip(reach)
 
-    async def events(request: Request, agent: str, session: str) -> Response:
-        """What happens in the call, from its beginning to its end."""
-        whip.session(request, agent, session)
+    def watched(request: Request, call: str) -> Response:
         check_accept(request, EVENT_STREAM)
         try:
-            reader = reach.web.feed(session)
+            reader = reach.web.feed(call)
         except RefusedError as refused:
             raise refusal(refused) from None
         return EventSourceResponse(stream(reader), headers=dict(_HEADERS))
 
-    routes.add_api_route(
-        "/whip/{agent}/{session}/events",
-        events,
-        methods=["GET"],
-        response_class=Response,
-        responses={200: {"content": {EVENT_STREAM: {"schema": {"type": "string"}}}}},
-        summary="Watch a call",
-    )
+    async def of_session(request: Request, agent: str, session: str) -> Response:
+        """What happens in the call, from its beginning to its end."""
+        whip.session(request, agent, session)
+        return watched(request, session)
+
+    async def of_call(request: Request, call: str) -> Response:
+        """The same of any call, whatever way it came, by the name it has in the log; with the admin key."""
+        check_admin(request, reach)
+        return watched(request, call)
+
+    for path, events, summary in (
+        ("/whip/{agent}/{session}/events", of_session, "Watch a call of one's own"),
+        ("/api/calls/{call}/events", of_call, "Watch a call"),
+    ):
+        routes.add_api_route(
+            path,
+            events,
+            methods=["GET"],
+            response_class=Response,
+            responses={200: {"content": {EVENT_STREAM: {"schema": {"type": "string"}}}}},
+            summary=summary,
+        )
     return routes
 
 

@@ -11,7 +11,7 @@ from mediaserver.api.events import stream, written
 from mediaserver.call.feed import Feed, Told
 from mediaserver.talk.orders import Noted
 from support.virtual_time import settle, tell
-from support.web_calls import Office
+from support.web_calls import ADMIN_KEY, Office
 from support.web_offers import offer
 
 
@@ -71,6 +71,19 @@ async def test_who_may_read() -> None:
         office.clock += 301
         await client.delete(location)
         assert (await client.get(f"{location}/events")).status_code == 401
+
+
+async def test_any_call_by_its_name_for_who_has_the_admin_key() -> None:
+    office = Office()
+    office.at.talking()  # a phone's
+    async with office.client() as client:
+        path, key = f"/api/calls/{office.at.id}/events", {"Authorization": f"Bearer {ADMIN_KEY}"}
+        assert (await client.get(path)).status_code == 403, "a token for calls is no key"
+        assert (await client.get("/api/calls/nobody/events", headers=key)).status_code == 404
+        reading = asyncio.ensure_future(client.get(path, headers=key))
+        await settle()
+        office.at.ended()
+        assert [event["state"] for _, event in read((await asyncio.wait_for(reading, 5)).text)] == ["talking", "over"]
 
 
 async def test_so_many_may_read_at_once() -> None:

@@ -16,6 +16,7 @@ from support.exchange import Exchange
 from support.virtual_time import settle
 
 CERTIFICATE = "sha-256 " + ":".join(["AB"] * 32)
+ADMIN_KEY = "0123456789abcdef"
 PAGE = "https://shop.example"
 
 
@@ -34,6 +35,7 @@ class Office:
             lambda: Standing({}, 0, 0.0, max_calls),
             lambda: None,
             lambda: b"",
+            admin_key=ADMIN_KEY,
         )
         self.app = FastAPI()
         self.app.include_router(whip.router(reach))
