@@ -1,7 +1,7 @@
 """A WHIP server that is none of ours: aiortc answers, says a sentence of noise, and keeps what it hears."""
 
 import asyncio
-import re
+import secrets
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -15,6 +15,12 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+
+from mediaserver.sdp.ice import IceLite
+from mediaserver.sdp.negotiate import Capabilities
+from mediaserver.sdp.negotiation import Negotiation
+from mediaserver.sdp.path import MediaPath
+from mediaserver.sdp.security import Protection
 
 RATE = 48000
 TOKEN = "open-sesame"
@@ -51,7 +57,7 @@ class WhipServer:
     requests: list[tuple[str, str]] = field(default_factory=list)
     refuse: tuple[int, dict[str, str], dict[str, object]] | None = None
     without_media: bool = False
-    """What it answers is not its password: it takes no check for the caller's."""
+    """Nobody is at the address in its answer."""
 
     @property
     def url(self):
@@ -64,8 +70,11 @@ class WhipServer:
         if self.refuse is not None:
             status, headers, body = self.refuse
             return JSONResponse(body, status, headers)
-        peer, name = RTCPeerConnection(), f"s{len(self.requests)}"
-        self.peers[name] = peer
+        name = f"s{len(self.requests)}"
+        headers = {"Location": f"/whip/agent/{name}", "ETag": '"one"'}
+        if self.without_media:
+            return Response(_answer_from_nowhere(await request.body()), 201, headers, "application/sdp")
+        self.peers[name] = peer = RTCPeerConnection()
 
         @peer.on("track")
         def track(track):
@@ -75,9 +84,6 @@ class WhipServer:
         peer.addTrack(_Voice(self.sound))
         await peer.setLocalDescription(await peer.createAnswer())
         answer = peer.localDescription.sdp
-        if self.without_media:
-            answer = re.sub(r"a=ice-pwd:\S+", "a=ice-pwd:0123456789012345678901234", answer)
-        headers = {"Location": f"/whip/agent/{name}", "ETag": '"one"'}
         return Response(answer, 201, headers, "application/sdp")
 
     async def delete(self, request: Request):
@@ -124,3 +130,9 @@ async def whip_server(sound):
         server.should_exit = True
         await serving
         await asyncio.gather(*told._hearing, return_exceptions=True)
+
+
+def _answer_from_nowhere(offer):
+    protection = Protection("required", secrets.token_bytes, "sha-256 " + ":".join(["AB"] * 32), browser=True)
+    path = MediaPath(protection, IceLite(secrets.token_bytes), browser=True)
+    return Negotiation(Capabilities(codecs=("OPUS",)), ("127.0.0.1", 9), 1, path).answer(offer)
