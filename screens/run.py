@@ -1,7 +1,6 @@
 """The whole: a server with the offline agent, a call to it from its own page, pictures, and what is wrong with them."""
 
 import asyncio
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from rich.console import Console
 from mediaproviders.contract import ProviderError
 from mediaserver.errors import MediaServerError
 from mediaserver.load.server_process import serving
-from screens import story
+from screens.caller import Caller
 from screens.chromium import chromium
 from screens.shots import Faults, shoot
 
@@ -22,7 +21,8 @@ LARGEST_PICTURE = 300_000
 """Octets: pictures are in the repository."""
 _MODELS_S = 120.0
 _ANSWER_S = 30.0
-_CALL_S = 75.0
+_STORY_S = 3.5
+_INTO_S = 1.5
 
 SETTINGS = """\
 [sip]
@@ -32,9 +32,6 @@ tcp = "127.0.0.1:0"
 [rtp]
 address = "127.0.0.1"
 ports = "21000-21998"
-
-[webrtc]
-udp = "127.0.0.1:0"
 
 [http]
 address = "127.0.0.1:0"
@@ -52,7 +49,7 @@ format = "json"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run it; the exit code: 0 when all pictures are as they should be, 1 when not, 2 when something is missing."""
-    app = typer.Typer(add_completion=False)
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(_command)
     return int(app(args=argv, standalone_mode=False) or 0)
 
@@ -68,7 +65,9 @@ def _command(out: Path = typer.Option(OUT, help="Folder for the pictures.")) -> 
         return 2
     for path in taken:
         console.print(f"{path.stat().st_size / 1000:6.0f} kB  {path}", highlight=False)
-    faults += [f"{path}: larger than {LARGEST_PICTURE} octets" for path in taken if path.stat().st_size > LARGEST_PICTURE]
+    faults += [
+        f"{path}: larger than {LARGEST_PICTURE} octets" for path in taken if path.stat().st_size > LARGEST_PICTURE
+    ]
     for fault in faults:
         console.print(fault, style="red", markup=False, highlight=False)
     return 1 if faults else 0
@@ -76,49 +75,35 @@ def _command(out: Path = typer.Option(OUT, help="Folder for the pictures.")) -> 
 
 async def _run(out: Path) -> tuple[list[Path], list[str]]:
     with tempfile.TemporaryDirectory(prefix="mediaserver-screens-") as directory:
-        folder = Path(directory)
-        settings, microphone = folder / "mediaserver.toml", folder / "microphone.wav"
+        settings, microphone = Path(directory) / "mediaserver.toml", Path(directory) / "microphone.wav"
         settings.write_text(SETTINGS, encoding="utf-8")
-        async with serving(settings) as server:
-            ready, _ = await asyncio.gather(server.ready(_MODELS_S), asyncio.to_thread(story.record, microphone))
-            async with chromium(microphone=microphone) as browser:
-                context = await browser.new_context(permissions=["microphone"])
-                return await _call(await context.new_page(), ready.fields["http"], out)
+        async with serving(settings) as server, chromium(microphone=microphone) as browser:
+            ready = await server.ready(_MODELS_S)
+            context = await browser.new_context(permissions=["microphone"])
+            page = await context.new_page()
+            return await _call(page, Caller(page, microphone), ready.fields["http"], out)
 
 
-async def _call(page: Page, address: str, out: Path) -> tuple[list[Path], list[str]]:
+async def _call(page: Page, caller: Caller, address: str, out: Path) -> tuple[list[Path], list[str]]:
     faults = Faults()
     faults.watch(page)
     await page.goto(address)
-    button = page.get_by_role("button", name="Call Riverside Clinic")
-    await button.wait_for()
+    await page.get_by_role("button", name="Call Riverside Clinic").wait_for()
     taken = await shoot(page, out, "idle", faults)
-    await button.click()
-    await _is(page, "phone.state === 'talking'", _ANSWER_S)
-    await page.evaluate(_COUNT)
-    await _is(page, "seen.turn >= 2 && seen.barge_in >= 1 && seen.words > 12", _CALL_S)
+    await caller.watch()
+    await page.get_by_role("button", name="Call Riverside Clinic").click()
+    await caller.until("phone.state === 'talking' && seen.talk > 0", _ANSWER_S)
+    await caller.heard_out(0, _ANSWER_S)
+    await caller.say("What are your opening hours, please?")
+    await caller.heard_out(1, _ANSWER_S)
+    await caller.say("Please tell me a story.")
+    await caller.in_the_middle(2, _STORY_S, _ANSWER_S)
+    await caller.say("Sorry, where are you located?")
+    await caller.until("seen.barge_in >= 1", _ANSWER_S)
+    await caller.in_the_middle(3, _INTO_S, _ANSWER_S)
     taken += await shoot(page, out, "call", faults)
-    await _is(page, "seen.turn >= 3 && !seen.agent", _CALL_S)
+    await caller.heard_out(3, _ANSWER_S)
     await page.get_by_role("button", name="Hang up").click()
-    await _is(page, "phone.state === 'over'", _ANSWER_S)
+    await caller.until("phone.state === 'over'", _ANSWER_S)
     taken += await shoot(page, out, "after", faults)
     return taken, faults.found
-
-
-_COUNT = """() => {
-    const seen = (window.seen = { turn: 0, barge_in: 0, words: 0, agent: false });
-    phone.addEventListener("callevent", ({ detail }) => {
-        if (detail.event in seen) seen[detail.event]++;
-        if (detail.event === "barge_in") seen.words = 0;
-        if (detail.event === "speaking" && detail.who === "agent") seen.agent = detail.on;
-        if (detail.event === "transcript" && detail.who === "agent" && !detail.interrupted) seen.words = detail.text.split(" ").length;
-    });
-}"""
-
-
-async def _is(page: Page, expression: str, seconds: float) -> None:
-    await page.wait_for_function(expression, timeout=seconds * 1000)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,7 +1,7 @@
 """Pictures of a page at every width and in every theme, and what is wrong with it: console errors, accessibility."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -17,6 +17,7 @@ THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 _HEIGHT = 860
 _SETTLE_MS = 150
 _COLOURS = 128
+_LOOK = "axe.run(document, {resultTypes: ['violations']}).then(({violations}) => JSON.stringify(violations))"
 
 
 @dataclass
@@ -50,7 +51,9 @@ async def violations(page: Page) -> list[str]:
     if not await page.evaluate("'axe' in window"):
         await page.evaluate(AXE.read_text(encoding="utf-8"))
     found: list[dict[str, Any]] = json.loads(
-        await page.evaluate("axe.run(document, {resultTypes: ['violations']}).then(({violations}) => JSON.stringify(violations))")
+        await page.evaluate(
+            "axe.run(document, {resultTypes: ['violations']}).then(({violations}) => JSON.stringify(violations))"
+        )
     )
     return [f"{each['id']}: {each['help']} ({_where(each['nodes'])})" for each in found]
 
@@ -60,20 +63,25 @@ def _where(nodes: Sequence[dict[str, Any]]) -> str:
 
 
 async def shoot(page: Page, folder: Path, name: str, faults: Faults) -> list[Path]:
-    """The page at each width and in each theme, as `NAME-WIDTH-THEME.png`."""
-    taken = []
+    """The page at each width and in each theme, as `NAME-WIDTH-THEME.png`; then each is looked at for faults."""
+    taken: list[Path] = []
+    async for looks in _all_looks(page):
+        taken.append(folder / f"{name}-{looks}.png")
+        _save(await page.screenshot(full_page=True, animations="disabled"), taken[-1])
+    async for looks in _all_looks(page):
+        await faults.look(page, f"{name}-{looks}")
+    return taken
+
+
+async def _all_looks(page: Page) -> AsyncIterator[str]:
     for width in WIDTHS:
         await page.set_viewport_size({"width": width, "height": _HEIGHT})
         for theme in THEMES:
             await page.emulate_media(color_scheme=theme)
             await page.wait_for_timeout(_SETTLE_MS)
-            path = folder / f"{name}-{width}-{theme}.png"
-            _save(await page.screenshot(full_page=True, animations="disabled"), path)
-            await faults.look(page, path.stem)
-            taken.append(path)
+            yield f"{width}-{theme}"
     await page.set_viewport_size({"width": WIDTHS[0], "height": _HEIGHT})
-    await page.emulate_media(color_scheme="light")
-    return taken
+    await page.emulate_media(color_scheme=THEMES[0])
 
 
 def _save(png: bytes, path: Path) -> None:

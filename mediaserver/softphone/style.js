@@ -88,6 +88,8 @@ header { display: flex; justify-content: space-between; align-items: flex-start;
     border-radius: .85rem;
     scrollbar-width: thin; scrollbar-color: var(--_line) transparent;
 }
+/* An open panel takes the room of captions, not of the page. */
+.phone:has(.keypad:not([hidden]), .devices:not([hidden])) .captions { height: 6.5rem; }
 .nothing { margin: auto; color: var(--_soft); font-size: .95rem; }
 .caption { padding-left: .7rem; border-left: 3px solid var(--_agent); overflow-wrap: anywhere; }
 .caption.caller { border-left-color: var(--_caller); }

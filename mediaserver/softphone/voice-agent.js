@@ -130,6 +130,21 @@ export class VoiceAgent extends HTMLElement {
         this.#phone.mute(on);
     }
 
+    /** The microphones and loudspeakers there are, for a choice of one's own: {microphones, speakers} of {id, name}. */
+    devices() {
+        return this.#phone.devices();
+    }
+
+    /** Speak into another microphone, now and in calls to come; "" is the browser's choice. Throws CallError. */
+    useMicrophone(id) {
+        return this.#phone.useMicrophone(id);
+    }
+
+    /** Hear the agent from another loudspeaker; "" is the system's. */
+    useSpeaker(id) {
+        return this.#phone.useSpeaker(id);
+    }
+
     #leave = () => this.hangUp();
 
     #describe() {
