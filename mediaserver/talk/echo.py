@@ -105,6 +105,8 @@ class Guard:
 
     def take(self, payload: bytes, pcm: bytes, now: float) -> Sequence[Block]:
         """The next piece of the uplink, which ends `now`; what of it and of what was kept back may pass on."""
+        if not payload:
+            return ()  # what is left of a piece that was too late
         if self._base is None:
             self._base = now * RATE - self._position(self._at)
         if now >= self._until:
