@@ -4,6 +4,7 @@
 #   make matrix  every model in every way it may be used, over real sockets
 #   make fuzz    look for input that breaks SIP, session descriptions or media (ARGS="sdp --minutes 60")
 #   make conformance  SIPp against the server, case by case (needs sip-tester)        ... ARGS=--prove  shows that each can fail
+#   make screens  pictures of the page in a real call (needs chromium and npm)
 #   make serve   run the server from mediaserver.toml                    make lint / format / clean
 
 VENV   ?= .venv
@@ -15,7 +16,7 @@ EXTRAS := dev,local,picture,google-speech
 ARGS   ?=
 export HF_HUB_OFFLINE := 1
 
-.PHONY: setup demo test lint format bench bench-signalling matrix conformance fuzz serve clean
+.PHONY: setup demo test lint format bench bench-signalling matrix conformance fuzz screens serve clean
 
 setup: $(STAMP)
 
@@ -60,6 +61,10 @@ conformance: setup
 fuzz: setup
 	@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[fuzz]"
 	@"$(BIN)/python" -m fuzz $(ARGS)
+
+screens: setup
+	@[ -d tests/browser/node_modules/axe-core ] || (cd tests/browser && npm ci --ignore-scripts --silent --no-audit --no-fund)
+	@"$(BIN)/python" -m screens $(ARGS)
 
 serve: setup
 	@"$(BIN)/python" -m mediaserver serve $(ARGS)
