@@ -176,14 +176,14 @@ class Server:
         reception.drain()
         endpoint.draining = True
         reception.drop_all()
-        closing = asyncio.get_running_loop().create_task(self._web.close())
         leaving = asyncio.get_running_loop().create_task(self._telephony.leave())
         deadline = time.monotonic() + _DRAIN_S
         # A BYE deserves its answer, or some repetitions, before the socket is gone.
         while endpoint.legs and time.monotonic() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.05)  # the endpoint is a pure core: it has no event to wait for
         await leaving
-        await closing
+        # Not before: meanwhile whoever hands out calls hears from /ready that there are to be no more.
+        await self._web.close()
         await engine.close()
         self._browsers.close()
         await self._telephony.shell.close()

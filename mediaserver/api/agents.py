@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from mediaserver.api.permits import check_page_or_admin
+from mediaserver.api.permits import ADMIN_KEY, check_page_or_admin
 from mediaserver.api.reach import Reach
 
 
@@ -31,7 +31,7 @@ def router(reach: Reach) -> APIRouter:
         403: {"description": "Neither the admin key nor the server's page"},
     }
 
-    @routes.get("/agents", summary="Name the agents", responses=told)
+    @routes.get("/agents", summary="Name the agents", responses=told, dependencies=[ADMIN_KEY])
     async def agents(request: Request) -> AgentList:
         """For whoever shows `http.admin_key`, and for the built-in page as far as `http.page` lets it."""
         check_page_or_admin(request, reach)

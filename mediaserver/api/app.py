@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 from mediaserver.api import agents, events, issue, pages, status, whip
 from mediaserver.api.gate import Gate
 from mediaserver.api.origin import Origins
+from mediaserver.api.permits import CALL_TOKEN
 from mediaserver.api.problem import problem
 from mediaserver.api.rates import Rates
 from mediaserver.api.reach import Reach
@@ -38,15 +39,11 @@ def build(reach: Reach) -> ASGIApp:
         redirect_slashes=False,
         exception_handlers={HTTPException: _refused, RequestValidationError: _invalid, Exception: _failed},
     )
-    for each in (
-        status.router(reach),
-        issue.router(reach, rates),
-        agents.router(reach),
-        whip.router(reach),
-        events.router(reach),
-        pages.router(reach),
-    ):
+    for each in (status.router(reach), issue.router(reach, rates), agents.router(reach), pages.router(reach)):
         app.include_router(each)
+    for each in (whip.router(reach), events.router(reach)):
+        app.include_router(each, dependencies=[CALL_TOKEN])
+    app.openapi()  # made now, and kept: it takes 20 ms, in which no call could be served
     given = reach.settings
     return Gate(app, origins=Origins.of(given.origins), rates=rates, most=given.max_body, body_s=given.request_s)
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from mediaserver.api.origin import address_of, page_of
-from mediaserver.api.permits import check_admin, check_page
+from mediaserver.api.permits import ADMIN_KEY, check_admin, check_page
 from mediaserver.api.problem import ProblemError
 from mediaserver.api.rates import Rates
 from mediaserver.api.reach import Reach
@@ -58,7 +58,7 @@ def router(reach: Reach, rates: Rates) -> APIRouter:
         429: {"description": "Too many requests"},
     }
 
-    @routes.post("/tokens", status_code=201, summary="Issue a token", responses=told, openapi_extra=_KEY)
+    @routes.post("/tokens", status_code=201, summary="Issue a token", responses=told, dependencies=[ADMIN_KEY])
     async def tokens(request: Request, response: Response, wanted: TokenRequest) -> TokenIssued:
         """For a page's own server, which shows `http.admin_key` as the bearer token. One token for one call is best."""
         try:
@@ -83,9 +83,6 @@ def router(reach: Reach, rates: Rates) -> APIRouter:
         return _issued(reach.tokens.issue(agent, page_of(request)))
 
     return routes
-
-
-_KEY: dict[str, Any] = {"security": [{"adminKey": []}]}
 
 
 def _agent(reach: Reach, name: str) -> str:

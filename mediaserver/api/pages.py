@@ -57,16 +57,16 @@ def router(reach: Reach) -> APIRouter:
     files = _read(FOLDER)
     routes = APIRouter(tags=["Softphone"])
 
-    @routes.api_route("/", methods=["GET", "HEAD"], response_class=Response, summary="The page that calls an agent")
+    @routes.head("/", include_in_schema=False)
+    @routes.get("/", response_class=Response, summary="The page that calls an agent")
     async def page(request: Request) -> Response:
         """One button, and a picture of the call. Not there if `http.page` is "off"."""
         if reach.settings.page == "off" or _PAGE not in files:
             raise ProblemError(404, 'http.page is "off": this server has no page; /openapi.json says what there is')
         return _sent(request, files[_PAGE], _PAGE_HEADERS)
 
-    @routes.api_route(
-        "/softphone/{name}", methods=["GET", "HEAD"], response_class=Response, summary="A file of the softphone"
-    )
+    @routes.head("/softphone/{name}", include_in_schema=False)
+    @routes.get("/softphone/{name}", response_class=Response, summary="A file of the softphone")
     async def file(request: Request, name: str) -> Response:
         """`voice-agent.js` is the module to load; it loads the others."""
         found = files.get(name)

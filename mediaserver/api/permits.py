@@ -1,11 +1,24 @@
 """Who may have a token: whoever shows the admin key, and, as the settings say, the built-in page."""
 
+from typing import Any, Final
+
+from fastapi import Depends
+from fastapi.security import HTTPBearer
 from starlette.requests import Request
 
 from mediaserver.api.origin import is_here, own_origin, page_of
 from mediaserver.api.problem import ProblemError
 from mediaserver.api.reach import Reach
 from mediaserver.api.tokens import same
+
+
+def _described(name: str, what: str) -> Any:
+    """For the description alone: what is checked, and what is said of it, is up to the routes."""
+    return Depends(HTTPBearer(scheme_name=name, description=what, auto_error=False))
+
+
+ADMIN_KEY: Final = _described("admin key", "`http.admin_key` of the settings.")
+CALL_TOKEN: Final = _described("call token", "What `POST /api/tokens` has issued, for this agent and this page.")
 
 
 def check_admin(request: Request, reach: Reach) -> None:
