@@ -10,6 +10,8 @@ from mediacodecs.pcm import Pcm
 
 RATE = 8000
 FRAME = RATE // 50
+_SINC = 16
+"""Samples on either side that a sound between two samples is made of."""
 
 type Floats = NDArray[np.float64]
 
@@ -92,12 +94,13 @@ class FarEnd:
             delay += line.moves_by_ms * RATE / 1000
         delay += at * line.skew_ppm * 1e-6
         whole = int(delay)
-        part = delay - whole
         size = len(self._path) - 1
-        begin = RATE + at - whole - size - 1
-        source = self._heard[begin : begin + size + 1 + FRAME]
-        if part:
-            source = source[1:] * (1 - part) + source[:-1] * part
-        else:
-            source = source[1:]
-        return np.convolve(source, self._path, "valid")
+        begin = RATE + at - whole - size
+        source = self._heard[begin - _SINC : begin + size + FRAME + _SINC]
+        return np.convolve(np.convolve(source, _between(delay - whole), "valid"), self._path, "valid")
+
+
+def _between(part: float) -> Floats:
+    """A filter that delays by this part of a sample."""
+    taps = np.arange(-_SINC, _SINC + 1)
+    return np.asarray(np.sinc(taps - part) * np.kaiser(2 * _SINC + 1, 6.0), np.float64)

@@ -16,7 +16,7 @@ import numpy as np
 
 from mediacodecs.pcm import Pcm
 from mediacodecs.signal.echo_filter import BLOCK, LEAD, EchoFilter
-from mediacodecs.signal.echo_path import LATEST, LONGEST, RATE, Floats, Found, Tape, search
+from mediacodecs.signal.echo_path import LATEST, LONGEST, RATE, Floats, Found, Tape, flattened, search
 
 MEMORY_S = LATEST / RATE + 0.1
 """So long after we have last said something, nothing of it comes back any more."""
@@ -55,25 +55,36 @@ _RISE = 1.004
 # When a sound is an echo.
 _LIKE = {2: 0.60, 3: 0.52, 4: 0.46, 5: 0.42}
 """How well something played must explain a sound that is so many blocks long."""
+_TWICE = 0.28
+"""The same if what explains two parts of a sound has the same delay."""
+_SAME = 3
+"""Samples by which two delays may differ that are the same."""
 _PATIENCE = 5
 """Blocks after which a sound nothing played explains is the caller's."""
-_AGAIN = 6
+_AGAIN = 3
 """Blocks after which a sound that goes on is compared once more."""
 _PAUSE = 4
 """Quiet blocks that end a sound."""
+_ONSET, _FADING = 3.0, 0.97
+"""So many times as loud as all of it so far, less as that is longer ago, a sound is another one."""
 _PROOF = 12
 """Quiet blocks while an echo should have been heard, after which there is none."""
 
-# When there is more than an echo.
-_LEFT = 0.3
-"""What a path that is hardly known may leave of an echo, as a share of its power; less when it has left less."""
-_MOST_LEFT, _LEAST_LEFT = 0.5, 0.01
+# When there is more than an echo. Shares are of the echo's power.
+_LEFT = 0.12
+"""What a path that is hardly known leaves of an echo."""
+_CREEP = 1.3
+"""Times as much as it has left so far, a path leaves at most all of a sudden."""
 _MARGIN = 5.0
-"""Times that, what is left is the caller."""
+"""Times what the path leaves, it is the caller."""
+_LEAST, _MOST = 0.25, 1.5
+"""But that takes so much at least, and no more than this."""
 _FADE = 0.55
 """Of an echo's power, what may come after it in the next block, beyond the filter's reach."""
 _HANG = 8
 """Blocks that the caller is taken to go on for."""
+_EASED = 0.25
+"""By how much less the caller has to stand out meanwhile."""
 
 
 class EchoGuard:
@@ -100,15 +111,19 @@ class EchoGuard:
         self._tape = Tape()
         self._filter = EchoFilter()
         self._heard = np.zeros(LONGEST, np.float32)
+        self._errors = np.zeros(LONGEST, np.float32)
+        self._suspect: tuple[int, int] | None = None
         self._next = 0
         self._run = 0
         self._quiet = _PAUSE
         self._accepted = False
+        self._level = 0.0
         self._proof = 0
         self._loud: list[int] = []
         self._tail = 0.0
         self._excess = 0
         self._hang = 0
+        self._volume = 0.0
 
     def played(self, at: int, pcm: Pcm) -> None:
         """What left for the caller, at position `at`."""
@@ -126,9 +141,12 @@ class EchoGuard:
         sound = rms > max(_FAINT, _ABOVE_NOISE * self.noise)
         self._quiet = 0 if sound else self._quiet + 1
         if self._quiet >= _PAUSE:
-            self._run, self._accepted = 0, False
+            self._run, self._accepted, self._level = 0, False, 0.0
+        elif rms > _ONSET * self._level:
+            self._run, self._accepted, self._level = 1, False, rms
         else:
             self._run += 1
+            self._level = max(rms, self._level * _FADING)
         if self.state is State.KNOWN:
             return self._known(at, sound)
         if self.state is State.AT_EASE:
@@ -142,6 +160,7 @@ class EchoGuard:
         self._run = self._hang = self._excess = 0
         self._quiet = _PAUSE
         self._accepted = False
+        self._level = 0.0
         self._tail = 0.0
 
     # --- no echo known -----------------------------------------------------------------------------------------------
@@ -150,20 +169,28 @@ class EchoGuard:
         if not self._run:
             self._prove(at)
             return Verdict.CLEAR
-        if self._accepted:
-            return self._at_ease(at)
-        if self._run >= 2 and self._compare(at, min(self._run, _PATIENCE)):
+        if self._found(at):
             return self._begun(at)
-        if self._run < _PATIENCE:
+        if self._run < _PATIENCE and not self._accepted:
             return Verdict.UNSURE
         self._accepted = True
         return Verdict.CLEAR
 
     def _at_ease(self, at: int) -> Verdict:
-        due = 2 <= self._run <= _PATIENCE or (self._run and self._run % _AGAIN == 0)
-        if due and self._compare(at, min(self._run, _PATIENCE)):
-            return self._begun(at)
-        return Verdict.CLEAR
+        return self._begun(at) if self._found(at) else Verdict.CLEAR
+
+    def _found(self, at: int) -> bool:
+        """Whether something played explains the sound so far, or the last of a long one."""
+        run = self._run
+        if run == 1:
+            self._suspect = None
+        if run in (2, 3):
+            return self._compare(at, run)
+        if run == 4:
+            return self._compare(at, 2)
+        if run == _PATIENCE:
+            return self._compare(at, run) or self._compare(at, 3)
+        return run > _PATIENCE and (run - _PATIENCE) % _AGAIN == 0 and self._compare(at, _AGAIN)
 
     def _prove(self, at: int) -> None:
         """It is quiet: a proof that there is no echo, wherever what was played could be heard by now at any delay."""
@@ -175,9 +202,15 @@ class EchoGuard:
                 self.state = State.AT_EASE
 
     def _compare(self, at: int, blocks: int) -> bool:
-        """Whether something played explains the last so many blocks, and if so which."""
+        """Whether something played explains the last so many blocks, by itself or with what was compared before."""
         found = self._search(at, blocks)
-        if found is None or found.likeness < _LIKE[blocks]:
+        if found is None:
+            return False
+        before, begin = self._suspect, at - (blocks - 1) * BLOCK
+        twice = before is not None and before[1] <= begin and abs(before[0] - found.delay) <= _SAME
+        if before is None or before[1] <= begin:
+            self._suspect = found.delay, at + BLOCK
+        if found.likeness < _LIKE[blocks] and not (twice and found.likeness >= _TWICE):
             return False
         self._adopt(found)
         return True
@@ -211,52 +244,65 @@ class EchoGuard:
         error = heard - echo
         self._filter.learn(error)
         self.caller = error
+        errors = self._errors
+        errors[:-BLOCK] = errors[BLOCK:]
+        errors[-BLOCK:] = error
         return float(echo @ echo) / BLOCK, float(error @ error) / BLOCK
 
     def _known(self, at: int, sound: bool) -> Verdict:
-        heard = self._heard[-BLOCK:]
-        echo, rest = self._filtered(at, heard)
+        echo, rest = self._filtered(at, self._heard[-BLOCK:])
         background = self.noise * self.noise
         self._tail = max(echo, self._tail * _FADE)
         if not sound:
             self._excess = 0
             self._hang = max(0, self._hang - 1)
+            self._volume = 0.0
             return Verdict.ECHO if echo > background else Verdict.CLEAR
         if self._tail < 0.1 * background + 4.0:
+            self._volume = 1.0
             return self._known_silent(at)
-        if rest > _MARGIN * self.left * self._tail + 4.0 * background:
-            return self._more_than_echo(at, echo, rest)
-        self._excess = 0
         self.echo_blocks += 1
+        bar = min(max(_MARGIN * self.left, _LEAST), _MOST) * self._tail + 4.0 * background
+        if rest > bar:
+            if self._more_than_echo(at):
+                return Verdict.ECHO
+        else:
+            self._excess = max(0, self._excess - 1)
+            if not self._hang and echo > 10.0 * background:
+                self.left += 0.05 * (min(rest / echo, _CREEP * self.left) - self.left)
         if self._hang:
             self._hang -= 1
-            return Verdict.MIXED
-        if echo > 10.0 * background:
-            share = min(max(rest / echo, _LEAST_LEFT), _MOST_LEFT)
-            self.left += 0.1 * (share - self.left)
-        return Verdict.ECHO
+            bar *= _EASED
+        return self._turned(1.0 - bar / rest if rest > bar else 0.0)
+
+    def _turned(self, volume: float) -> Verdict:
+        """What is left of a block, at as much of its volume as is the caller's."""
+        before, self._volume = self._volume, volume
+        if not before and not volume:
+            return Verdict.ECHO
+        self.caller *= np.linspace(before, volume, BLOCK, dtype=np.float32)
+        return Verdict.MIXED
 
     def _known_silent(self, at: int) -> Verdict:
         """Nothing is expected to come back: what is heard is the caller, or an echo with another delay."""
-        if 2 <= self._run <= _PATIENCE and self._compare(at, min(self._run, _PATIENCE)):
-            return self._begun(at)
-        return Verdict.CLEAR
+        return self._begun(at) if self._found(at) else Verdict.CLEAR
 
-    def _more_than_echo(self, at: int, echo: float, rest: float) -> Verdict:
+    def _more_than_echo(self, at: int) -> bool:
+        """There is more than the path explains. True: because it is another path now."""
         self._excess += 1
-        self.echo_blocks += 1
         if self._excess <= 3 or self._excess % _AGAIN == 0:
             blocks = min(max(self._run, 2), 3)
             found = self._search(at, blocks)
-            if found is not None and found.likeness >= _LIKE[blocks] and self._is_news(found, echo, rest):
+            if found is not None and found.likeness >= _LIKE[blocks] and self._explains_more(found, blocks):
                 self._adopt(found)
                 self._begun(at)
-                return Verdict.ECHO
+                return True
         if self._excess >= 2:
             self._hang = _HANG
-        return Verdict.MIXED
+        return False
 
-    def _is_news(self, found: Found, echo: float, rest: float) -> bool:
-        """The delay has changed, or the path has so much that it had better be learned anew."""
-        unexplained = 1.0 - found.likeness * found.likeness
-        return unexplained * (echo + rest) < 0.5 * rest
+    def _explains_more(self, found: Found, blocks: int) -> bool:
+        """A mere delay explains more than the filter does: the path has changed."""
+        heard = flattened(self._heard[-blocks * BLOCK :])
+        errors = flattened(self._errors[-blocks * BLOCK :])
+        return (1.0 - found.likeness * found.likeness) * float(heard @ heard) < 0.5 * float(errors @ errors)
