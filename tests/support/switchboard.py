@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+import traceback
 from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -94,6 +95,17 @@ class Switchboard:
     def address(self, transport: str = "udp") -> str:
         """Where it listens, as host:port."""
         return self.server._telephony.addresses()[f"sip_{transport}"]
+
+    @property
+    def http(self) -> str:
+        """Where it serves HTTP."""
+        return self.server._web.url
+
+    @property
+    def browsers(self) -> tuple[str, int]:
+        """The UDP port of all browsers."""
+        host, _, port = self.server._browsers.address()["webrtc_udp"].rpartition(":")
+        return host, int(port)
 
     def uri(self, name: str = "assistant", transport: str = "udp") -> str:
         more = "" if transport == "udp" else f";transport={transport}"
@@ -204,8 +216,13 @@ async def switchboard(
                 try:
                     yield Switchboard(server, reception, emulator, ear, lines, tls)
                 except BaseException as error:
-                    error.add_note("\n".join(map(str, lines[-40:])))
+                    error.add_note("\n".join(map(_shown, lines[-40:])))
                     raise
+
+
+def _shown(line: MutableMapping[str, Any]) -> str:
+    fault = line.get("exc_info")
+    return "".join(traceback.format_exception(fault)) if isinstance(fault, BaseException) else str(line)
 
 
 def _tables(tls: certificates.Certificates, model: str, given: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -214,6 +231,7 @@ def _tables(tls: certificates.Certificates, model: str, given: dict[str, dict[st
         "sip": anywhere,
         "sip__certificates": {"certificate": str(tls.chain), "key": str(tls.key)},
         "rtp": {"address": "127.0.0.1", "ports": "22000-29998", "receiver_buffer_ms": 0},
+        "http": {"address": ""},
         "agent": {"name": "assistant", "model": "gpt-realtime"},
         "phones": {"users": dict.fromkeys(PHONES, "secret")},
         "providers__openai": {"api_key": "sk-test", "base_url": model},
