@@ -108,7 +108,7 @@ class Web:
         self._told()
 
     async def close(self) -> None:
-        """End it, within two seconds."""
+        """End it, within a few seconds whatever clients do."""
         if self._shell is not None:
             await self._shell.close()
 

@@ -57,7 +57,7 @@ class HttpShell:
         return len(self._state.connections)
 
     async def close(self) -> None:
-        """No new connection; what is under way may end, for two seconds in all, and is then cut off."""
+        """No new connection; what is under way may end within a second, and is then cut off."""
         if self._server is None:
             return
         self._server.close()
@@ -74,6 +74,11 @@ class HttpShell:
             connection.transport.abort()
         if rest:
             await asyncio.wait(rest, timeout=_CANCEL_S)
+        try:
+            async with asyncio.timeout(_CANCEL_S):
+                await self._server.wait_closed()
+        except TimeoutError:
+            pass
 
     # --- within -------------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 _WHOLLY_SECRET = (("providers",), ("agent",), ("sip", "users"), ("phones",))
 """Where a value, wherever it stands, may be a secret in the wrong place."""
-_SECRETS = frozenset({"password", "inbound_password"})
+_SECRETS = frozenset({"password", "inbound_password", "admin_key", "token_secret"})
 _NOT_SHOWN = ("trunks", "certificates")
 _LONGEST_VALUE = 200
 
