@@ -8,6 +8,7 @@ from time import monotonic
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.database import DirectoryBasedExampleDatabase
+from hypothesis.errors import FlakyStrategyDefinition
 
 from fuzz.choices import FromHypothesis
 from fuzz.target import load
@@ -37,6 +38,8 @@ def watch(name: str, folder: Path, minutes: float) -> Report:
         report.runs += 1
         try:
             target.run(choices)
+        except FlakyStrategyDefinition:
+            raise
         except Exception:
             last[:] = [bytes(choices.octets_so_far)]
             raise
@@ -46,6 +49,8 @@ def watch(name: str, folder: Path, minutes: float) -> Report:
         show(report)
         try:
             example()
+        except FlakyStrategyDefinition:
+            continue  # keys and signatures of a real handshake are never the same twice, nor is what comes after
         except Exception:
             report.fault = traceback.format_exc()
             report.found = _kept(folder / "found", last)
