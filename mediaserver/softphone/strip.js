@@ -4,6 +4,8 @@
 const WINDOW_S = 24;
 const CALM_MS = 500;
 const MARGIN = 18;
+const FLOOR = 0.012;
+const LABEL = 62; // pixels from one figure to the next
 const STAGES = ["endpoint", "think", "playout"];
 
 /** Draws a recording on a canvas for as long as there is something new in it. */
@@ -81,6 +83,7 @@ export class Strip {
                 spans(pen, place, recording, who, ink);
                 wave(pen, place, recording.columns(who, begin, end, Math.floor(width)), who, ink);
             }
+            place.free = -Infinity;
             for (const turn of recording.turns) answer(pen, place, turn, ink, font);
             for (const mark of recording.marks) remark(pen, place, mark, ink, font);
             for (const cut of recording.bargeIns) interruption(pen, place, cut, ink, font);
@@ -155,13 +158,19 @@ function wave(pen, { middle, reach }, columns, who, ink) {
     pen.fillStyle = ink[who];
     pen.beginPath();
     pen.moveTo(0, middle);
-    columns.forEach((level, column) => pen.lineTo(column + 0.5, middle + up * (level > 0.003 ? 1.5 + (reach - 4) * level ** 0.62 : 0)));
+    columns.forEach((level, column) => pen.lineTo(column + 0.5, middle + up * height(level, reach)));
     pen.lineTo(columns.length, middle);
     pen.closePath();
     pen.fill();
 }
 
-function answer(pen, { x, middle, width }, { at, stages, totalMs }, ink, font) {
+/** What is softer than speech is not drawn: a line that never rests tells nothing. */
+function height(level, reach) {
+    return level > FLOOR ? 1.5 + (reach - 4) * level ** 0.62 : 0;
+}
+
+function answer(pen, place, { at, stages, totalMs }, ink, font) {
+    const { x, middle, width } = place;
     let from = at - totalMs / 1000;
     const left = x(from);
     for (const stage of STAGES) {
@@ -172,6 +181,9 @@ function answer(pen, { x, middle, width }, { at, stages, totalMs }, ink, font) {
     }
     const right = x(at);
     if (right < 0 || left > width) return;
+    // Where a call is short of room, one of two figures that would cover each other is left out: the table has both.
+    if ((left + right) / 2 < place.free) return;
+    place.free = (left + right) / 2 + LABEL;
     label(pen, `${Math.round(totalMs)} ms`, (left + right) / 2, middle - 15, ink.ink, ink.paper, font(12, 560), width);
 }
 

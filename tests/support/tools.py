@@ -11,11 +11,11 @@ BROWSER_FOLDER = Path(__file__).parents[1] / "browser"
 
 
 def present(tool: str) -> bool:
-    """Whether a program, the recordings (`pocketsphinx-testdata`), a phone for browsers (`jssip`, `sip.js`), or the
+    """Whether a program, the recordings (`pocketsphinx-testdata`), a package of npm (`jssip`, …), or the
     right to `raw-sockets` is there."""
     if tool == "raw-sockets":
         return os.geteuid() == 0
-    if tool in ("jssip", "sip.js"):
+    if tool in ("axe-core", "jssip", "sip.js"):
         return (BROWSER_FOLDER / "node_modules" / tool).exists()
     if tool == "pocketsphinx-testdata":
         return SPEECH_FOLDER.exists()
