@@ -153,8 +153,7 @@ class Call(Lifetime):
             case Silent():
                 self._silent(report)
             case Left():
-                end = CallEnd(Result.COMPLETED, self._peer_hung_up, cause=NORMAL)
-                self.hang_up(end, "the peer has closed its media")
+                self._deserted()
             case Unprotected(why=why):
                 self.hang_up(CallEnd(Result.FAILED, "media-security", cause=BEARER_LOST), why)
             case _ if self.partner is not None:
@@ -186,6 +185,12 @@ class Call(Lifetime):
             what = "sign of the peer" if silent.gone else "packet"
             end = CallEnd(Result.FAILED, "media-timeout", cause=BEARER_LOST)
             self.hang_up(end, f"no {what} for {silent.seconds:.0f} s")
+
+    def _deserted(self) -> None:
+        """The peer has closed its media and said nothing: a page that was closed, or a BYE that was lost."""
+        if self.leg is not None:
+            end = CallEnd(Result.COMPLETED, self._peer_hung_up, cause=NORMAL)
+            self.hang_up(end, "the peer has closed its media")
 
     # --- what others do with it ---------------------------------------------------------------------------------------
 

@@ -57,6 +57,12 @@ class Association:
         if handshake is not None:
             self._step(source, handshake, handshake.received(datagram))
 
+    def close(self) -> None:
+        """Tell the peer that nothing more will come."""
+        if self._settled is not None and (settled := self._handshakes.get(self._settled)) is not None:
+            for datagram in settled.close():
+                self._send(datagram, self._settled)
+
     def deadline(self, now: float) -> float | None:
         """When `handle_timer` is due."""
         due = [each for handshake in self._handshakes.values() if (each := handshake.deadline(now)) is not None]

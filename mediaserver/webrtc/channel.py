@@ -114,6 +114,11 @@ class Channel:
             self.association.handle_timer()
             self._settle(now)
 
+    def close(self) -> None:
+        """Tell the peer that nothing more will come, if there is a way to tell it."""
+        if self.association is not None and (self.ice is None or self.ice.selected is not None):
+            self.association.close()
+
     def _control(self, datagram: bytes, source: Address, now: float) -> None:
         first = datagram[0] if datagram else 255
         if first <= 3 and self.ice is not None:

@@ -77,6 +77,16 @@ class Handshake:
             self.failure = "the DTLS handshake is not answered"
         return list(self._written())
 
+    def close(self) -> list[bytes]:
+        """The datagrams that tell the peer that we are done (close_notify)."""
+        if self.keys is None:
+            return []
+        try:
+            self._connection.shutdown()
+        except SSL.Error:
+            return []
+        return list(self._written())
+
     def _go_on(self) -> None:
         try:
             self._connection.do_handshake()

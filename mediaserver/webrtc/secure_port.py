@@ -124,7 +124,10 @@ class SecurePort:
         self._port.listen(self._rtp_arrived, self._rtcp_arrived)
 
     def close(self) -> None:
-        """Close both sockets; safe to call twice."""
+        """Tell the peer, and close both sockets; safe to call twice."""
+        if not self._resting:
+            for each in (self._rtp, self._rtcp):
+                each.close()
         self.rest()
         self._port.close()
 

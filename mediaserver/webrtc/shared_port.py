@@ -133,6 +133,11 @@ class BrowserPort:
         """Fragments and sources it knows: none after the last call."""
         return len(self._places) + len(self._sources)
 
+    @property
+    def places(self) -> int:
+        """Places that are taken."""
+        return len(set(self._places.values()))
+
     def place(self, ufrag: str) -> Place:
         """A place for the call whose descriptions name `ufrag`. Raises LocalProtocolError if that is taken."""
         made = Place(self, self.number)

@@ -15,6 +15,7 @@ from mediaserver.sdp.ice import Ice
 from mediaserver.sdp.plan import Direction, MediaPlan, PayloadFormat
 from mediaserver.sdp.security import SUITES, Dtls, Sdes
 from mediaserver.webrtc.identity import Identity
+from mediaserver.webrtc.patience import USUAL, Patience
 from mediaserver.webrtc.secure_port import Address, Arrived, SecurePort
 
 ONE, TWO, STRANGER = ("192.0.2.1", 4000), ("192.0.2.2", 5000), ("203.0.113.66", 6666)
@@ -64,12 +65,12 @@ class Wire:
 class Side:
     """A protected port on such a wire, at an address."""
 
-    def __init__(self, at: Address = ONE, identity: Identity | None = None) -> None:
+    def __init__(self, at: Address = ONE, identity: Identity | None = None, patience: Patience = USUAL) -> None:
         self.at = at
         self.now = 100.0
         self.wire = Wire(at[1])
         self.failures: list[str] = []
-        self.port = SecurePort(self.wire, identity, self.failures.append, lambda: self.now)
+        self.port = SecurePort(self.wire, identity, self.failures.append, lambda: self.now, patience=patience)
         self.rtp: list[tuple[bytes, Address]] = []
         self.rtcp: list[tuple[bytes, Address]] = []
         self.port.listen(
@@ -382,6 +383,149 @@ async def test_with_ice_the_handshake_waits_for_a_check(active: bool, ours: Iden
     assert [packet for packet, _ in two.rtp] == [voice(1)] and [packet for packet, _ in one.rtp] == [voice(2)]
     one.port.close()
     two.port.close()
+
+
+# --- who does not come, falls silent, or leaves ---------------------------------------------------------------------
+
+PATIENCE = Patience(connect_s=10.0, consent_s=15.0, leave_s=2.0)
+
+
+class Told:
+    """What a side is told of its peer."""
+
+    def __init__(self, side: Side) -> None:
+        self.side = side
+        self.gone: list[float | str] = []
+        self._listen(side.port)
+
+    def _listen(self, port: SecurePort) -> None:
+        port.vanished = self.gone.append
+        port.left = lambda: self.gone.append("left")
+
+    def at(self, now: float) -> list[float | str]:
+        """What has been told by then, looked at once a second."""
+        while self.side.now < now:
+            self.side.now += 1.0
+            self.side.port.watch(self.side.now)
+        return self.gone
+
+
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (lambda prints: {"ice": ICE}, "no way to the peer was found (ICE) within 10 s: can it reach UDP port 4000"),
+        (lambda prints: {"ice": ICE, "security": keyed(1, 2)}, "(ICE)"),
+        (lambda prints: {"ice": ICE, "security": Dtls(False, prints)}, "(ICE)"),
+        (lambda prints: {"security": Dtls(False, prints)}, "no DTLS handshake within 10 s"),
+    ],
+)
+async def test_who_does_not_come_in_time_is_told_of_once(
+    make: Callable[[tuple[tuple[str, str], ...]], dict[str, object]], why: str, ours: Identity, theirs: Identity
+) -> None:
+    one = Side(ONE, ours, PATIENCE)
+    told = Told(one)
+    one.follow(plan(TWO, rtcp_mux=True, **make(prints(theirs))))
+    told.at(109.0)
+    assert one.failures == []
+    told.at(140.0)
+    assert len(one.failures) == 1 and why in one.failures[0] and told.gone == []
+    one.port.close()
+
+
+async def test_a_check_without_a_handshake_is_not_enough(ours: Identity, theirs: Identity) -> None:
+    one = Side(ONE, ours, PATIENCE)
+    one.follow(plan(TWO, rtcp_mux=True, ice=ICE, security=Dtls(False, prints(theirs))))
+    one.wire.rtp_arrived(check(), NATTED, 101.0)
+    Told(one).at(111.0)
+    assert one.failures == ["no DTLS handshake within 10 s"]
+    one.port.close()
+
+
+def test_who_comes_in_time_may_come_again() -> None:
+    one = Side(ONE, None, PATIENCE)
+    told = Told(one)
+    one.follow(plan(TWO, rtcp_mux=True, ice=ICE))
+    told.at(109.0)
+    one.wire.rtp_arrived(check(), NATTED, 109.0)
+    assert told.at(120.0) == [] and one.failures == []
+
+
+def test_what_needs_no_finding_is_not_waited_for() -> None:
+    one = Side(ONE, None, PATIENCE)
+    one.follow(plan(TWO, security=keyed(1, 2)))
+    assert Told(one).at(200.0) == [] and one.failures == []
+
+
+@pytest.mark.parametrize("sealed", [True, False])
+def test_without_consent_nothing_is_sent_and_that_is_told_once(sealed: bool) -> None:
+    one, two = Side(ONE, None, PATIENCE), Side(NATTED)
+    one.follow(plan(TWO, rtcp_mux=True, ice=ICE, security=keyed(1, 2) if sealed else None))
+    two.follow(plan(ONE, rtcp_mux=True, security=keyed(2, 1) if sealed else None))
+    told = Told(one)
+    one.wire.rtp_arrived(check(), NATTED, 100.0)
+    one.wire.rtp.clear()
+    told.at(110.0)
+    two.port.send_rtp(voice(1), ONE)
+    carry(two, one)  # what is the peer's is a sign that it is there
+    assert told.at(124.0) == []
+    one.port.send_rtp(voice(1), TWO)
+    assert len(one.wire.rtp) == 1
+    assert told.at(150.0) == [15.0]
+    one.port.send_rtp(voice(2), TWO)
+    assert len(one.wire.rtp) == 1 and one.port.unsent == 1
+    one.wire.rtp_arrived(check(), NATTED, 150.0)  # a laptop that slept
+    one.port.send_rtp(voice(3), TWO)
+    assert one.wire.rtp[-1][1] == NATTED and told.at(160.0) == [15.0]
+
+
+def test_what_is_not_the_peers_is_no_sign_of_it() -> None:
+    """A forged source would have a stream sent to its victim for ever."""
+    one = Side(ONE, None, PATIENCE)
+    one.follow(plan(TWO, rtcp_mux=True, ice=ICE, security=keyed(1, 2)))
+    one.wire.rtp_arrived(check(), NATTED, 100.0)
+    told = Told(one)
+    for now in range(101, 131):
+        one.wire.rtp_arrived(voice(now), NATTED, float(now))
+        one.wire.rtp_arrived(b"\x16\xfe\xfd", NATTED, float(now))
+    assert told.at(130.0) == [15.0]
+
+
+@pytest.mark.parametrize("mux", [True, False])
+async def test_who_closes_its_media_has_left(mux: bool, ours: Identity, theirs: Identity) -> None:
+    one, two = Side(ONE, ours, PATIENCE), Side(TWO, theirs)
+    shake(one, two, ours, theirs, rtcp_mux=mux)
+    carry(one, two)
+    told = Told(one)
+    assert told.at(103.0) == []
+    two.port.close()
+    two.port.close()
+    carry(one, two)
+    assert told.at(105.0) == [], "signalling may say it first"
+    assert told.at(120.0) == ["left"] and one.failures == []
+    one.port.close()
+
+
+async def test_who_closes_and_begins_anew_has_not_left(ours: Identity, theirs: Identity) -> None:
+    one, two = Side(ONE, ours, PATIENCE), Side(TWO, theirs)
+    one.follow(plan(TWO, security=Dtls(False, prints(theirs)), rtcp_mux=True))
+    two.follow(plan(ONE, security=Dtls(True, prints(ours)), rtcp_mux=True))
+    carry(one, two)
+    told = Told(one)
+    two.port.close()
+    carry(one, two)
+    again = Side(TWO, theirs)
+    again.follow(plan(ONE, security=Dtls(True, prints(ours)), rtcp_mux=True))
+    carry(one, again)
+    assert told.at(120.0) == []
+    for side in (one, again):
+        side.port.close()
+
+
+async def test_who_never_had_keys_says_no_goodbye(ours: Identity, theirs: Identity) -> None:
+    one = Side(ONE, ours)
+    one.follow(plan(TWO, security=Dtls(False, prints(theirs)), rtcp_mux=True))
+    one.port.close()
+    assert one.wire.rtp == []
 
 
 # --- whatever comes -------------------------------------------------------------------------------------------------
