@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.services import StopEvent
+from mediaserver.load.recording import RATE
 from mediaserver.load.reference import Reception, Spread, judge
 
 TURN_S = 3.0
@@ -31,6 +32,8 @@ class CallLog:
     timestamp: NDArray[np.int64]
     payload_type: NDArray[np.int64]
     loud: NDArray[np.bool_]
+    clock_rate: int = RATE
+    """Hz; of the timestamps."""
     marks: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
 
 
@@ -85,8 +88,9 @@ def read_callers(path: Path) -> dict[int, CallLog]:
         for call in np.unique(columns["call"]):
             rows = columns["call"] == call
             calls[int(call)] = CallLog(
-                columns["at"][rows], sequence[rows], timestamp[rows], header[rows, 1] & 127, columns["loud"][rows]
-            )
+                columns["at"][rows], sequence[rows], timestamp[rows], header[rows, 1] & 127, columns["loud"][rows],
+                int(columns["clock_rate"]),
+            )  # fmt: skip
         for call, kind, at in zip(columns["mark_call"], columns["mark_kind"], columns["mark_at"], strict=True):
             calls[int(call)].marks[str(kind)].append(float(at))
     return calls
@@ -110,7 +114,9 @@ def measure(
     `turn_s`: what happens later after its cause belongs to another turn. `stop_event`: what the model says that stops
     the agent; None: the server stops it, and decides whether there is an answer.
     """
-    receptions = {number: judge(call.at, call.sequence, call.timestamp) for number, call in calls.items()}
+    receptions = {
+        number: judge(call.at, call.sequence, call.timestamp, call.clock_rate) for number, call in calls.items()
+    }
     uplink: list[float] = []
     decision: list[float] = []
     downlink: list[float] = []

@@ -7,8 +7,9 @@ from bench.services import SERVICES, Service, ServiceName
 from bench.speech import SHORT_ANSWER_MS, SHORT_CYCLE_S, SHORT_SILENCE_MS, SILENCE_MS
 
 type Mode = Literal[
-    "constant", "local", "burst", "discontinuous", "azure", "xai", "gemini", "nova", "turns", "discontinuous-turns"
-]
+    "constant", "webrtc", "local", "burst", "discontinuous", "azure", "xai", "gemini", "nova", "turns",
+    "discontinuous-turns",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,8 @@ class Scenario:
     """Which one the server is connected to. The floor is always connected to OpenAI's."""
     burst: bool = False
     """The model sends a whole answer at once."""
+    browser: bool = False
+    """The callers are browsers: WHIP, ICE, DTLS, SRTP, Opus. The floor's are telephones all the same."""
     comfort_noise: bool = False
     """The callers offer it, so that the server leaves silence out. The floor never does."""
     interruption: Literal["provider", "local"] = "provider"
@@ -33,6 +36,10 @@ class Scenario:
     """The goal for CPU, in ms per call-second."""
     added_path_ms: float | None = 13.0
     """The goal for the median: half a packet's wait and 3 ms. None: longer messages make it longer."""
+    lateness_ms: float | None = None
+    """The goal for its 99th percentile. None: 3 ms more than the floor's."""
+    memory_mb: float | None = None
+    """The goal for what a call takes. None: there is none."""
 
     @property
     def silence_ms(self) -> int:
@@ -56,11 +63,14 @@ class Scenario:
 
     def for_floor(self) -> "Scenario":
         """What it is to the floor."""
-        return replace(self, service="openai", interruption="provider")
+        return replace(self, service="openai", interruption="provider", browser=False)
 
 
 SCENARIOS: dict[Mode, Scenario] = {
     "constant": Scenario(),
+    "webrtc": Scenario(
+        browser=True, same_floor="constant", cpu_of_floor=None, cpu_ms=12.0, lateness_ms=8.0, memory_mb=2.0
+    ),
     "local": Scenario(interruption="local", same_floor="constant"),
     "burst": Scenario(burst=True),
     "discontinuous": Scenario(comfort_noise=True, added_path_ms=3.0),
@@ -73,7 +83,7 @@ SCENARIOS: dict[Mode, Scenario] = {
 }
 
 DEFAULT_MODES: tuple[Mode, ...] = (
-    "constant", "local", "burst", "discontinuous", "azure", "xai", "gemini", "nova",
+    "constant", "webrtc", "local", "burst", "discontinuous", "azure", "xai", "gemini", "nova",
 )  # fmt: skip
 PROVIDER_MODES: tuple[Mode, ...] = ("constant", "azure", "xai", "gemini", "nova")
 """One for each service, alike but for that."""

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ type Reach = Mapping[str, Mapping[str, str]]
 """What the server's settings say to reach a service: provider's table to settings."""
 
 ADDRESS = "127.0.0.1"
+ADMIN_KEY = "key-of-the-benchmark-for-issuing-tokens"
 ROOT = Path(__file__).parents[1]
 """Where `python -m bench` is found: the programs run as modules of the checkout."""
 
@@ -32,7 +34,9 @@ comfort_noise = {comfort_noise}
 receiver_buffer_ms = 0
 
 [http]
-address = ""
+address = "{http}"
+admin_key = "{key}"
+per_source = 100000
 
 [limits]
 max_calls = 1000
@@ -49,6 +53,14 @@ interruption = "{interruption}"
 format = "json"
 level = "info"
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """Ports the program is called at: by SIP, and by HTTP."""
+
+    sip: int
+    http: int
 
 
 class Program:
@@ -163,13 +175,14 @@ def reach_of(emulator: Program) -> Reach:
 
 
 def start_server(
-    sip: int, reach: Reach, scenario: Scenario, directory: Path, core: int | None, runner: Sequence[str]
+    doors: Doors, reach: Reach, scenario: Scenario, directory: Path, core: int | None, runner: Sequence[str]
 ) -> Program:
     """The server under test; `runner` is what the interpreter runs its module by."""
     settings = directory / "server.toml"
     settings.write_text(
         SERVER_SETTINGS.format(
-            address=ADDRESS, sip=sip, reach=as_toml(reach), agent=scenario.connected.agent(scenario.silence_ms),
+            address=ADDRESS, sip=doors.sip, http=f"{ADDRESS}:{doors.http}" if scenario.browser else "", key=ADMIN_KEY,
+            reach=as_toml(reach), agent=scenario.connected.agent(scenario.silence_ms),
             comfort_noise="true" if scenario.comfort_noise else "false", interruption=scenario.interruption,
         )
     )  # fmt: skip
@@ -177,20 +190,22 @@ def start_server(
 
 
 def start_floor(
-    sip: int, reach: Reach, scenario: Scenario, directory: Path, core: int | None, runner: Sequence[str]
+    doors: Doors, reach: Reach, scenario: Scenario, directory: Path, core: int | None, runner: Sequence[str]
 ) -> Program:
     """The floor, likewise."""
     service = reach["openai"]
     url = f"{service['base_url'].replace('http', 'ws', 1)}/realtime?model={scenario.connected.model}"
-    arguments = [*runner, "bench.floor", "--port", str(sip), "--url", url, "--key", service["api_key"]]
+    arguments = [*runner, "bench.floor", "--port", str(doors.sip), "--url", url, "--key", service["api_key"]]
     return Program("floor", [*arguments, "--silence-ms", str(scenario.silence_ms)], directory, core)
 
 
 def start_callers(
-    sip: int, first: int, count: int, total: int, scenario: Scenario, log: Path, core: int | None
+    doors: Doors, first: int, count: int, total: int, scenario: Scenario, log: Path, core: int | None
 ) -> Program:
     """A process that makes `count` of `total` calls."""
-    arguments = ["-m", "bench.callers", "--port", str(sip), "--log", str(log)]
+    arguments = ["-m", "bench.callers", "--port", str(doors.sip), "--log", str(log)]
     arguments += ["--first", str(first), "--count", str(count), "--total", str(total)]
     arguments += ["--comfort-noise"] * scenario.comfort_noise + ["--short"] * scenario.short
+    if scenario.browser:
+        arguments += ["--whip", f"http://{ADDRESS}:{doors.http}/whip/bench", "--key", ADMIN_KEY]
     return Program(f"callers{first}", arguments, log.parent, core)

@@ -1,5 +1,6 @@
 """One round: one program, its model and its callers, started fresh, measured, ended."""
 
+import socket
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -11,6 +12,7 @@ from typing import Any, Literal
 from bench.figures import Media, measure, read_callers, read_own_lateness, read_timeline
 from bench.modes import SCENARIOS, Mode, Scenario
 from bench.programs import (
+    Doors,
     Program,
     cpu_seconds,
     descendants,
@@ -118,11 +120,11 @@ def run_round(program: ProgramName, mode: Mode, load: Load, directory: Path, wat
             running.callback(process.end)
             return process
 
-        sip = free_port()
+        doors = Doors(free_port(), free_port(socket.SOCK_STREAM))
         emulator = begun(start_emulator(timeline, scenario, directory, other_core))
-        callers = [begun(each) for each in _start_callers(sip, load, scenario, directory, other_core)]
+        callers = [begun(each) for each in _start_callers(doors, load, scenario, directory, other_core)]
         start = start_server if program == "server" else start_floor
-        tested = begun(start(sip, reach_of(emulator), scenario, directory, tested_core, watch.runner))
+        tested = begun(start(doors, reach_of(emulator), scenario, directory, tested_core, watch.runner))
         tested.wait_for('"ready"', 60)
         usage = _drive(tested, emulator, callers, load, watch)
     return Round(
@@ -148,10 +150,10 @@ def _media(scenario: Scenario, load: Load, callers: list[Program], timeline: Pat
     )
 
 
-def _start_callers(sip: int, load: Load, scenario: Scenario, directory: Path, core: int | None) -> list[Program]:
+def _start_callers(doors: Doors, load: Load, scenario: Scenario, directory: Path, core: int | None) -> list[Program]:
     bounds = [load.calls * index // load.processes for index in range(load.processes + 1)]
     return [
-        start_callers(sip, first, last - first, load.calls, scenario, directory / f"callers{first}.npz", core)
+        start_callers(doors, first, last - first, load.calls, scenario, directory / f"callers{first}.npz", core)
         for first, last in pairwise(bounds)
     ]
 

@@ -99,27 +99,27 @@ def _clear_end(speech: Samples) -> Samples:
     return ended
 
 
-def _lay(sound: Samples, speech: Samples, at_s: float) -> None:
-    begin = round(at_s * RATE)
+def _lay(sound: Samples, speech: Samples, at_s: float, rate: int = RATE) -> None:
+    begin = round(at_s * rate)
     sound[begin : begin + len(speech)] = speech
 
 
-def voice(recording: str, text: str) -> Samples:
-    """One phrase at telephone rate, without the silence around it, its loudest sample at half of full scale."""
-    path = RECORDINGS / recording
-    samples = read_wav(path) if path.exists() else _synthesise(text)
-    frames = samples[: len(samples) // FRAME * FRAME].reshape(-1, FRAME)
+def voice(recording: str, text: str, rate: int = RATE) -> Samples:
+    """One phrase at `rate`, without the silence around it, its loudest sample at half of full scale."""
+    path, frame = RECORDINGS / recording, rate // 50
+    samples = read_wav(path, rate) if path.exists() else _synthesise(text, rate)
+    frames = samples[: len(samples) // frame * frame].reshape(-1, frame)
     peak = max(1, int(np.abs(samples.astype(np.int32)).max()))
     scaled = (frames.astype(np.float64) * (16384 / peak)).astype(np.int16)
     loud = [index for index, frame in enumerate(scaled) if is_loud(frame, threshold=800.0)]
     return scaled[loud[0] : loud[-1] + 1].reshape(-1)
 
 
-def _synthesise(text: str) -> Samples:
+def _synthesise(text: str, rate: int = RATE) -> Samples:
     program = shutil.which("espeak-ng") or shutil.which("espeak")
     if program is None:
         raise RuntimeError("no speech to send: apt-get install pocketsphinx-testdata or espeak-ng")
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "phrase.wav"
         subprocess.run([program, "-w", str(path), text], check=True)
-        return read_wav(path)
+        return read_wav(path, rate)

@@ -17,6 +17,11 @@ def _detector_on(each: Round) -> float | None:
     return None if each.detection is None else 100 * each.detection.open_share
 
 
+def memory_of_call(each: Round) -> float:
+    """MB that a call takes: what the program has grown by since it was warm, shared out."""
+    return (each.usage.rss_during - each.usage.rss_before) / each.load.calls
+
+
 ROWS: tuple[tuple[str, Figure], ...] = (
     ("CPU, ms per call-second", lambda r: r.usage.cpu),
     ("  its child processes", lambda r: r.usage.cpu_children),
@@ -50,6 +55,7 @@ ROWS: tuple[tuple[str, Figure], ...] = (
     ("  warmed up, before the calls", lambda r: r.usage.rss_before),
     ("  during", lambda r: r.usage.rss_during),
     ("  after hang-ups", lambda r: r.usage.rss_after),
+    ("  a call takes", memory_of_call),
 )
 
 MAIN_ROWS: tuple[tuple[str, Figure], ...] = (

@@ -6,6 +6,7 @@ from ipaddress import ip_address
 
 from mediaserver.errors import RemoteProtocolError
 from mediaserver.load.browser_ice import Address, Credentials
+from mediaserver.sdp.extensions import AUDIO_LEVEL, TRANSPORT_SEQUENCE
 from mediaserver.sdp.ice import IceLite
 from mediaserver.sdp.negotiate import Capabilities
 from mediaserver.sdp.negotiation import Negotiation
@@ -27,6 +28,10 @@ class Agreed:
     candidates: tuple[Address, ...]
     """The server's addresses of our family, the most wanted first."""
     dtls: Dtls
+    audio_level: int | None = None
+    """Number of the header extension that tells how loud a packet is (RFC 6464); None: the server wants none."""
+    transport_sequence: int | None = None
+    """Of the one that numbers packets, for the server's feedback."""
 
 
 class Terms:
@@ -45,8 +50,8 @@ class Terms:
         self._negotiation = Negotiation(capabilities, local, secrets.randbits(31), path)
 
     def offer(self) -> bytes:
-        """Ours is a full agent: it makes the checks."""
-        return self._negotiation.offer().replace(_LITE, b"")
+        """Ours is a full agent: it makes the checks. As browsers do, it offers to tell of its packets."""
+        return self._negotiation.offer().replace(_LITE, b"").replace(b"/recvonly ", b" ")
 
     def accepted(self, answer: bytes) -> Agreed:
         """Read the answer. Raises RemoteProtocolError for one that no media can come of."""
@@ -62,7 +67,11 @@ class Terms:
         candidates = candidates_of(media, self._local)
         if not candidates:
             raise RemoteProtocolError("the answer has no candidate that we could reach", status=_UNUSABLE)
-        return Agreed(replace(plan, security=None, ice=None), credentials, candidates, plan.security)
+        numbers = _extensions(media)
+        return Agreed(
+            replace(plan, security=None, ice=None), credentials, candidates, plan.security,
+            numbers.get(AUDIO_LEVEL), numbers.get(TRANSPORT_SEQUENCE),
+        )  # fmt: skip
 
 
 def candidates_of(media: MediaDescription, local: Address) -> tuple[Address, ...]:
@@ -80,3 +89,14 @@ def candidates_of(media: MediaDescription, local: Address) -> tuple[Address, ...
         if address.version == family and 0 < port < 65536:
             found.append((priority, (str(address), port)))
     return tuple(dict.fromkeys(address for _, address in sorted(found, key=lambda each: -each[0])))
+
+
+def _extensions(media: MediaDescription) -> dict[str, int]:
+    """Header extensions that the answer takes, by name (RFC 8285 5)."""
+    found: dict[str, int] = {}
+    for name, value in media.attributes:
+        words = (value or "").split() if name == "extmap" else []
+        number = words[0].partition("/")[0] if len(words) > 1 else ""
+        if number.isascii() and number.isdigit() and 0 < int(number[:4]) < 15:
+            found[words[1]] = int(number)
+    return found

@@ -8,7 +8,7 @@ from bench.modes import DEFAULT_MODES, PROVIDER_MODES, SCENARIOS
 from bench.rounds import Detection, Load, Round, Usage
 from bench.run import _options, document, main, plan
 from bench.services import SERVICES
-from bench.tables import markdown, median, select, table
+from bench.tables import markdown, median, memory_of_call, select, table
 from mediaserver.load.reference import Spread
 
 NOTHING = Spread.of([])
@@ -37,11 +37,11 @@ def test_server_and_floor_take_turns_and_the_other_way_round_the_next_time():
     ]  # fmt: skip
 
 
-def test_the_default_takes_about_twenty_minutes():
+def test_the_default_takes_a_little_more_than_twenty_minutes():
     steps = plan(_options([]))
     assert {step.mode for step in steps} == set(DEFAULT_MODES)
     assert {(step.load.calls, step.load.seconds) for step in steps} == {(50, 40.0)}
-    assert 18 < sum(step.load.seconds + 14 for step in steps) / 60 < 21
+    assert 18 < sum(step.load.seconds + 14 for step in steps) / 60 < 23
 
 
 def test_each_service_has_its_row_and_the_floor_is_measured_once():
@@ -66,6 +66,19 @@ def test_local_needs_no_floor_of_its_own_beside_constant():
     rounds = [a_round("floor", "constant", cpu=6.0), a_round("server", "local")]
     assert [each.usage.cpu for each in select(rounds, "local", "floor")] == [6.0]
     assert select(rounds, "constant", "server") == []
+
+
+def test_browsers_are_measured_beside_telephones_and_share_their_floor():
+    names = [step.name for step in plan(_options(["--modes", "constant,webrtc", "--rounds", "1"]))]
+    assert names == ["constant-1-server", "constant-1-floor", "webrtc-1-server"]
+    assert not SCENARIOS["webrtc"].for_floor().browser
+
+
+def test_what_a_call_takes_of_memory_is_shared_out():
+    assert memory_of_call(a_round("server", "webrtc", calls=10)) == 0.5
+    big = a_round("server", "webrtc", calls=2)
+    assert dict(verdicts("webrtc", [big], []))["memory at most 2 MB a call"] is False
+    assert "memory at most 2 MB a call" not in dict(verdicts("constant", [big], []))
 
 
 def test_short_turns_have_a_load_of_their_own():
@@ -132,6 +145,10 @@ def test_the_goals_of_every_mode(mode):
     match mode:
         case "gemini":
             assert cpu == {"CPU at most 2 times the floor's": False}
+        case "webrtc":
+            assert cpu == {"CPU at most 12 ms per call-second": True}
+            assert goals["lateness p99 at most 8 ms"] is True
+            assert goals["memory at most 2 MB a call"] is True
         case "nova":
             assert cpu == {"CPU at most 15 ms per call-second": True}
         case _:
