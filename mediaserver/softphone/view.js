@@ -23,6 +23,7 @@ export class View {
         this.captions = new Captions();
         this.#build();
         this.#listen();
+        this.#quality(null);
         this.#state({ state: "idle", reason: "", error: null });
     }
 
