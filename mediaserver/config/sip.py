@@ -1,9 +1,11 @@
 """The `[sip]` table: where callers reach us, who may, and how SIP behaves."""
 
+import json
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, model_validator
+from pydantic_settings import NoDecode
 
 from mediaserver.config.guard import Guard
 from mediaserver.config.section import Ip, Network, OrNone, Section
@@ -15,9 +17,11 @@ type DigestAlgorithm = Literal["MD5", "SHA-256", "SHA-512-256"]
 
 
 def everywhere(given: object) -> object:
-    """One address stands for all networks."""
+    """One address stands for all networks. The environment writes a table as JSON."""
     if given == "" or given is None:
         return {}
+    if isinstance(given, str) and given.lstrip().startswith("{"):
+        return json.loads(given)
     return {"0.0.0.0/0": given, "::/0": given} if isinstance(given, str) else given
 
 
@@ -71,7 +75,7 @@ class Sip(Section):
     ws_origins: tuple[str, ...] = ()
     """Pages that may connect by WebSocket, as "https://phone.example.com"; empty: any."""
     certificates: Certificates = Certificates()
-    advertise: Annotated[dict[Network, Ip], BeforeValidator(everywhere)] = Field(default_factory=dict)
+    advertise: Annotated[dict[Network, Ip], NoDecode, BeforeValidator(everywhere)] = Field(default_factory=dict)
     """IP address written into Via, Contact and SDP when it is not the socket's own (NAT, containers).
 
     A table gives one per network of peers, the most specific first: {"10.0.0.0/8" = "10.0.0.5", "0.0.0.0/0" = …}.

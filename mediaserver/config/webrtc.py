@@ -4,6 +4,7 @@ from ipaddress import ip_address
 from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, model_validator
+from pydantic_settings import NoDecode
 
 from mediaserver.config.section import Ip, Network, Section, split_host
 from mediaserver.config.sip import everywhere
@@ -19,7 +20,7 @@ class WebRtc(Section):
     """Address of the port that all browsers share, or one of each family with the same port; empty: a pair of
     `rtp.ports` for each. Unless it is given: at `rtp.address`, and any free port where that is 127.0.0.1 or ::1, or
     where this one is in use."""
-    advertise: Annotated[dict[Network, Ip], BeforeValidator(everywhere)] = Field(default_factory=dict)
+    advertise: Annotated[dict[Network, Ip], NoDecode, BeforeValidator(everywhere)] = Field(default_factory=dict)
     """IP address that browsers are told when it is not the socket's own (NAT, containers), alone or by networks as
     `sip.advertise`; empty: as that says."""
     connect_s: float = Field(10.0, ge=1, le=60)

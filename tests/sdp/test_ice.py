@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
+from mediaserver.call.branches import Branches
+from mediaserver.errors import RemoteProtocolError
 from mediaserver.sdp.capabilities import Capabilities
 from mediaserver.sdp.ice import Ice, IceLite
 from mediaserver.sdp.negotiation import Negotiation
@@ -193,3 +195,140 @@ def test_an_answer_without_ice_to_our_offer_is_none() -> None:
     ours.offer()
     plan = ours.accepted(offer("rtcp-mux", "setup:active", f"fingerprint:{PRINT}", profile="UDP/TLS/RTP/SAVPF"))
     assert plan.ice is None
+
+
+# --- on the port that browsers share ----------------------------------------------------------------------------------
+
+HOSTS = ("203.0.113.1", "2001:db8::1", "192.0.2.1")
+BROWSER = (*CREDENTIALS, "rtcp-mux", "setup:actpass", f"fingerprint:{PRINT}")
+SAVPF = "UDP/TLS/RTP/SAVPF"
+
+
+def shared(*hosts: str) -> MediaPath:
+    protection = Protection("optional", counting(), PRINT, browser=True)
+    return MediaPath(protection, IceLite(counting()), browser=True, hosts=hosts or HOSTS)
+
+
+def on_shared(path: MediaPath) -> Negotiation:
+    return Negotiation(Capabilities(), (HOSTS[0], 7882), 1, path)
+
+
+def nowhere(*more: str, address: str = "0.0.0.0") -> bytes:
+    """What a browser offers that tells no address of its own."""
+    return offer(*BROWSER, *more, port=9, address=address, profile=SAVPF)
+
+
+def test_our_fragment_is_known_before_any_description_and_stays_in_the_first() -> None:
+    path = shared()
+    name = path.share(nowhere())
+    assert name is not None and name == path.share(nowhere())
+    ours = on_shared(path)
+    answer = lines(ours.answer(nowhere()))
+    ice = agreed(ours)
+    assert ice is not None and ice.ours == name and ice.shared and f"a=ice-ufrag:{name}" in answer
+    restarted = nowhere().replace(b"abcd", b"efgh")
+    ours.answer(restarted)
+    again = agreed(ours)
+    assert again is not None and again.ours != name and again.shared
+
+
+def test_every_address_of_ours_is_a_candidate_the_best_first() -> None:
+    path = shared()
+    path.share(nowhere())
+    answer = lines(on_shared(path).answer(nowhere()))
+    found = [line.partition(":")[2].split() for line in answer if line.startswith("a=candidate:")]
+    assert [(each[1], each[4], each[5]) for each in found] == [("1", host, "7882") for host in HOSTS]
+    assert len({each[0] for each in found}) == 3, "a foundation each"
+    priorities = [int(each[3]) for each in found]
+    assert priorities == sorted(priorities, reverse=True) and len(set(priorities)) == 3
+    assert "c=IN IP4 203.0.113.1" in answer and "m=audio 7882 UDP/TLS/RTP/SAVPF 0" in answer
+    assert answer.index("a=end-of-candidates") > answer.index(
+        "a=candidate:3 1 UDP " + found[2][3] + " 192.0.2.1 7882 typ host"
+    )
+
+
+@pytest.mark.parametrize(
+    "unfit",
+    [
+        offer(*CREDENTIALS, "setup:actpass", f"fingerprint:{PRINT}", profile=SAVPF),
+        offer("rtcp-mux", "setup:actpass", f"fingerprint:{PRINT}", profile=SAVPF),
+        b"no description",
+    ],
+)
+def test_who_cannot_do_with_one_port_or_without_ice_has_a_pair(unfit: bytes) -> None:
+    assert shared().share(unfit) is None
+
+
+def test_without_such_a_port_or_for_no_browser_there_is_a_pair() -> None:
+    protection = Protection("optional", counting(), PRINT)
+    assert MediaPath(protection, IceLite(counting()), browser=True).share(None) is None
+    assert MediaPath(protection, IceLite(counting()), hosts=HOSTS).share(None) is None
+    assert MediaPath(protection, browser=True, hosts=HOSTS).share(None) is None
+
+
+def test_our_offer_has_them_too_and_an_answer_without_ice_is_refused() -> None:
+    path = shared()
+    name = path.share(None)
+    ours = on_shared(path)
+    offered = lines(ours.offer())
+    assert f"a=ice-ufrag:{name}" in offered and sum(line.startswith("a=candidate:") for line in offered) == 3
+    with pytest.raises(RemoteProtocolError, match="without ICE") as caught:
+        ours.accepted(offer("rtcp-mux", "setup:active", f"fingerprint:{PRINT}", profile=SAVPF))
+    assert caught.value.status == 488
+    ours.offer()
+    plan = ours.accepted(offer(*CREDENTIALS, "rtcp-mux", "setup:active", f"fingerprint:{PRINT}", port=9, profile=SAVPF))
+    assert plan.ice is not None and plan.ice.ours == name and plan.ice.shared
+
+
+def test_branches_of_an_invite_share_our_fragment_and_have_their_own() -> None:
+    path = shared()
+    name = path.share(None)
+    branches = Branches(on_shared(path), late=False)
+    plans = []
+    for fork in ("abcd", "efgh"):
+        body = offer(*BROWSER, port=9, profile=SAVPF).replace(b"abcd", fork.encode()).replace(b"actpass", b"active")
+        plan, _ = branches.early(fork, body)
+        assert plan is not None and plan.ice is not None
+        plans.append(plan.ice)
+    assert [each.ours for each in plans] == [name, name] and [each.theirs for each in plans] == ["abcd", "efgh"]
+
+
+@pytest.mark.parametrize("address", ["2001:db8::5", "laptop.local", "239.1.1.1"])
+def test_an_address_of_no_use_is_no_fault_where_checks_find_the_way(address: str) -> None:
+    path = shared()
+    path.share(nowhere())
+    ours = on_shared(path)
+    ours.answer(nowhere(address=address))
+    assert agreed(ours) is not None
+    assert ours.plan is not None and ours.plan.direction is Direction.SENDRECV
+    with pytest.raises(RemoteProtocolError):
+        side().answer(offer(address=address))
+
+
+def test_on_the_shared_port_there_is_no_mismatch() -> None:
+    path = shared()
+    text = offer(*BROWSER, f"candidate:{HOST}", address="198.51.100.9", profile=SAVPF)
+    path.share(text)
+    ours = on_shared(path)
+    assert "ice-mismatch" not in ours.answer(text).decode() and agreed(ours) is not None
+
+
+@pytest.mark.parametrize("options", ["trickle", "trickle renomination", "ice2 trickle"])
+def test_who_trickles_may(options: str) -> None:
+    answer = side().answer(offer(*CREDENTIALS, f"ice-options:{options}", f"candidate:{HOST}")).decode()
+    assert "a=ice-options:trickle\r\n" in answer
+    assert "ice-options" not in side().answer(offer(*CREDENTIALS, f"candidate:{HOST}")).decode()
+
+
+def test_of_hundreds_of_candidates_some_are_looked_at_and_none_is_a_fault() -> None:
+    many = [
+        f"candidate:{number} 1 UDP {number} 192.0.2.{number % 200 + 1} {5000 + number} typ host"
+        for number in range(1, 900)
+    ]
+    ours = side()
+    ours.answer(offer(*CREDENTIALS, *many))
+    ice = agreed(ours)
+    assert ice is not None and ice.candidate == ("192.0.2.129", 5128), "the best of those that were looked at"
+    hidden = [f"candidate:{number} 1 UDP {number} {number}f.local 5000 typ host" for number in range(900)]
+    ours.answer(offer(*CREDENTIALS, *hidden))
+    assert agreed(ours) is not None
