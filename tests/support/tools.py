@@ -9,6 +9,8 @@ SPEECH_FOLDER = Path("/usr/share/pocketsphinx/test/data")
 BROWSER_FOLDER = Path(__file__).parents[1] / "browser"
 """Where `npm ci` puts phones for browsers."""
 
+ROUTES = Path("/proc/net/route")
+
 
 def present(tool: str) -> bool:
     """Whether a program, the recordings (`pocketsphinx-testdata`), a package of npm (`jssip`, …), or the

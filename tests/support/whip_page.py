@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -22,6 +22,13 @@ KEY = "for-tests"
 _PATIENCE_S = 15.0
 
 
+class Evaluates(Protocol):
+    """A page of any browser."""
+
+    async def evaluate(self, expression: str) -> Any:
+        """The value of a JavaScript expression, awaited if it is a promise. Raises AssertionError if it fails."""
+
+
 @dataclass
 class WhipPage(WebPhone):
     """A page and whom it calls."""
@@ -32,9 +39,7 @@ class WhipPage(WebPhone):
 
     async def call(self, agent: str = "assistant", **how: Any) -> None:
         """Call an agent; `how` is what `call` of the page takes: ice, policy, port."""
-        given = await asyncio.to_thread(token, self.server, agent, self.origin)
-        told = how | {"url": f"{self.server}/whip/{agent}", "token": given}
-        await self._do(f"call({json.dumps(told)})")
+        await call(self.page, self.server, self.origin, agent, **how)
 
     async def restart(self) -> None:
         """Have ICE begin anew in the call that is."""
@@ -53,6 +58,13 @@ class WhipPage(WebPhone):
                 await asyncio.sleep(0.1)  # another process has to find it
 
 
+async def call(page: Evaluates, server: str, origin: str, agent: str = "assistant", **how: Any) -> None:
+    """Have a page of that origin, in which `whip.js` is, call an agent."""
+    given = await asyncio.to_thread(token, server, agent, origin)
+    told = how | {"url": f"{server}/whip/{agent}", "token": given}
+    await page.evaluate(f"(async () => {{ await phone.call({json.dumps(told)}); }})()")
+
+
 def token(server: str, agent: str, origin: str) -> str:
     """One for a page of that origin, as whoever embeds the page gets it. It blocks."""
     request = urllib.request.Request(
@@ -65,25 +77,34 @@ def token(server: str, agent: str, origin: str) -> str:
 
 
 @asynccontextmanager
+async def served(
+    folder: Path, script: str, settings: EmulatorSettings, **tables: dict[str, Any]
+) -> AsyncIterator[tuple[Switchboard, str, str]]:
+    """A server, and elsewhere the address and origin of a page with that script of `tests/browser` in it."""
+    file = await bundled(folder / "page", script)
+    with pages(file.parent) as origin:
+        tables["http"] = {"address": "127.0.0.1:0", "admin_key": KEY, "origins": [origin]} | tables.get("http", {})
+        tables["webrtc"] = {"udp": "127.0.0.1:0"} | tables.get("webrtc", {})
+        async with switchboard(folder, settings, **tables) as board:
+            yield board, f"{origin}/{file.name}", origin
+
+
+@asynccontextmanager
 async def whip_page(
     folder: Path, settings: EmulatorSettings, **tables: dict[str, Any]
 ) -> AsyncIterator[tuple[Switchboard, WhipPage]]:
     """A server, and a page in Chromium that may call its agents."""
-    file = await bundled(folder / "page", "whip_page")
-    with pages(file.parent) as origin:
-        tables["http"] = {"address": "127.0.0.1:0", "admin_key": KEY, "origins": [origin]} | tables.get("http", {})
-        tables["webrtc"] = {"udp": "127.0.0.1:0"} | tables.get("webrtc", {})
-        async with (
-            switchboard(folder, settings, **tables) as board,
-            browser(folder / "chromium", f"{origin}/{file.name}") as page,
-        ):
-            await page.evaluate("phone.start()")
-            phone = WhipPage(page, np.zeros(0, np.int16), [], server=board.http, origin=origin)
-            listening = asyncio.create_task(phone.listen())
-            try:
-                yield board, phone
-            except BaseException as error:
-                error.add_note(f"the page was told {phone.events}, and says {page.told[-10:]}")
-                raise
-            finally:
-                listening.cancel()
+    async with (
+        served(folder, "whip_page", settings, **tables) as (board, address, origin),
+        browser(folder / "chromium", address) as page,
+    ):
+        await page.evaluate("phone.start()")
+        phone = WhipPage(page, np.zeros(0, np.int16), [], server=board.http, origin=origin)
+        listening = asyncio.create_task(phone.listen())
+        try:
+            yield board, phone
+        except BaseException as error:
+            error.add_note(f"the page was told {phone.events}, and says {page.told[-10:]}")
+            raise
+        finally:
+            listening.cancel()
