@@ -8,15 +8,16 @@ SPEECH_FOLDER = Path("/usr/share/pocketsphinx/test/data")
 """Recorded sentences, of Debian's package pocketsphinx-testdata."""
 BROWSER_FOLDER = Path(__file__).parents[1] / "browser"
 """Where `npm ci` puts phones for browsers."""
-
-ROUTES = Path("/proc/net/route")
+_ROUTES = Path("/proc/net/route")
 
 
 def present(tool: str) -> bool:
-    """Whether a program, the recordings (`pocketsphinx-testdata`), a package of npm (`jssip`, …), or the
-    right to `raw-sockets` is there."""
+    """Whether a program, the recordings (`pocketsphinx-testdata`), a package of npm (`jssip`, …), the right to
+    `raw-sockets`, or a network beyond loopback (`default-route`) is there."""
     if tool == "raw-sockets":
         return os.geteuid() == 0
+    if tool == "default-route":
+        return _ROUTES.exists() and any(line.split()[1] == "00000000" for line in _ROUTES.read_text().splitlines())
     if tool in ("axe-core", "jssip", "sip.js"):
         return (BROWSER_FOLDER / "node_modules" / tool).exists()
     if tool == "pocketsphinx-testdata":
