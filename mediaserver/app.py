@@ -198,6 +198,7 @@ class Server:
             self._settings.limits.max_calls,
             len(reception.web),
             lag.seconds,
+            self._browsers.places,
             phones=len(self._telephony.phones or ()),
         )
 

@@ -99,6 +99,11 @@ class Browsers:
         return {"webrtc_udp": ", ".join(f"[{each}]:{port.number}" if ":" in each else f"{each}:{port.number}"
                                         for each in port.hosts)}  # fmt: skip
 
+    @property
+    def places(self) -> int:
+        """Browsers that have a place on it."""
+        return 0 if self._port is None else self._port.places
+
     def counters(self) -> dict[str, int]:
         """What came to the port and was nobody's, if anything did."""
         return {"webrtc_strangers": self._port.strangers} if self._port is not None and self._port.strangers else {}

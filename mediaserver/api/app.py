@@ -2,7 +2,6 @@
 
 from typing import Final
 
-import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -11,6 +10,7 @@ from starlette.types import ASGIApp
 
 from mediaserver.api import agents, events, issue, pages, status, whip
 from mediaserver.api.gate import Gate
+from mediaserver.api.last_resort import DETAIL, LastResort
 from mediaserver.api.origin import Origins
 from mediaserver.api.permits import CALL_TOKEN
 from mediaserver.api.problem import problem
@@ -45,7 +45,8 @@ def build(reach: Reach) -> ASGIApp:
         app.include_router(each, dependencies=[CALL_TOKEN])
     app.openapi()  # made now, and kept: it takes 20 ms, in which no call could be served
     given = reach.settings
-    return Gate(app, origins=Origins.of(given.origins), rates=rates, most=given.max_body, body_s=given.request_s)
+    origins = Origins.of(given.origins)
+    return LastResort(Gate(app, origins=origins, rates=rates, most=given.max_body, body_s=given.request_s))
 
 
 async def _refused(request: Request, refused: Exception) -> Response:
@@ -72,6 +73,5 @@ def _sentence(where: tuple[int | str, ...], message: str) -> str:
 
 
 async def _failed(request: Request, fault: Exception) -> Response:
-    """A bug of ours."""
-    structlog.get_logger().error("http.failed", method=request.method, path=request.url.path[:200], exc_info=fault)
-    return problem(500, "something is wrong in the server; its log says what")
+    """A bug of ours, which goes on to be told in the log."""
+    return problem(500, DETAIL)

@@ -67,18 +67,18 @@ class HttpShell:
             connection.shutdown()
         if self._state.tasks:
             await asyncio.wait(self._state.tasks, timeout=_GRACE_S)
-        rest = set(self._state.tasks)
-        for task in rest:
-            task.cancel()
         for connection in tuple(self._state.connections):
             connection.transport.abort()
-        if rest:
-            await asyncio.wait(rest, timeout=_CANCEL_S)
         try:
             async with asyncio.timeout(_CANCEL_S):
                 await self._server.wait_closed()
         except TimeoutError:
             pass
+        # Whoever waits for a client has been told that it is gone; this is for the rest.
+        if rest := set(self._state.tasks):
+            for task in rest:
+                task.cancel()
+            await asyncio.wait(rest, timeout=_CANCEL_S)
 
     # --- within -------------------------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from starlette.types import Message
+from structlog.testing import capture_logs
 
 from mediaserver.api.gate import Gate
 from mediaserver.api.origin import Origins
@@ -184,6 +185,9 @@ async def test_what_is_not_there() -> None:
 async def test_a_bug_of_ours_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
     front = Front()
     monkeypatch.setattr(front.tokens, "issue", lambda *_: 1 / 0)
-    async with front.client() as client:
-        response = await client.post("/api/page-token", json={}, headers={"Origin": HERE})
+    with capture_logs() as told:
+        async with front.client() as client:
+            response = await client.post("/api/page-token", json={}, headers={"Origin": HERE})
     assert problem(response) == (500, "something is wrong in the server; its log says what")
+    (line,) = [each for each in told if each["event"] == "http.failed"]
+    assert line["path"] == "/api/page-token" and isinstance(line["exc_info"], ZeroDivisionError)
