@@ -1,7 +1,6 @@
 """Chromium calls by WHIP in networks that are none of the easy ones: by a relay only, and by one that changes."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -9,12 +8,12 @@ from mediaproviders.emulators.openai import EmulatorSettings
 from support import rig
 from support.hearing import answer
 from support.switchboard import Switchboard, until_like
-from support.turn import turn
+from support.turn import Turn, turn
 from support.udp_relay import relay
 from support.whip_page import WhipPage, whip_page
 
-pytestmark = pytest.mark.tool("chromium", "node")
-MODEL = EmulatorSettings(answer_ms=2500)
+pytestmark = pytest.mark.tool("chromium", "node", "jssip", "turnserver")
+MODEL = EmulatorSettings(answer_ms=1600)
 AGENT = {"dtmf": {"send": True}}
 
 
@@ -25,17 +24,18 @@ async def talks(board: Switchboard, phone: WhipPage, number: int, seed: int) -> 
     await until_like(lambda: [phone.hearing], answer(board.emulator, number), f"the page (answer {number})")
 
 
-async def test_a_call_goes_on_after_a_restart_and_from_another_port(tmp_path: Path) -> None:
-    async with whip_page(tmp_path, MODEL, agent=AGENT) as (board, phone), relay(board.browsers) as nat:
+async def goes_on(board: Switchboard, phone: WhipPage) -> None:
+    """The page is interrupted by nothing: neither by a new ICE session nor by a NAT that gives it another port."""
+    async with relay(board.browsers) as nat:
         await phone.call(port=nat.port)
         call = (await board.line("call.incoming"))["call"]
         await until_like(lambda: [phone.hearing], answer(board.emulator, 0)[:8000], "the page (greeting)")
         await talks(board, phone, 1, 71)
         await board.line("barge_in", call=call)
 
-        ways = [await phone.path()]
+        before = (await phone.path())["remote"]["usernameFragment"]
         await phone.restart()
-        await phone.goes(lambda way: way["remote"]["usernameFragment"] != ways[0]["remote"]["usernameFragment"])
+        await phone.goes(lambda way: way["remote"]["usernameFragment"] != before)
         await talks(board, phone, 2, 72)
 
         await nat.move()
@@ -44,24 +44,21 @@ async def test_a_call_goes_on_after_a_restart_and_from_another_port(tmp_path: Pa
         await phone.press("5")
         await board.model_is_told("DTMF-5")
         await phone.end()
-        ended = await board.line("call.ended", call=call)
-    assert ended["reason"] == "caller-hung-up"
+        assert (await board.line("call.ended", call=call))["reason"] == "caller-hung-up"
     assert len(board.emulator.sessions) == 1, "the same conversation"
 
 
-@pytest.mark.tool("turnserver")
-async def test_a_call_by_a_relay_alone(tmp_path: Path) -> None:
+async def goes_by(server: Turn, board: Switchboard, phone: WhipPage) -> None:
+    """All the page sends goes to a relay first, and all it hears comes from there."""
+    await phone.call(ice=server.ice, policy="relay")
+    call = (await board.line("call.incoming", count=2))["call"]
+    await phone.goes(lambda way: way["local"]["candidateType"] == "relay")
+    await talks(board, phone, 1, 74)
+    await phone.end()
+    assert (await board.line("call.ended", call=call))["reason"] == "caller-hung-up"
+
+
+async def test_a_call_goes_on_by_another_way_and_by_a_relay_alone(tmp_path: Path) -> None:
     async with turn(tmp_path / "turn") as server, whip_page(tmp_path, MODEL, agent=AGENT) as (board, phone):
-        await phone.call(ice=server.ice, policy="relay")
-        call = (await board.line("call.incoming"))["call"]
-        await phone.goes(lambda way: is_relayed(way, server.port))
-        await until_like(lambda: [phone.hearing], answer(board.emulator, 0), "the page (greeting)")
-        await talks(board, phone, 1, 74)
-        await phone.end()
-        assert (await board.line("call.ended", call=call))["reason"] == "caller-hung-up"
-
-
-def is_relayed(way: dict[str, Any], port: int) -> bool:
-    """What the page sends goes to a relay, and from there."""
-    local = way["local"]
-    return bool(local["candidateType"] == "relay" and local["port"] != port)
+        await goes_on(board, phone)
+        await goes_by(server, board, phone)

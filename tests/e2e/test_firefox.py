@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import io
 import wave
 from collections.abc import AsyncIterator
@@ -59,23 +60,20 @@ async def hearing(page: Page) -> AsyncIterator[list[Samples]]:
                 heard[0] = await asyncio.to_thread(decoded, recorded)
             await asyncio.sleep(0.5)  # it is recorded in pieces
 
-    listening = asyncio.create_task(listen())
-    try:
+    async with asyncio.TaskGroup() as listening:  # which a fault of `listen` ends
+        task = listening.create_task(listen())
         yield heard
-    finally:
-        listening.cancel()
+        task.cancel()
 
 
 def decoded(recorded: bytes) -> Samples:
-    """The sound in a file whose end may be missing yet."""
+    """The sound in a file whose end may be missing yet, or all but its beginning."""
     resampler = av.AudioResampler("s16", "mono", rig.RATE)
     pieces = [np.zeros(0, np.int16)]
-    with av.open(io.BytesIO(recorded)) as container:
-        try:
+    with contextlib.suppress(av.error.InvalidDataError, av.error.EOFError):
+        with av.open(io.BytesIO(recorded)) as container:
             for frame in container.decode(audio=0):
                 pieces += [each.to_ndarray()[0] for each in resampler.resample(frame)]
-        except av.error.InvalidDataError:
-            pass  # the last piece is not whole
     return np.concatenate(pieces)
 
 
