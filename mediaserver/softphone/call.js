@@ -1,5 +1,5 @@
-// One call: a peer connection and its WHIP session. It survives a change of network by ICE restarts; whoever has to begin
-// anew after that is the phone.
+// One call: a peer connection and its WHIP session. It survives a change of network by ICE restarts; when that
+// fails it is for the phone to call again.
 
 import { fragmentOf, renewed } from "./sdp.js";
 import { CallError, fault } from "./words.js";
@@ -13,8 +13,8 @@ const TONE_MS = 120;
 const TONE_GAP_MS = 80;
 
 /**
- * Events: `track` {stream}, `told` {of the feed}, `interrupted`, `resumed`, `over` {reason, lost}: lost if the session is
- * gone though nobody hung up.
+ * Events: `track` {stream}, `told` {of the feed}, `interrupted`, `resumed`, `over` {reason, lost}: lost if the session
+ * is gone though nobody hung up.
  */
 export class Call extends EventTarget {
     #whip;
@@ -34,7 +34,8 @@ export class Call extends EventTarget {
             iceTransportPolicy,
             bundlePolicy: "max-bundle",
         }));
-        connection.ontrack = ({ track, streams }) => this.#tell("track", { stream: streams[0] ?? new MediaStream([track]) });
+        connection.ontrack = ({ track, streams }) =>
+            this.#tell("track", { stream: streams[0] ?? new MediaStream([track]) });
         connection.onconnectionstatechange = () => this.#changed();
     }
 
@@ -157,7 +158,8 @@ export class Call extends EventTarget {
 
     async #restart() {
         const { signal } = this.#ended;
-        if (this.#restarting || signal.aborted || this.#answer === "" || this.#connection.connectionState === "new") return;
+        if (this.#restarting || signal.aborted || this.#answer === "" || this.#connection.connectionState === "new")
+            return;
         this.#restarting = true;
         this.#tell("interrupted");
         const until = performance.now() + GIVE_UP_MS;
@@ -170,7 +172,8 @@ export class Call extends EventTarget {
                     return;
                 }
             } catch (error) {
-                if (error instanceof CallError && error.status >= 400 && error.status < 500 && error.status !== 429) break;
+                if (error instanceof CallError && error.status >= 400 && error.status < 500 && error.status !== 429)
+                    break;
                 if (this.#connection.signalingState === "have-local-offer") {
                     await this.#connection.setLocalDescription({ type: "rollback" }).catch(() => {});
                 }
@@ -191,7 +194,7 @@ export class Call extends EventTarget {
         this.#answer = answer;
     }
 
-    /** Until there are candidates to tell of. The server learns them all by what comes from there: none is waited for long. */
+    /** Until there are candidates. None is waited for long: the server learns them by what comes from there. */
     #gathered() {
         return settled(this.#connection, "icegatheringstatechange", GATHER_MS, this.#ended.signal, (connection) =>
             connection.iceGatheringState === "complete" ? true : null,
@@ -200,8 +203,17 @@ export class Call extends EventTarget {
 
     /** Whether media flow within so many ms. */
     #connected(withinMs) {
-        return settled(this.#connection, "connectionstatechange", withinMs, this.#ended.signal, ({ connectionState }) =>
-            connectionState === "connected" ? true : connectionState === "failed" || connectionState === "closed" ? false : null,
+        return settled(
+            this.#connection,
+            "connectionstatechange",
+            withinMs,
+            this.#ended.signal,
+            ({ connectionState }) =>
+                connectionState === "connected"
+                    ? true
+                    : connectionState === "failed" || connectionState === "closed"
+                      ? false
+                      : null,
         );
     }
 }

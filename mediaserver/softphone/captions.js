@@ -1,5 +1,5 @@
-// What both sides said, as it is said. What was generated and never heard, because the caller interrupted, is struck out,
-// and screen readers are told so in words: they do not read strokes.
+// What both sides said, as it is said. What was generated and never heard, because the caller interrupted, is struck
+// out, and screen readers are told so in words: they do not read strokes.
 
 import { h } from "./dom.js";
 
@@ -16,7 +16,14 @@ export class Captions {
         this.#empty = h("p", { class: "nothing" }, "What is said appears here.");
         this.element = h(
             "div",
-            { class: "captions", part: "captions", role: "log", "aria-live": "off", "aria-label": "Captions", tabindex: 0 },
+            {
+                class: "captions",
+                part: "captions",
+                role: "log",
+                "aria-live": "off",
+                "aria-label": "Captions",
+                tabindex: 0,
+            },
             this.#empty,
         );
     }
@@ -39,11 +46,18 @@ export class Captions {
         const key = `${told.who} ${told.item}`;
         let item = this.#items.get(key);
         if (!item) {
-            item = { at: this.#place(told), element: h("p", { class: `caption ${told.who}`, part: `caption caption-${told.who}` }) };
+            item = {
+                at: this.#place(told),
+                element: h("p", { class: `caption ${told.who}`, part: `caption caption-${told.who}` }),
+            };
             this.#items.set(key, item);
             this.#insert(item);
         }
-        item.element.replaceChildren(h("span", { class: "speaker" }, `${NAMES[told.who] ?? told.who}:`), " ", ...words(told));
+        item.element.replaceChildren(
+            h("span", { class: "speaker" }, `${NAMES[told.who] ?? told.who}:`),
+            " ",
+            ...words(told),
+        );
         item.element.classList.toggle("unfinished", !told.final);
         if (near) this.element.scrollTop = this.element.scrollHeight;
     }

@@ -8,15 +8,28 @@ export class Devices {
 
     constructor(phone) {
         this.#phone = phone;
-        this.microphones = h("select", { id: "microphone", onchange: ({ target }) => this.#use("useMicrophone", target.value) });
-        this.speakers = h("select", { id: "loudspeaker", onchange: ({ target }) => this.#use("useSpeaker", target.value) });
+        this.microphones = h("select", {
+            id: "microphone",
+            onchange: ({ target }) => this.#use("useMicrophone", target.value),
+        });
+        this.speakers = h("select", {
+            id: "loudspeaker",
+            onchange: ({ target }) => this.#use("useSpeaker", target.value),
+        });
         this.trouble = h("p", { class: "trouble", role: "alert", hidden: true });
         this.figures = h("dl", { class: "figures" });
         const row = (name, select) => h("div", { class: "choice" }, h("label", { for: select.id }, name), select);
         this.speakerRow = row("Loudspeaker", this.speakers);
         this.element = h(
             "div",
-            { class: "devices", part: "devices", id: "devices", role: "group", "aria-label": "Sound and connection", hidden: true },
+            {
+                class: "devices",
+                part: "devices",
+                id: "devices",
+                role: "group",
+                "aria-label": "Sound and connection",
+                hidden: true,
+            },
             row("Microphone", this.microphones),
             this.speakerRow,
             this.trouble,
@@ -60,7 +73,10 @@ export class Devices {
 
 function offer(select, devices, chosen, none) {
     const all = devices.length > 0 ? devices : [{ id: "", name: none }];
-    fill(select, all.map(({ id, name }) => h("option", { value: id }, name)));
+    fill(
+        select,
+        all.map(({ id, name }) => h("option", { value: id }, name)),
+    );
     select.value = all.some(({ id }) => id === chosen) ? chosen : all[0].id;
     select.disabled = devices.length === 0;
 }

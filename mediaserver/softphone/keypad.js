@@ -36,7 +36,12 @@ export class Keypad {
                 KEYS.map(([key, letters]) => {
                     const button = h(
                         "button",
-                        { type: "button", class: "key", "aria-label": SPOKEN[key] ?? `${key} ${letters}`.trim(), onclick: () => press(key) },
+                        {
+                            type: "button",
+                            class: "key",
+                            "aria-label": SPOKEN[key] ?? `${key} ${letters}`.trim(),
+                            onclick: () => press(key),
+                        },
                         h("span", {}, key),
                         h("small", { "aria-hidden": "true" }, letters),
                     );
@@ -64,6 +69,7 @@ export class Keypad {
 
     /** Whether anybody listens to keys. */
     usable(on) {
+        this.#shown.textContent = on ? "" : "This call takes no keys.";
         for (const button of this.#buttons.values()) button.disabled = !on;
     }
 }

@@ -4,6 +4,7 @@ export const STEP_S = 0.02;
 const WINDOW = 8192; // 170 ms at 48 kHz: a page that is late by less than that misses nothing
 
 let shared = null;
+let listening = 0;
 
 /** The page's audio context. Made and woken by what the user does: browsers let no page begin by itself. */
 export function context() {
@@ -25,9 +26,12 @@ export class Meter {
 
     /** Listen to this stream from now on. */
     listen(stream) {
+        const source = context().createMediaStreamSource(stream);
         this.close();
-        this.#source = context().createMediaStreamSource(stream);
+        context();
+        this.#source = source;
         this.#source.connect(this.#analyser);
+        listening++;
         this.#read = context().currentTime;
     }
 
@@ -44,9 +48,12 @@ export class Meter {
         return Array.from({ length: steps }, (_, step) => peak(this.#samples, begin + step * size, size));
     }
 
+    /** Listen no more; where nobody listens, nothing is computed. */
     close() {
-        this.#source?.disconnect();
+        if (this.#source === null) return;
+        this.#source.disconnect();
         this.#source = null;
+        if (--listening === 0) shared.suspend().catch(() => {});
     }
 }
 

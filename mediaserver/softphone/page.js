@@ -12,7 +12,7 @@ const strip = new Strip(by("strip"));
 const turns = new Turns(by("rows"), by("no-turns"));
 let recording = new Recording();
 
-// --- agents and tokens ---------------------------------------------------------------------------------------------------
+// --- agents and tokens ---------------------------------------------------------------------------------------------
 
 async function asked(path, options) {
     const response = await fetch(path, options);
@@ -34,7 +34,9 @@ async function agents() {
         by("choose").hidden = names.length < 2;
         choose(told.default ?? names[0] ?? "");
     } catch (error) {
-        by("problem").textContent = error.detail ? `${error.message} ${error.detail}` : "The server does not say which agents it has. Reload the page to try again.";
+        by("problem").textContent = error.detail
+            ? `${error.message} ${error.detail}`
+            : "The server does not say which agents it has. Reload the page to try again.";
         by("problem").hidden = false;
     }
 }
@@ -56,7 +58,7 @@ by("copy").addEventListener("click", async () => {
     setTimeout(() => (by("copy").textContent = "Copy"), 2000);
 });
 
-// --- the call ------------------------------------------------------------------------------------------------------------
+// --- the call ------------------------------------------------------------------------------------------------------
 
 phone.addEventListener("callstate", ({ detail: { state } }) => {
     by("agent").disabled = !["idle", "over"].includes(state);
@@ -93,10 +95,8 @@ function figures() {
 
 function describe() {
     const { turns: answers, bargeIns, end } = recording;
-    by("strip").setAttribute(
-        "aria-label",
-        `Both voices over time: ${Math.round(end)} seconds, ${answers.length} answers, ${bargeIns.length} interruptions`,
-    );
+    const told = `${Math.round(end)} seconds, ${answers.length} answers, ${bargeIns.length} interruptions`;
+    by("strip").setAttribute("aria-label", `Both voices over time: ${told}`);
 }
 
 figures();

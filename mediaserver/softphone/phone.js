@@ -9,11 +9,13 @@ import { CallError, fault } from "./words.js";
 
 const LEVELS_MS = 40;
 const AGAIN_MS = 20_000;
+const ASLEEP_MS = 20_000;
 const RUNNING = new Set(["asking", "connecting", "talking", "reconnecting"]);
 
 /**
- * Events: `state` {state, reason, error}, `told` {of the feed}, `levels` {at, step, caller, agent}, `quality`, `muted` {on},
- * `pressed` {keys}, `devices`, `silent` {the browser wants a click before it plays}, `anew` {a new call replaces a lost one}.
+ * Events: `state` {state, reason, error}, `told` {of the feed}, `levels` {at, step, caller, agent}, `quality`, `muted`
+ * {on}, `pressed` {keys}, `devices`, `silent`: the browser wants a click before it plays, `anew`: a new call replaces a
+ * lost one.
  *
  * `options` is read at each call: endpoint() gives WHIP's address; token(fresh) a bearer token or null; iceServers,
  * iceTransportPolicy and audio (constraints) may be set.
@@ -28,7 +30,10 @@ export class Phone extends EventTarget {
     #timers = [];
     #quality = null;
     #begun = 0;
+    #ended = 0;
     #speaker = "";
+    #ticked = 0;
+    #slept = false;
 
     constructor(options) {
         super();
@@ -48,8 +53,6 @@ export class Phone extends EventTarget {
     get seconds() {
         return this.#begun === 0 ? 0 : ((this.#ended || performance.now()) - this.#begun) / 1000;
     }
-    #ended = 0;
-
     /** Whether the agent can be told keys. */
     get takesKeys() {
         return this.#call?.takesKeys ?? false;
@@ -69,7 +72,8 @@ export class Phone extends EventTarget {
     async call() {
         if (this.running) return;
         const attempt = (this.#attempt = new AbortController());
-        this.#begun = this.#ended = 0;
+        this.#begun = this.#ended = this.#ticked = 0;
+        this.#slept = false;
         this.muted = false;
         this.#enter("asking");
         try {
@@ -81,7 +85,7 @@ export class Phone extends EventTarget {
             this.#enter("connecting");
             await this.#connect(attempt.signal);
         } catch (error) {
-            if (!attempt.signal.aborted) this.#over("failed", error instanceof CallError ? error : fault("unsupported", { cause: error }));
+            if (!attempt.signal.aborted) this.#over("failed", known(error));
         }
     }
 
@@ -133,11 +137,26 @@ export class Phone extends EventTarget {
         const call = new Call(new Whip(this.#options.endpoint(), this.#options.token), this.#options);
         this.#call = call;
         const mine = (listener) => (event) => this.#call === call && listener(event.detail);
-        call.addEventListener("track", mine(({ stream }) => this.#hear(stream)));
-        call.addEventListener("told", mine((told) => this.#tell("told", told)));
-        call.addEventListener("interrupted", mine(() => this.#enter("reconnecting")));
-        call.addEventListener("resumed", mine(() => this.#enter("talking")));
-        call.addEventListener("over", mine(({ reason, lost }) => (lost ? this.#again() : this.#over(reason))));
+        call.addEventListener(
+            "track",
+            mine(({ stream }) => this.#hear(stream)),
+        );
+        call.addEventListener(
+            "told",
+            mine((told) => this.#tell("told", told)),
+        );
+        call.addEventListener(
+            "interrupted",
+            mine(() => this.#enter("reconnecting")),
+        );
+        call.addEventListener(
+            "resumed",
+            mine(() => this.#enter("talking")),
+        );
+        call.addEventListener(
+            "over",
+            mine(({ reason, lost }) => (lost ? this.#again() : this.#over(reason))),
+        );
         await call.begin(this.#stream.getAudioTracks()[0], this.#stream, signal);
         if (this.#begun === 0) this.#begun = performance.now();
         this.#quality = new Quality(call.connection);
@@ -146,6 +165,8 @@ export class Phone extends EventTarget {
 
     /** The session is gone: call again, as often as it takes to get through within some time. */
     async #again() {
+        // A computer that wakes up is not to begin to talk with whoever is near it.
+        if (this.#slept) return this.#over("lost");
         const { signal } = this.#attempt;
         const until = performance.now() + AGAIN_MS;
         let error = null;
@@ -161,7 +182,7 @@ export class Phone extends EventTarget {
             }
             await elapsed(pause, signal);
         }
-        if (!signal.aborted) this.#over("lost", error instanceof CallError ? error : null);
+        if (!signal.aborted) this.#over("lost", known(error));
     }
 
     #over(reason, error = null) {
@@ -200,12 +221,20 @@ export class Phone extends EventTarget {
         track.enabled = !this.muted;
         this.microphone = track.getSettings().deviceId ?? this.microphone;
         // Pulled out in the middle of the call: whatever microphone is left takes over.
-        track.addEventListener("ended", () => this.#stream === stream && this.useMicrophone("").catch((error) => this.#over("failed", error)));
+        track.addEventListener("ended", () => this.#stream === stream && this.#unplugged());
         if (this.#meters === null) {
             this.#meters = { caller: new Meter(), agent: new Meter() };
             this.#timers = [setInterval(() => this.#levels(), LEVELS_MS), setInterval(() => this.#look(), 1000)];
         }
         this.#meters.caller.listen(stream);
+    }
+
+    async #unplugged() {
+        try {
+            await this.useMicrophone("");
+        } catch (error) {
+            this.#over("failed", known(error));
+        }
     }
 
     #hear(stream) {
@@ -218,6 +247,9 @@ export class Phone extends EventTarget {
 
     #levels() {
         if (this.#meters === null) return;
+        const now = Date.now();
+        if (this.#ticked !== 0 && now - this.#ticked > ASLEEP_MS) this.#slept = true;
+        this.#ticked = now;
         const caller = this.#meters.caller.take();
         const agent = this.#meters.agent.take();
         if (caller.length + agent.length > 0) this.#tell("levels", { at: this.seconds, step: STEP_S, caller, agent });
@@ -227,4 +259,9 @@ export class Phone extends EventTarget {
         const quality = await this.#quality?.look().catch(() => null);
         if (quality) this.#tell("quality", quality);
     }
+}
+
+function known(error) {
+    if (error instanceof CallError) return error;
+    return fault("unsupported", { detail: error?.message ?? "", cause: error });
 }

@@ -57,7 +57,10 @@ export class Recording {
                 if (told.state === "called") this.marks.push({ at, text: told.name });
                 return true;
             case "session":
-                this.marks.push({ at, text: told.what === "took_over" ? `now ${told.model ?? "another model"}` : "session renewed" });
+                this.marks.push({
+                    at,
+                    text: told.what === "took_over" ? `now ${told.model ?? "another model"}` : "session renewed",
+                });
                 return true;
             default:
                 return false;

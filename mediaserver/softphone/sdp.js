@@ -37,7 +37,9 @@ export function renewed(answer, fragment) {
     const candidates = told.filter((line) => line.startsWith("a=candidate:"));
     const kept = lines(answer)
         .filter((line) => candidates.length === 0 || !/^a=(candidate:|end-of-candidates)/.test(line))
-        .map((line) => line.replace(/^a=ice-ufrag:.*/, `a=ice-ufrag:${ufrag}`).replace(/^a=ice-pwd:.*/, `a=ice-pwd:${pwd}`));
+        .map((line) =>
+            line.replace(/^a=ice-ufrag:.*/, `a=ice-ufrag:${ufrag}`).replace(/^a=ice-pwd:.*/, `a=ice-pwd:${pwd}`),
+        );
     const media = kept.findIndex((line) => line.startsWith("m="));
     const next = kept.findIndex((line, at) => at > media && line.startsWith("m="));
     kept.splice(next < 0 ? kept.length : next, 0, ...candidates);

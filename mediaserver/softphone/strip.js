@@ -1,5 +1,5 @@
-// The picture of a call: one line of time, the agent's voice above it, the caller's below, so that it is seen who speaks
-// into whose words. Between a question and its answer the line itself shows where the time went.
+// The picture of a call: one line of time, the agent's voice above it, the caller's below, so that it is seen who
+// speaks into whose words. Between a question and its answer the line itself shows where the time went.
 
 const WINDOW_S = 24;
 const CALM_MS = 500;
@@ -57,7 +57,8 @@ export class Strip {
         const scale = window.devicePixelRatio || 1;
         const [across, down] = [Math.round(width * scale), Math.round(height * scale)];
         if (across === 0) return;
-        if (this.#canvas.width !== across || this.#canvas.height !== down) Object.assign(this.#canvas, { width: across, height: down });
+        if (this.#canvas.width !== across || this.#canvas.height !== down)
+            Object.assign(this.#canvas, { width: across, height: down });
         const pen = this.#canvas.getContext("2d");
         pen.setTransform(scale, 0, 0, scale, 0, 0);
         pen.clearRect(0, 0, width, height);
@@ -71,7 +72,14 @@ export class Strip {
         const font = (size, weight = 400) => `${weight} ${size}px ${style.fontFamily}`;
         const [begin, end] = this.#recording?.range(WINDOW_S, this.#over) ?? [-0.4, WINDOW_S - 0.4];
         const middle = Math.round((height - MARGIN) / 2);
-        const place = { begin, end, width, middle, reach: middle - 22, x: (at) => ((at - begin) / (end - begin)) * width };
+        const place = {
+            begin,
+            end,
+            width,
+            middle,
+            reach: middle - 22,
+            x: (at) => ((at - begin) / (end - begin)) * width,
+        };
         ruler(pen, place, height, ink, font);
         const recording = this.#recording;
         if (recording !== null) {
@@ -121,7 +129,12 @@ function ruler(pen, { begin, end, width, middle, x }, height, ink, font) {
         pen.lineTo(across, height - MARGIN);
         pen.stroke();
         pen.globalAlpha = 1;
-        if (across > 12 && across < width - 16) pen.fillText(at < 60 ? `${at} s` : `${Math.floor(at / 60)}:${String(at % 60).padStart(2, "0")}`, across, height - 3);
+        if (across > 12 && across < width - 16)
+            pen.fillText(
+                at < 60 ? `${at} s` : `${Math.floor(at / 60)}:${String(at % 60).padStart(2, "0")}`,
+                across,
+                height - 3,
+            );
     }
     pen.strokeStyle = ink.soft;
     pen.globalAlpha = 0.6;

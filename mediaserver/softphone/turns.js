@@ -19,14 +19,21 @@ export class Turns {
     show(turns) {
         const longest = Math.max(...turns.map((each) => each.totalMs), 400);
         this.#empty.hidden = turns.length > 0;
-        fill(this.#body, turns.map((turn) => row(turn, longest)));
+        fill(
+            this.#body,
+            turns.map((turn) => row(turn, longest)),
+        );
         const box = this.#body.closest("[tabindex]");
         box.scrollTop = box.scrollHeight;
     }
 }
 
 function row({ number, stages, totalMs }, longest) {
-    const bar = h("div", { class: "stack", "aria-hidden": "true" }, Object.keys(NAMES).map((stage) => part(stage, stages[stage], longest)));
+    const bar = h(
+        "div",
+        { class: "stack", "aria-hidden": "true" },
+        Object.keys(NAMES).map((stage) => part(stage, stages[stage], longest)),
+    );
     bar.style.width = `${(totalMs / longest) * 100}%`;
     const said = Object.entries(NAMES).map(([stage, name]) => `${name} ${Math.round(stages[stage])} ms`);
     return h(
@@ -39,7 +46,11 @@ function row({ number, stages, totalMs }, longest) {
 }
 
 function part(stage, ms, longest) {
-    const element = h("span", { class: ms / longest < ROOM ? `${stage} narrow` : stage, title: `${NAMES[stage]}: ${Math.round(ms)} ms` }, String(Math.round(ms)));
+    const element = h(
+        "span",
+        { class: ms / longest < ROOM ? `${stage} narrow` : stage, title: `${NAMES[stage]}: ${Math.round(ms)} ms` },
+        String(Math.round(ms)),
+    );
     element.style.flex = `${Math.max(ms, 0)} 0 0`;
     return element;
 }

@@ -38,46 +38,100 @@ export class View {
 
     #build() {
         const control = (name, label, listener, attributes) =>
-            h("button", { type: "button", class: "control", part: "button", title: label, "aria-label": label, onclick: listener, ...attributes }, icon(name));
+            h(
+                "button",
+                {
+                    type: "button",
+                    class: "control",
+                    part: "button",
+                    title: label,
+                    "aria-label": label,
+                    onclick: listener,
+                    ...attributes,
+                },
+                icon(name),
+            );
         this.title = h("h2", { class: "name", part: "name" }, "Agent");
         this.stateText = h("p", { class: "state", part: "state" });
         this.clock = h("span", { class: "clock", part: "clock", role: "timer", "aria-label": "Time in call" }, "0:00");
-        this.bars = h("span", { class: "bars", part: "quality", role: "img" }, [1, 2, 3, 4].map(() => h("i", {})));
+        this.bars = h(
+            "span",
+            { class: "bars", part: "quality", role: "img" },
+            [1, 2, 3, 4].map(() => h("i", {})),
+        );
         this.meters = { agent: h("i", { class: "level" }), caller: h("i", { class: "level" }) };
         this.alert = h("div", { class: "alert", part: "alert", role: "alert" });
         this.status = h("p", { class: "unseen", role: "status" });
-        this.play = h("button", { type: "button", class: "plain", hidden: true, onclick: () => this.#play() }, icon("sound"), "Hear the agent");
+        this.play = h(
+            "button",
+            { type: "button", class: "plain", hidden: true, onclick: () => this.#play() },
+            icon("sound"),
+            "Hear the agent",
+        );
         this.keypad = new Keypad((key) => this.#phone.press(key));
         this.devices = new Devices(this.#phone);
         this.muteButton = control("microphone", "Mute", () => this.#phone.mute(), { "aria-pressed": "false" });
         this.keysButton = this.#opener(control, "keypad", "Keypad", this.keypad.element);
         this.devicesButton = this.#opener(control, "settings", "Sound and connection", this.devices.element);
         this.callWord = h("span", {}, "Call");
-        this.callButton = h("button", { type: "button", class: "main", part: "button call", onclick: () => this.#phone.call() }, icon("call"), this.callWord);
-        this.endButton = h("button", { type: "button", class: "main end", part: "button hang-up", onclick: () => this.#phone.hangUp() }, icon("hangUp"), h("span", {}, "Hang up"));
-        const meter = (who, word) => h("div", { class: `meter ${who}`, part: "meter" }, h("span", {}, word), h("div", { class: "scale" }, this.meters[who]));
+        this.callButton = h(
+            "button",
+            { type: "button", class: "main", part: "button call", onclick: () => this.#phone.call() },
+            icon("call"),
+            this.callWord,
+        );
+        this.endButton = h(
+            "button",
+            { type: "button", class: "main end", part: "button hang-up", onclick: () => this.#phone.hangUp() },
+            icon("hangUp"),
+            h("span", {}, "Hang up"),
+        );
+        const meter = (who, word) =>
+            h(
+                "div",
+                { class: `meter ${who}`, part: "meter" },
+                h("span", {}, word),
+                h("div", { class: "scale" }, this.meters[who]),
+            );
         this.element = h(
             "section",
             { class: "phone", part: "phone" },
-            h("header", {}, h("div", { class: "who" }, this.title, this.stateText), h("div", { class: "signs" }, this.bars, this.clock)),
+            h(
+                "header",
+                {},
+                h("div", { class: "who" }, this.title, this.stateText),
+                h("div", { class: "signs" }, this.bars, this.clock),
+            ),
             h("div", { class: "meters", "aria-hidden": "true" }, meter("agent", "Agent"), meter("caller", "You")),
             this.alert,
             this.play,
             this.captions.element,
             this.keypad.element,
             this.devices.element,
-            h("footer", {}, h("div", { class: "row" }, this.muteButton, this.keysButton, this.devicesButton), this.callButton, this.endButton),
+            h(
+                "footer",
+                {},
+                h("div", { class: "row" }, this.muteButton, this.keysButton, this.devicesButton),
+                this.callButton,
+                this.endButton,
+            ),
             this.status,
         );
     }
 
     #opener(control, name, label, panel) {
-        const button = control(name, label, () => this.#open(button, panel, panel.hidden), { "aria-expanded": "false", "aria-controls": panel.id });
+        const button = control(name, label, () => this.#open(button, panel, panel.hidden), {
+            "aria-expanded": "false",
+            "aria-controls": panel.id,
+        });
         return button;
     }
 
     #open(button, panel, on) {
-        for (const [other, its] of [[this.keysButton, this.keypad.element], [this.devicesButton, this.devices.element]]) {
+        for (const [other, its] of [
+            [this.keysButton, this.keypad.element],
+            [this.devicesButton, this.devices.element],
+        ]) {
             its.hidden = !(its === panel && on);
             other.setAttribute("aria-expanded", String(!its.hidden));
         }
@@ -100,7 +154,8 @@ export class View {
     }
 
     #key(event) {
-        if (event.ctrlKey || event.metaKey || event.altKey || event.composedPath()[0] instanceof HTMLSelectElement) return;
+        if (event.ctrlKey || event.metaKey || event.altKey || event.composedPath()[0] instanceof HTMLSelectElement)
+            return;
         if (KEYS.test(event.key) && this.#phone.press(event.key)) event.preventDefault();
         if (event.key === "Escape") {
             if (!this.keypad.element.hidden) this.#open(this.keysButton, this.keypad.element, false);
@@ -117,7 +172,8 @@ export class View {
         this.stateText.textContent = error ? "No call" : STATES[state];
         this.callButton.hidden = running;
         this.endButton.hidden = !running;
-        if (focused === this.callButton || focused === this.endButton) (running ? this.endButton : this.callButton).focus();
+        if (focused === this.callButton || focused === this.endButton)
+            (running ? this.endButton : this.callButton).focus();
         this.callWord.textContent = this.#callWord();
         for (const each of [this.muteButton, this.keysButton]) each.disabled = !running;
         if (state === "asking") this.#begin();
@@ -170,7 +226,10 @@ export class View {
     }
 
     #levels({ caller, agent }, silent = false) {
-        for (const [who, peaks] of [["caller", caller], ["agent", agent]]) {
+        for (const [who, peaks] of [
+            ["caller", caller],
+            ["agent", agent],
+        ]) {
             const fallen = silent ? 0 : Math.max(0, this.#shown[who] - FALL_PER_STEP * Math.max(1, peaks.length));
             this.#shown[who] = Math.max(fallen, ...peaks.map(loudness));
             this.meters[who].style.transform = `scaleX(${this.#shown[who].toFixed(3)})`;
@@ -183,7 +242,8 @@ export class View {
             this.element.classList.toggle(`${told.who}-speaks`, told.on);
         } else if (told.event === "transcript") {
             this.captions.say(told);
-            if (this.#announces && told.final) this.status.textContent = `${told.who === "caller" ? "You" : "Agent"}: ${told.text}`;
+            if (this.#announces && told.final)
+                this.status.textContent = `${told.who === "caller" ? "You" : "Agent"}: ${told.text}`;
         } else if (told.event === "barge_in") {
             this.status.textContent = "You interrupted the agent.";
         }

@@ -13,11 +13,12 @@ import { fault } from "./words.js";
 const HOME = new URL("..", import.meta.url);
 
 /**
- * Attributes: `agent`; `token`, or `token-url`, which is asked for one before each call; `server`; `label`, the name that is
- * shown; `theme` (light, dark, auto); `captions="announce"` has screen readers read them.
+ * Attributes: `agent`; `token`, or `token-url`, which is asked for one before each call; `server`; `label`, the name
+ * that is shown; `theme` (light, dark, auto); `captions="announce"` has screen readers read them.
  *
- * Events: `callstate` {state, reason, error}, `caption` {who, item, text, final, interrupted, heard_text, at}, `callevent`
- * {event, at, …}: all that the server tells of the call; `quality`; `levels` {at, step, caller, agent}, which does not bubble.
+ * Events: `callstate` {state, reason, error}, `caption` {who, item, text, final, interrupted, heard_text, at},
+ * `callevent` {event, at, …}: all that the server tells of the call; `quality`; `levels` {at, step, caller, agent},
+ * which does not bubble.
  */
 export class VoiceAgent extends HTMLElement {
     static observedAttributes = ["agent", "label", "captions", "token"];
@@ -155,7 +156,8 @@ export class VoiceAgent extends HTMLElement {
     async #token(fresh) {
         const url = this.getAttribute("token-url");
         if (!this.tokenSource && !url) return fresh ? null : this.token || null;
-        if (fresh || this.#fetched === null) this.#fetched = await (this.tokenSource ? this.tokenSource(this.agent) : asked(url, this.agent));
+        if (fresh || this.#fetched === null)
+            this.#fetched = await (this.tokenSource ? this.tokenSource(this.agent) : asked(url, this.agent));
         return this.#fetched;
     }
 
@@ -185,7 +187,8 @@ async function asked(url, agent) {
         body: JSON.stringify({ agent }),
     });
     const { token } = response.ok ? await response.json() : {};
-    if (!token) throw fault("token", { status: response.status, detail: `${url} answered ${response.status} without a token` });
+    if (!token)
+        throw fault("token", { status: response.status, detail: `${url} answered ${response.status} without a token` });
     return token;
 }
 

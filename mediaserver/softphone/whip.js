@@ -28,7 +28,10 @@ export class Whip {
         const links = parsed(response.headers.get("Link") ?? "");
         const feed = links.find((each) => each.rel === FEED_RELATION);
         this.#feed = feed ? new URL(feed.target, this.#session) : new URL(`${this.#session.href}/events`);
-        return { answer: await response.text(), iceServers: links.filter((each) => each.rel === "ice-server").map(iceServer) };
+        return {
+            answer: await response.text(),
+            iceServers: links.filter((each) => each.rel === "ice-server").map(iceServer),
+        };
     }
 
     /** Tell the server new ICE credentials; its own ones. Throws CallError: status 404 or 410 if the call is over. */
@@ -103,7 +106,10 @@ async function refused(response) {
 function parsed(field) {
     return [...field.matchAll(/<([^>]*)>((?:\s*;\s*[\w*-]+\s*=\s*(?:"[^"]*"|[^",;]*))*)/g)].map(([, target, rest]) => {
         const parameters = [...rest.matchAll(/;\s*([\w*-]+)\s*=\s*(?:"([^"]*)"|([^",;]*))/g)];
-        return { target, ...Object.fromEntries(parameters.map(([, name, quoted, plain]) => [name, quoted ?? plain.trim()])) };
+        return {
+            target,
+            ...Object.fromEntries(parameters.map(([, name, quoted, plain]) => [name, quoted ?? plain.trim()])),
+        };
     });
 }
 

@@ -46,10 +46,12 @@ export class CallError extends Error {
 const FAULTS = {
     insecure: "A browser gives the microphone to secure pages only. Open this page by https, or on localhost.",
     unsupported: "This browser cannot make calls. Please use a current Chrome, Edge, Firefox or Safari.",
-    "microphone-refused": "The microphone is blocked for this page. Allow it by the icon in the address bar, then call again.",
+    "microphone-refused":
+        "The microphone is blocked for this page. Allow it by the icon in the address bar, then call again.",
     "microphone-dismissed": "The call needs your microphone. Call again and choose Allow when the browser asks.",
     "microphone-missing": "No microphone was found. Connect one, then call again.",
-    "microphone-busy": "The microphone cannot be used: another program may have it. Close that program, then call again.",
+    "microphone-busy":
+        "The microphone cannot be used: another program may have it. Close that program, then call again.",
     unreachable: "The server does not answer. Check your connection, then call again.",
     timeout: "The server took too long to answer. Please call again.",
     media: "No audio gets through between this browser and the server. A firewall may block UDP: try another network.",
@@ -79,7 +81,11 @@ export function refusal(status, problem, retryAfterS) {
     const sentence = STATUSES[status] ?? (status >= 500 ? "The server has a problem." : "The server refused the call.");
     const later = status === 429 || status === 503 ? ` Try again in ${wait(retryAfterS)}.` : "";
     const kind = status === 401 || status === 403 ? "token" : status === 429 || status === 503 ? "busy" : "refused";
-    return new CallError(kind, sentence + later, { status, detail: problem?.detail ?? problem?.title ?? "", retryAfterS });
+    return new CallError(kind, sentence + later, {
+        status,
+        detail: problem?.detail ?? problem?.title ?? "",
+        retryAfterS,
+    });
 }
 
 function wait(seconds) {

@@ -52,7 +52,10 @@
             const bytes = Uint8Array.from(atob(samples), (each) => each.charCodeAt(0));
             const pcm = new Int16Array(bytes.buffer);
             const buffer = audio.createBuffer(1, pcm.length, RATE);
-            buffer.copyToChannel(Float32Array.from(pcm, (each) => each / 32768), 0);
+            buffer.copyToChannel(
+                Float32Array.from(pcm, (each) => each / 32768),
+                0,
+            );
             const source = audio.createBufferSource();
             source.buffer = buffer;
             source.connect(microphone);
@@ -62,9 +65,12 @@
         heard() {
             let text = "";
             for (const piece of pieces.splice(0)) {
-                const pcm = Int16Array.from(piece, (each) => Math.max(-32768, Math.min(32767, Math.round(each * 32768))));
+                const pcm = Int16Array.from(piece, (each) =>
+                    Math.max(-32768, Math.min(32767, Math.round(each * 32768))),
+                );
                 const bytes = new Uint8Array(pcm.buffer);
-                for (let at = 0; at < bytes.length; at += PIECE) text += String.fromCharCode(...bytes.subarray(at, at + PIECE));
+                for (let at = 0; at < bytes.length; at += PIECE)
+                    text += String.fromCharCode(...bytes.subarray(at, at + PIECE));
             }
             return btoa(text);
         },
