@@ -4,14 +4,12 @@ from collections.abc import Callable
 from typing import Final
 
 from mediaserver.call.desk import Desk
-from mediaserver.call.end import BEARER_LOST, CallEnd, Result
+from mediaserver.call.end import CallEnd
 from mediaserver.call.incoming import Incoming
 from mediaserver.sdp import web_offer
 from mediaserver.sip.events import Flow
-from mediaserver.talk.orders import Agent, Reached, Report
+from mediaserver.talk.orders import Agent
 
-CONNECT_S: Final = 15.0
-"""How long ICE and DTLS may take from the answer: as long as browsers try."""
 UNREAD_S: Final = 10.0
 """How long after the answer a feed is kept for somebody who may come to read it."""
 
@@ -29,7 +27,6 @@ class WebCall(Incoming):
         """Why it was refused: a word for counters, and a sentence."""
         self.released: Callable[[], None] = lambda: None
         """Told when it is over."""
-        self._reached = False
 
     @property
     def way(self) -> str:
@@ -51,18 +48,7 @@ class WebCall(Incoming):
     def _ready(self) -> None:
         super()._ready()
         if self.established:
-            self._after(CONNECT_S, self._unconnected)
             self._after(UNREAD_S, lambda: self.desk.feeds.forget_unread(self.id))
-
-    def _reported(self, report: Report) -> None:
-        if isinstance(report, Reached):
-            self._reached = True
-        super()._reported(report)
-
-    def _unconnected(self) -> None:
-        if not self._reached:
-            end = CallEnd(Result.FAILED, "media-timeout", cause=BEARER_LOST)
-            self.hang_up(end, f"no way to the browser (ICE and DTLS) within {CONNECT_S:g} s of the answer")
 
     def _reject(self, status: int, reason: str, message: str) -> None:
         if self.end is None:

@@ -154,7 +154,8 @@ class Engine:
                     seat.leg.change(stream_plan(plan), time.monotonic())
                 seat.described(plan)
             case Greet():
-                seat.leg.when_open(seat.reached)  # else the first words would be lost
+                if seat.talk is not None:
+                    seat.talk.greet()
             case orders.Watch(on=on):
                 seat.watch(on)
             case Press():

@@ -120,14 +120,7 @@ class Leg:
             port.vanished, port.left = self._vanished, self._left
         if port is not before and self.session is not None:
             port.listen(self._rtp_arrived, self._rtcp_arrived)
-
-    def when_open(self, then: Callable[[], None]) -> None:
-        """Do this as soon as what we send gets to the peer: now, unless keys or a way are still being found."""
-        port = self._port
-        if isinstance(port, SecurePort) and not port.open:
-            port.opened = then
-        else:
-            then()
+            self._start_when_open()
 
     def _no_keys(self, why: str) -> None:
         if self.unprotected is not None:
@@ -146,7 +139,10 @@ class Leg:
         return self._port.counters() if isinstance(self._port, SecurePort) else {}
 
     def begin(self, session: MediaSession, uplink: Uplink, plan: StreamPlan, played: Played) -> None:
-        """Open the stream in both directions."""
+        """Open the stream in both directions.
+
+        What is to be sent waits until it gets to the peer: first words are not lost while keys and a way are found.
+        """
         self.session, self.uplink, self._played = session, uplink, played
         self._ear = uplink
         self._port.listen(self._rtp_arrived, self._rtcp_arrived)
@@ -166,11 +162,25 @@ class Leg:
         self._rtcp_mux = plan.rtcp_mux
         if plan.ptime_ms == self._period_ms:
             return
-        if self._spoke is not None:
-            self._wheel.remove(self._spoke)
         self._period_ms = plan.ptime_ms
-        self._spoke = self._wheel.add(plan.ptime_ms, self._turn)
-        if self.session is not None:
+        spoke, self._spoke = self._spoke, None
+        if spoke is None:
+            self._start_when_open()
+        else:
+            self._wheel.remove(spoke)
+            self._start()
+
+    def _start_when_open(self) -> None:
+        """Begin to send: now, unless keys or a way are still being found."""
+        port = self._port
+        if isinstance(port, SecurePort) and not port.open:
+            port.opened = self._start
+        else:
+            self._start()
+
+    def _start(self) -> None:
+        if self.session is not None and self._spoke is None:
+            self._spoke = self._wheel.add(self._period_ms, self._turn)
             self.session.start(self._wheel.next_time(self._spoke))
 
     def speak_now(self, now: float) -> None:

@@ -242,13 +242,6 @@ class KeysWanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Reached:
-    """What we send gets to the caller: there are keys and a way, where they had to be found first."""
-
-    call: str
-
-
-@dataclass(frozen=True, slots=True)
 class Noted:
     """What who watches the call is to know: `what` happened at `at` (monotonic seconds)."""
 
@@ -284,7 +277,6 @@ type Report = (
     | Dialled
     | TransferWanted
     | KeysWanted
-    | Reached
     | Noted
     | Turned
     | Closed

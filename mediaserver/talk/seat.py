@@ -18,7 +18,7 @@ from mediaserver.talk.echo import EchoGuarding, Guard
 from mediaserver.talk.feed import Notes
 from mediaserver.talk.leg import Leg
 from mediaserver.talk.onlooker import Onlooker
-from mediaserver.talk.orders import Dialled, Left, Press, Reached, Report, Silent, Unprotected
+from mediaserver.talk.orders import Dialled, Left, Press, Report, Silent, Unprotected
 from mediaserver.talk.ringback import Ringback, RingTone
 from mediaserver.talk.tone_ear import ToneEar
 
@@ -57,12 +57,6 @@ class Seat:
             self._onlooker = None
         if on and self.talk is not None and not self.talk.told_of_speech:
             self._onlooker = Onlooker(self.leg, self.notes, asyncio.get_running_loop(), time.monotonic)
-
-    def reached(self) -> None:
-        """The peer can hear us: the agent may speak."""
-        self._report(Reached(self.call))
-        if self.talk is not None:
-            self.talk.greet()
 
     def described(self, plan: MediaPlan) -> None:
         """The stream is as `plan` says, from now on."""

@@ -7,7 +7,6 @@ import httpx2
 import pytest
 
 from mediaserver.sdp.fragment import LONGEST, Fragment
-from mediaserver.talk.orders import Reached
 from support.virtual_time import settle
 from support.web_calls import PAGE, Office
 from support.web_offers import PASSWORD, UFRAG, fragment, offer, stream
@@ -29,8 +28,6 @@ async def called(office: Office, client: httpx2.AsyncClient, **headers: str) -> 
         office.at.ready()
     response = await posted
     await settle()
-    if response.status_code == 201:
-        office.at.reports(Reached)
     return response
 
 

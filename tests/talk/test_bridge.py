@@ -37,7 +37,6 @@ from mediaserver.talk.orders import (
     Outcome,
     Press,
     Pressed,
-    Reached,
     Ready,
     Report,
     Silent,
@@ -214,7 +213,7 @@ async def test_what_the_agent_has_said_is_heard_to_its_end_and_then_the_other() 
         late = [Audio("i", "r", b"\x10" * 800), AudioDone("i", "r"), ResponseDone("r", "completed")]
         made.provider.session.does(*late)
         made.order(Greet("a"), Outcome("a", "t1", "done"))
-        assert {type(report).__name__ for report in made.reports} == {"Ready", "Reached"}
+        assert {type(report).__name__ for report in made.reports} == {"Ready"}
 
 
 async def test_between_laws_and_codecs() -> None:
@@ -380,7 +379,7 @@ async def test_a_leg_without_an_agent_is_silent_and_takes_every_order() -> None:
         made.passes(10, a=packets(speech(10)))
         assert set(loud(made.audio("a"))) == set()
         assert len(made.audio("a", 101)) == 7
-        assert made.reports == [Reached("a"), Dialled("a", "1")]
+        assert made.reports == [Dialled("a", "1")]
         made.order(Close("a"))
         assert isinstance(made.reports[-1], Closed) and made.reports[-1].counters["received"] == 10
 

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Callable
+from time import monotonic
 from typing import Any, cast
 
 import pytest
+from aioice import stun
 
 from mediaproviders import contract
 from mediaserver.net.rtp_port import Address, PortRange, RtpPort
@@ -86,11 +88,15 @@ class Clockwork:
 
 
 class Bench:
-    """A leg that has begun."""
+    """A leg that has begun; `way` is how its media are protected and find the peer."""
 
-    def __init__(self, wanted: contract.AudioFormat = contract.PCMU, **changes: object) -> None:
+    def __init__(
+        self, wanted: contract.AudioFormat = contract.PCMU, *, way: MediaPlan | None = None, **changes: object
+    ) -> None:
         self.ports, self.port, self.wheel = Ports(), Port(), Clockwork()
         self.leg = Leg(cast(PortRange, self.ports), cast(RtpPort, self.port), cast(Wheel, self.wheel))
+        if way is not None:
+            self.leg.protect(way, 0.0)
         self.session = session(plan(**changes))
         uplink = Uplink(contract.PCMU, wanted)
         self.heard: list[bytes] = []
@@ -295,18 +301,53 @@ def protected(**how: Any) -> MediaPlan:
     return MediaPlan(pcmu, (pcmu,), 20, Direction.SENDRECV, PEER, RTCP_PEER, **how)
 
 
-def test_what_waits_for_the_way_to_the_peer_is_done_at_once_where_there_is_one() -> None:
-    bench, done = Bench(), list[str]()
-    bench.leg.when_open(lambda: done.append("in the clear"))
+def check(password: str) -> bytes:
+    """A connectivity check of the peer's that nominates (RFC 8445 7.2)."""
+    request = stun.Message(stun.Method.BINDING, stun.Class.REQUEST, b"t" * 12)
+    request.attributes["USERNAME"] = "ours:their"
+    request.attributes["PRIORITY"] = 1
+    request.attributes["ICE-CONTROLLING"] = 1
+    request.attributes["USE-CANDIDATE"] = None
+    request.add_message_integrity(password.encode())
+    return bytes(request)
+
+
+def test_with_a_key_that_is_known_a_leg_sends_at_once() -> None:
     keyed = Sdes("AES_CM_128_HMAC_SHA1_80", bytes(30), bytes(30))
-    bench.leg.protect(protected(security=keyed), 1.0)
-    bench.leg.when_open(lambda: done.append("with a key"))
-    assert done == ["in the clear", "with a key"]
+    bench = Bench(way=protected(security=keyed))
+    bench.session.playout.push("i", b"\x10" * 160)
+    bench.wheel.turn(0.02)
+    assert bench.port.rtp
 
 
-def test_what_waits_for_the_way_to_the_peer_is_not_done_once_the_leg_is_gone() -> None:
-    bench, done = Bench(), list[str]()
-    bench.leg.protect(protected(ice=Ice("ours", "p" * 24, "their")), 1.0)
-    bench.leg.when_open(lambda: done.append("by ICE"))
+def test_what_is_said_before_there_is_a_way_to_the_peer_waits_and_is_heard_whole() -> None:
+    bench, now = Bench(way=protected(ice=Ice("ours", "p" * 24, "their"), rtcp_mux=True), rtcp_mux=True), monotonic()
+    bench.session.playout.push("i", b"\x10" * 320)
+    bench.wheel.turn(now)
+    bench.leg.speak_now(now)
+    assert not bench.wheel.spokes and not bench.port.rtp and not bench.played
+    bench.port.rtp_arrived(check("p" * 24), PEER, now)
+    (answer,) = bench.port.rtp
+    assert answer[0][:2] == b"\x01\x01" and bench.wheel.spokes, "the check is answered, and it begins to send"
+    for turn in range(3):
+        bench.wheel.turn(now + turn * 0.02)
+    payloads = [parse(packet).payload for packet, _ in bench.port.rtp[1:]]  # type: ignore[union-attr]
+    assert payloads[:2] == [b"\x10" * 160] * 2 and len(payloads) == 3
+    bench.port.rtp_arrived(check("p" * 24), ("198.51.100.2", 4000), now)
+    assert len(bench.wheel.spokes) == 1
+
+
+def test_a_leg_that_is_gone_before_there_is_a_way_never_sends() -> None:
+    bench = Bench(way=protected(ice=Ice("ours", "p" * 24, "their")))
+    arrived = bench.port.rtp_arrived
     bench.leg.close()
-    assert done == []
+    arrived(check("p" * 24), PEER, 0.05)
+    assert not bench.wheel.spokes
+
+
+def test_a_packet_time_that_is_agreed_anew_before_there_is_a_way() -> None:
+    bench = Bench(way=protected(ice=Ice("ours", "p" * 24, "their")))
+    bench.leg.change(plan(ptime_ms=40), 0.01)
+    assert not bench.wheel.spokes and bench.leg.ptime_ms == 40
+    bench.port.rtp_arrived(check("p" * 24), PEER, 0.05)
+    assert list(bench.wheel.spokes.values()) == [40]
