@@ -70,10 +70,10 @@ def decoded(recorded: bytes) -> Samples:
     """The sound in a file whose end may be missing yet, or all but its beginning."""
     resampler = av.AudioResampler("s16", "mono", rig.RATE)
     pieces = [np.zeros(0, np.int16)]
-    with contextlib.suppress(av.error.InvalidDataError, av.error.EOFError):
-        with av.open(io.BytesIO(recorded)) as container:
-            for frame in container.decode(audio=0):
-                pieces += [each.to_ndarray()[0] for each in resampler.resample(frame)]
+    missing = (av.error.InvalidDataError, av.error.EOFError, IndexError)
+    with contextlib.suppress(*missing), av.open(io.BytesIO(recorded)) as container:
+        for frame in container.decode(audio=0):
+            pieces += [each.to_ndarray()[0] for each in resampler.resample(frame)]
     return np.concatenate(pieces)
 
 

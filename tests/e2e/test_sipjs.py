@@ -15,7 +15,7 @@ pytestmark = pytest.mark.tool("chromium", "node", "sip.js")
 US = "sip:assistant@127.0.0.1"
 
 
-async def test_it_calls_is_called_and_transfers(tmp_path: Path) -> None:
+async def test_it_calls_is_called_interrupts_and_transfers(tmp_path: Path) -> None:
     tables = {"agent": AGENT, "outbound": {"domains": ["127.0.0.1"]}, "transfer": {"accept": True}}
     async with telephone() as other, switchboard(tmp_path, MODEL, **tables) as board:
         socket = f"wss://{board.address('wss')}"
@@ -27,13 +27,16 @@ async def test_it_calls_is_called_and_transfers(tmp_path: Path) -> None:
             before = len(phone.hearing)
             await phone.dial(US)
             call = (await board.line("call.incoming", count=2, user="bob"))["call"]
-            await until_like(lambda: [phone.hearing[before:]], answer(board.emulator, 0), "the page")
-            await board.line("transcript", speaker="agent", call=call)
+            await until_like(lambda: [phone.hearing[before:]], answer(board.emulator, 0)[:4800], "the page")
+            await phone.say(words := rig.speech(1.2, 52))
+            await board.line("barge_in", call=call)
+            await board.model_hears(words)
+            await until_like(lambda: [phone.hearing[before:]], answer(board.emulator, 2), "the page")
             await phone.refer(other.uri)
             await board.line("call.moved", call=call)
             (line,) = other.lines.values()
             line.say(words := rig.speech(1.2, 51))
             await board.model_hears(words)
-            await until_like(lambda: [line.hearing], answer(board.emulator, 2), "whom the call was transferred to")
+            await until_like(lambda: [line.hearing], answer(board.emulator, 3), "whom the call was transferred to")
             other.bye(line)
             assert (await board.line("call.ended", call=call))["reason"] == "caller-hung-up"
