@@ -51,9 +51,10 @@ class Connection:
     def parse(cls, text: str) -> "Connection":
         """Raises RemoteProtocolError if it is not network, family and address."""
         words = text.split()
-        if len(words) < 3:
+        address = words[2].partition("/")[0] if len(words) >= 3 else ""
+        if not address:
             raise RemoteProtocolError(f"malformed connection line: {text[:80]!r}")
-        return cls(words[2].partition("/")[0], words[1].upper(), words[0].upper())
+        return cls(address, words[1].upper(), words[0].upper())
 
     def __str__(self) -> str:
         return f"{self.network} {self.family} {self.address}"

@@ -82,6 +82,7 @@ def test_no_streams_is_a_description_too():
         b"v=0\no=- 1 1 IN IP4",
         b"v=0\no=- 1 1 IN IP4 1.2.3.4\nno equals sign",
         b"v=0\no=- 1 1 IN IP4 1.2.3.4\nc=IN IP4",
+        b"v=0\no=- 1 1 IN IP4 1.2.3.4\nc=IN IP4 /127",
         b"v=0\no=- 1 1 IN IP4 1.2.3.4\nm=audio 9 RTP/AVP",
         b"v=0\no=- 1 1 IN IP4 1.2.3.4\nm=",
         b"v=0\no=- 1 1 IN IP4 1.2.3.4\nm=audio nine RTP/AVP 0",
