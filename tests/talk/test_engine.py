@@ -24,6 +24,7 @@ from mediaserver.talk.conversation import TalkSettings
 from mediaserver.talk.engine import Engine, EngineSettings
 from mediaserver.talk.orders import Agent, Close, Closed, Connect, Describe, Greet, Lost, Open, Ready, Report, Silent
 from mediaserver.talk.turn import Floor
+from mediaserver.webrtc.shared_port import BrowserPort
 from support.rtp import Peer
 from support.scripted_model import ScriptedProvider
 
@@ -55,7 +56,9 @@ def agreed(send: PayloadFormat = PCMU, **changes: Any) -> MediaPlan:
 class House:
     """An engine; `reports` is what the call is told."""
 
-    def __init__(self, provider: ScriptedProvider, detectors: Any = None, **media: Any) -> None:
+    def __init__(
+        self, provider: ScriptedProvider, detectors: Any = None, browsers: BrowserPort | None = None, **media: Any
+    ) -> None:
         self.provider = provider
         self.reports: list[Report] = []
         self._new: asyncio.Queue[Report] = asyncio.Queue()
@@ -66,6 +69,7 @@ class House:
             self._told,
             EngineSettings(MediaSettings(**media), TalkSettings(receiver_buffer_ms=0)),
             detectors,
+            browsers=browsers,
         )
 
     def _told(self, report: Report) -> None:
@@ -391,3 +395,23 @@ async def test_a_model_that_cannot_be_resumed_is_warned_of(lines: Lines, pool: P
     async with house(ScriptedProvider(reversible_interrupt=False)) as made:
         made.open(interruption="local")
     assert [line["call"] for line in lines if line["event"] == "interruption.unavailable"] == ["c1"]
+
+
+async def test_browsers_have_places_on_one_port_and_leave_nothing_there() -> None:
+    browsers = BrowserPort(asyncio.get_running_loop(), HOST, 0)
+    async with house(browsers=browsers) as made:
+        numbers = [made.engine.open(Open(f"c{number}", ufrag=f"name{number}")) for number in range(100)]
+        assert set(numbers) == {browsers.number} and browsers.places == 100, "though there are two pairs"
+        pair = made.engine.open(Open("c0"))
+        assert pair != browsers.number, "for a peer that is none"
+        for number in range(100):
+            made.engine.order(Close(f"c{number}"))
+        assert len(browsers) == 0
+        assert [report.call for report in made.reports] == [f"c{number}" for number in range(100)]
+    browsers.close()
+
+
+async def test_without_such_a_port_a_browser_has_a_pair() -> None:
+    async with house() as made:
+        assert made.engine.open(Open("c1", ufrag="name")) in range(40_300, 40_304)
+        made.engine.order(Close("c1"))

@@ -183,3 +183,60 @@ def test_a_changed_octet_is_no_check(at: int, change: int) -> None:
     agent = IceAgent(ICE)
     agent.received(bytes(datagram), STRANGER, 0.0)
     assert agent.destination(0.0) is None
+
+
+def test_consent_lasts_as_long_as_it_is_said_to() -> None:
+    agent = IceAgent(ICE, 5.0)
+    assert not agent.lost(100.0), "nobody has been there yet"
+    answered(agent, check(use=True), HOST, 100.0)
+    assert agent.destination(104.9) == HOST and not agent.lost(104.9)
+    assert agent.destination(105.0) is None and agent.lost(105.0)
+    answered(agent, check(), HOST, 106.0)
+    assert agent.destination(106.0) == HOST and not agent.lost(106.0)
+
+
+def test_who_shares_the_socket_is_told_of_every_check_that_was_the_peers() -> None:
+    agent, proved, nominated = IceAgent(ICE), list[Address](), list[Address]()
+    agent.proved, agent.nominated = proved.append, nominated.append
+    answered(agent, check(password="x" * 24, use=True), STRANGER)
+    answered(agent, check(role="ICE-CONTROLLED"), STRANGER)
+    answered(agent, check(), HOST)
+    answered(agent, check(use=True), NATTED)
+    answered(agent, check(use=True), NATTED)
+    assert proved == [HOST, NATTED, NATTED] and nominated == [NATTED]
+
+
+def test_checks_name_the_session_or_the_one_before_a_restart_that_has_a_pair() -> None:
+    agent = IceAgent(ICE)
+    agent.follow(NEW)
+    assert agent.fragments == ("newer",), "the one before had none"
+    answered(agent, check(NEW, use=True), HOST)
+    agent.follow(ICE)
+    assert agent.fragments == ("ours", "newer")
+    again = Ice("again", "r" * 24, "again")
+    agent.follow(again)
+    assert agent.fragments == ("again", "newer"), "what has carried media is not given up for what never did"
+    answered(agent, check(again, use=True), NATTED)
+    assert agent.fragments == ("again",)
+
+
+def test_of_two_branches_with_our_fragment_each_is_itself() -> None:
+    """An INVITE that forks: what we offered is the same for all, and one of them has answered."""
+    agent = IceAgent(ICE)
+    answered(agent, check(use=True), HOST)
+    other = Ice(ICE.ours, ICE.password, "another")
+    agent.follow(other)
+    assert answered(agent, check(use=True), NATTED).message_class is stun.Class.RESPONSE
+    assert agent.destination(0.0) == HOST, "of the former branch: it has no say any more"
+    answered(agent, check(other, use=True), NATTED)
+    assert agent.destination(0.0) == NATTED
+    assert answered(agent, check(use=True), HOST).error_code == 401
+
+
+def test_a_new_network_is_followed_with_the_same_credentials() -> None:
+    agent = IceAgent(ICE)
+    answered(agent, check(use=True), HOST, 0.0)
+    answered(agent, check(), NATTED, 20.0)
+    assert agent.destination(20.0) == HOST, "until the peer says so"
+    answered(agent, check(use=True), NATTED, 21.0)
+    assert agent.destination(50.9) == NATTED and agent.accepts(HOST)
