@@ -18,7 +18,7 @@ def address_of(request: HTTPConnection) -> str:
 
 def own_origin(request: HTTPConnection) -> str | None:
     """The origin of our pages, as this client reaches us; None if its Host cannot be read."""
-    return _normal(f"{request.url.scheme}://{request.headers.get('host', '')}")
+    return _normal(f"{request.scope['scheme']}://{request.headers.get('host', '')}")
 
 
 def page_of(request: HTTPConnection) -> str | None:
@@ -35,7 +35,7 @@ def is_here(request: HTTPConnection) -> bool:
     """
     if any(name in request.headers for name in _FORWARDED):
         return False
-    host = request.url.hostname or ""
+    host = _host_of(own_origin(request) or "")
     return _is_loopback(address_of(request)) and (host == "localhost" or _is_loopback(host))
 
 
@@ -60,6 +60,11 @@ def _normal(text: str) -> str | None:
         return origin_of(text)
     except ValueError:
         return None
+
+
+def _host_of(origin: str) -> str:
+    host = origin.partition("://")[2]
+    return host[: host.find("]") + 1] if host.startswith("[") else host.partition(":")[0]
 
 
 def _is_loopback(text: str) -> bool:

@@ -1,9 +1,12 @@
 """What every request passes: pages of other origins, rates, bodies, and what is said of what is not there."""
 
 import asyncio
+from functools import cache
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from starlette.types import Message
 from structlog.testing import capture_logs
 
@@ -191,3 +194,46 @@ async def test_a_bug_of_ours_is_told_as_such(monkeypatch: pytest.MonkeyPatch) ->
     assert problem(response) == (500, "something is wrong in the server; its log says what")
     (line,) = [each for each in told if each["event"] == "http.failed"]
     assert line["path"] == "/api/page-token" and isinstance(line["exc_info"], ZeroDivisionError)
+
+
+_ODD = st.one_of(
+    st.sampled_from(
+        [
+            "",
+            "[",
+            "[::1",
+            "[:.]",
+            "[::1]:80",
+            "a:b:c",
+            "::",
+            "localhost:99999",
+            "http://[",
+            "127.0.0.1:x",
+            "a@b",
+            "\xff",
+            "null",
+        ]
+    ),
+    st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=40),
+)
+
+
+@given(host=_ODD, origin=_ODD, bearer=_ODD, path=st.sampled_from(["/whip/a", "/api/tokens", "/api/page-token", "/"]))
+def test_no_header_brings_it_down(host: str, origin: str, bearer: str, path: str) -> None:
+    async def ask() -> int:
+        headers = [("host", host), ("origin", origin), ("authorization", f"Bearer {bearer}")]
+        wire = Wire(piece(b"{}", more=False))
+        scope = {
+            "type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b"",
+            "scheme": "http", "headers": [(name.encode(), value.encode("latin-1")) for name, value in headers],
+            "client": ("127.0.0.1", 9), "server": ("127.0.0.1", 80), "root_path": "", "http_version": "1.1",
+        }  # fmt: skip
+        await _front().app(scope, wire.receive, wire.send)
+        return int(wire.sent[0]["status"])
+
+    assert asyncio.run(ask()) in (401, 403, 405, 422)
+
+
+@cache
+def _front() -> Front:
+    return Front(per_source=100_000)

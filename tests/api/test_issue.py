@@ -136,3 +136,9 @@ async def test_who_may_see_the_agents() -> None:
         assert problem(await client.get("/api/agents", headers=ours | {"Authorization": "Bearer x"}))[0] == 403
     async with Front().client("192.0.2.7") as client:
         assert problem(await client.get("/api/agents", headers=ours))[0] == 403
+
+
+@pytest.mark.parametrize("base", ["http://localhost:8080", "http://[::1]:8080", "http://127.0.0.1", "https://127.9.9.9"])
+async def test_names_of_this_machine(base: str) -> None:
+    async with Front().client("::1", base) as client:
+        assert (await client.post("/api/page-token", json={}, headers={"Origin": base})).status_code == 201
