@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 from rich.console import Console
 
+from mediaserver.cli import call_web
 from mediaserver.errors import MediaServerError
 
 if TYPE_CHECKING:
@@ -21,7 +23,12 @@ WRONG = 2
 
 
 def call(
-    uri: Annotated[str, typer.Argument(help="Whom to call: sip:agent@host:port, ;transport=tcp for TCP.")],
+    uri: Annotated[
+        str,
+        typer.Argument(
+            help="Whom to call: sip:agent@host:port, ;transport=tcp for TCP; or as a browser: http://host:port/whip/agent."
+        ),
+    ],
     play: Annotated[
         list[Path] | None, typer.Option(help="WAV file to play; repeat to take turns.", exists=True)
     ] = None,
@@ -30,13 +37,20 @@ def call(
     duration: Annotated[float, typer.Option(min=1, help="Longest call in seconds.")] = 60.0,
     greeting: Annotated[bool, typer.Option(help="Wait for the callee to speak first.")] = True,
     user: Annotated[str | None, typer.Option(help="Digest credentials as user:password.")] = None,
-    codec: Annotated[str, typer.Option(help="PCMU, PCMA, G722, OPUS or L16.")] = "PCMU",
+    codec: Annotated[
+        str | None, typer.Option(help="PCMU, PCMA, G722, OPUS or L16; PCMU by SIP, OPUS as a browser.")
+    ] = None,
     srtp: Annotated[
         str, typer.Option(help="Encrypted media: never, optional (offered), required, or dtls (DTLS-SRTP alone).")
     ] = "never",
+    token: Annotated[
+        str | None,
+        typer.Option(help="As a browser: bearer token; else MEDIASERVER_TOKEN, or one is asked for."),
+    ] = None,
+    insecure: Annotated[bool, typer.Option(help="As a browser: take any certificate of the server's.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
-    """Call somebody over SIP and RTP: play recordings or speak text, take turns, record what is heard."""
+    """Call somebody over SIP and RTP, or an agent as a browser does: play recordings, speak, take turns, record."""
     import uvloop
 
     from mediacodecs import registry
@@ -45,6 +59,7 @@ def call(
     from mediaserver.load.script import Play, Silence, WaitForAnswer
 
     console = Console(highlight=False, soft_wrap=True)
+    codec = codec or ("OPUS" if call_web.is_web(uri) else "PCMU")
     if codec.upper() not in ("PCMU", "PCMA", "G722", "OPUS", "L16"):
         raise typer.BadParameter("must be PCMU, PCMA, G722, OPUS or L16", param_hint="--codec")
     if (missing := registry.unavailable(codec.upper())) is not None:
@@ -63,22 +78,25 @@ def call(
     for turn in turns:
         steps += [turn, WaitForAnswer()]
     steps.append(Silence(0.3 if turns or greeting else duration))
+    watch: Callable[[str], None] = (lambda what: None) if as_json else (lambda what: console.print(f"  {what}"))
+    said: Callable[[str], None] = (lambda label: None) if as_json else (lambda label: console.print(f"  > {label}"))
     settings = CallerSettings(
         codecs=(codec.upper(),),
         credentials=(name, password) if user else None,
         srtp="required" if srtp == "dtls" else cast("SrtpPolicy", srtp),
         dtls=srtp == "dtls",
     )
-    caller = Caller(
-        settings,
-        watch=(lambda what: None) if as_json else (lambda what: console.print(f"  {what}")),
-        said=(lambda label: None) if as_json else (lambda label: console.print(f"  > {label}")),
-    )
+    if call_web.is_web(uri):
+        placed = call_web.place(
+            uri, steps, codec.upper(), token, verify=not insecure, max_s=duration, watch=watch, said=said
+        )
+    else:
+        placed = Caller(settings, watch=watch, said=said).place(uri, steps, max_s=duration)
     if not as_json:
         console.print(f"  calling {uri}")
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            report = runner.run(caller.place(uri, steps, max_s=duration))
+            report = runner.run(placed)
     except (MediaServerError, OSError) as error:
         Console(stderr=True, highlight=False).print(f"{uri}: {error}")
         raise typer.Exit(WRONG) from None
