@@ -93,7 +93,6 @@ def faults() -> list[Cell]:
         "5 % lost each way": replace(base, loss=0.05),
         "jitter of 40 ms": replace(base, jitter_ms=40.0),
         "clock 50 ppm slow": replace(base, skew_ppm=50.0),
-        "clock 500 ppm slow": replace(base, skew_ppm=500.0),
         "delay grows by 60 ms": replace(base, moves_at_s=2.5, moves_by_ms=60.0),
         "delay shrinks by 40 ms": replace(base, moves_at_s=2.5, moves_by_ms=-40.0),
         "loudspeaker clips": replace(base, clip=0.25),

@@ -53,19 +53,21 @@ _RISE = 1.004
 """By which the background is taken to grow each 20 ms, until it proves to be lower."""
 
 # When a sound is an echo.
-_LIKE = {2: 0.60, 3: 0.52, 4: 0.46, 5: 0.42}
+_LIKE = {1: 0.72, 2: 0.60, 3: 0.52, 4: 0.46, 5: 0.42}
 """How well something played must explain a sound that is so many blocks long."""
 _TWICE = 0.28
 """The same if what explains two parts of a sound has the same delay."""
 _SAME = 3
 """Samples by which two delays may differ that are the same."""
+_REACH = 24, 64
+"""Samples before and after the known delay within which the filter can follow an echo."""
 _PATIENCE = 5
 """Blocks after which a sound nothing played explains is the caller's."""
 _AGAIN = 3
 """Blocks after which a sound that goes on is compared once more."""
 _PAUSE = 4
 """Quiet blocks that end a sound."""
-_ONSET, _FADING = 3.0, 0.97
+_ONSET, _FADING = 2.5, 0.9
 """So many times as loud as all of it so far, less as that is longer ago, a sound is another one."""
 _PROOF = 12
 """Quiet blocks while an echo should have been heard, after which there is none."""
@@ -81,10 +83,16 @@ _LEAST, _MOST = 0.25, 1.5
 """But that takes so much at least, and no more than this."""
 _FADE = 0.55
 """Of an echo's power, what may come after it in the next block, beyond the filter's reach."""
+_GONE = 0.5
+"""Less of an echo than this share of what was expected is an echo that did not come: nothing is to be learned of it."""
+_GOOD, _SELDOM = 0.004, 2
+"""Where so little of an echo is left, only every other block is learned from."""
 _HANG = 8
 """Blocks that the caller is taken to go on for."""
 _EASED = 0.25
 """By how much less the caller has to stand out meanwhile."""
+_DOUBTED = 0.5
+"""The volume of a single block that stands out."""
 
 
 class EchoGuard:
@@ -124,6 +132,8 @@ class EchoGuard:
         self._excess = 0
         self._hang = 0
         self._volume = 0.0
+        self._blocks = 0
+        self._moved: int | None = None
 
     def played(self, at: int, pcm: Pcm) -> None:
         """What left for the caller, at position `at`."""
@@ -225,29 +235,36 @@ class EchoGuard:
         self.gain = found.gain * found.gain
         self.left = _LEFT
         self._filter.begin(found.gain)
-        self._tail, self._excess, self._hang, self._proof = 0.0, 0, 0, 0
+        self._tail, self._excess, self._hang, self._proof, self._moved = 0.0, 0, 0, 0, None
 
     def _begun(self, at: int) -> Verdict:
-        """Teach the filter what was heard already."""
         blocks = min(self._run, _PATIENCE)
+        self._teach(at, blocks)
+        self.echo_blocks += blocks
+        return Verdict.ECHO
+
+    def _teach(self, at: int, blocks: int) -> None:
+        """Have the filter learn from the last so many blocks, which are echo."""
         for back in range(blocks - 1, -1, -1):
             end = len(self._heard) - back * BLOCK
             self._filtered(at - back * BLOCK, self._heard[end - BLOCK : end])
-        self.echo_blocks += blocks
-        return Verdict.ECHO
 
     # --- an echo is known --------------------------------------------------------------------------------------------
 
     def _filtered(self, at: int, heard: Floats) -> tuple[float, float]:
-        """Take the echo out of a block, and learn; power of the echo and of what is left."""
+        """Take the echo out of a block, and learn; power of the echo, and of what is left that is nothing like it."""
         echo = self._filter.echo_of(self._tape.span(at - self.delay + LEAD - BLOCK, 2 * BLOCK))
         error = heard - echo
-        self._filter.learn(error)
         self.caller = error
         errors = self._errors
         errors[:-BLOCK] = errors[BLOCK:]
         errors[-BLOCK:] = error
-        return float(echo @ echo) / BLOCK, float(error @ error) / BLOCK
+        power, rest, common = float(echo @ echo), float(error @ error), float(echo @ error)
+        self._blocks += 1
+        if power + 2 * common + rest > _GONE * power and (rest > _GOOD * power or self._blocks % _SELDOM == 0):
+            self._filter.learn(error)
+        # An echo that is louder or softer than expected, or was lost on the way, is no caller.
+        return power / BLOCK, (rest - common * common / (power + 1.0)) / BLOCK
 
     def _known(self, at: int, sound: bool) -> Verdict:
         echo, rest = self._filtered(at, self._heard[-BLOCK:])
@@ -268,12 +285,14 @@ class EchoGuard:
                 return Verdict.ECHO
         else:
             self._excess = max(0, self._excess - 1)
+            self._moved = None
             if not self._hang and echo > 10.0 * background:
                 self.left += 0.05 * (min(rest / echo, _CREEP * self.left) - self.left)
         if self._hang:
             self._hang -= 1
             bar *= _EASED
-        return self._turned(1.0 - bar / rest if rest > bar else 0.0)
+        volume = 1.0 - bar / rest if rest > bar else 0.0
+        return self._turned(volume if self._hang else _DOUBTED * volume)
 
     def _turned(self, volume: float) -> Verdict:
         """What is left of a block, at as much of its volume as is the caller's."""
@@ -291,15 +310,25 @@ class EchoGuard:
         """There is more than the path explains. True: because it is another path now."""
         self._excess += 1
         if self._excess <= 3 or self._excess % _AGAIN == 0:
-            blocks = min(max(self._run, 2), 3)
+            blocks = min(self._excess, 3)
             found = self._search(at, blocks)
             if found is not None and found.likeness >= _LIKE[blocks] and self._explains_more(found, blocks):
-                self._adopt(found)
-                self._begun(at)
+                self._moved_to(found, at, blocks)
                 return True
         if self._excess >= 2:
             self._hang = _HANG
         return False
+
+    def _moved_to(self, found: Found, at: int, blocks: int) -> None:
+        """An echo with another delay, or with the same one by another way."""
+        before, self._moved = self._moved, found.delay
+        if -_REACH[0] <= found.delay - self.delay <= _REACH[1]:
+            self._filter.doubt(found.gain)
+            self._filter.learn(self.caller)
+        elif before is not None and abs(before - found.delay) <= _SAME:
+            # One block alone may be what stands in for a lost packet: the voice a period of its pitch later.
+            self._adopt(found)
+            self._teach(at, blocks)
 
     def _explains_more(self, found: Found, blocks: int) -> bool:
         """A mere delay explains more than the filter does: the path has changed."""

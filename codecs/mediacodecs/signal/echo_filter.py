@@ -26,18 +26,27 @@ _SMOOTH = np.float32(0.6)
 _DOUBT = 0.6
 """How far off a first guess of the path may be, as a share of its power; later partitions hold less of an echo."""
 _DECAY = (1.0, 0.15, 0.05)
+_MOVED = np.float32(0.2)
+"""How far off a path may be after a pause, as a share of its power."""
 _LEAST = np.float32(1e4)
+_HALF = np.float32(0.5)
 
 
 class EchoFilter:
-    """One echo path. Take `heard` and the block of the reference that is `delay` samples older, see :meth:`cancel`."""
+    """One echo path. Take `heard` and the block of the reference that is `delay` samples older, see :meth:`echo_of`.
 
-    __slots__ = ("_doubt", "_error", "_noise", "_played", "_turn", "_weights")
+    Arrays are changed in their place: a new one costs as much as the sums in it.
+    """
+
+    __slots__ = ("_doubt", "_error", "_noise", "_played", "_power", "_product", "_turn", "_weights")
 
     def __init__(self) -> None:
-        self._weights: Spectrum = np.zeros((_PARTS, _BINS), np.complex64)
-        self._doubt = np.zeros((_PARTS, _BINS), np.float32)
-        self._played: Spectrum = np.zeros((_PARTS, _BINS), np.complex64)
+        shape = _PARTS, _BINS
+        self._weights: Spectrum = np.zeros(shape, np.complex64)
+        self._doubt = np.zeros(shape, np.float32)
+        self._played: Spectrum = np.zeros(shape, np.complex64)
+        self._power = np.zeros(shape, np.float32)
+        self._product: Spectrum = np.zeros(shape, np.complex64)
         self._noise = np.full(_BINS, _LEAST, np.float32)
         self._error = np.zeros(_FFT, np.float32)
         self._turn = 0
@@ -48,51 +57,65 @@ class EchoFilter:
         first[LEAD] = gain
         self._weights[:] = 0.0
         self._weights[0] = np.fft.rfft(first)
+        self._doubt[:] = 0.0
         self.doubt(gain)
         self._noise[:] = _LEAST
         self.rest()
 
     def doubt(self, gain: float) -> None:
-        """What is known of the path may be wrong by as much as an echo of this gain."""
+        """The path may be another one than is known, with about this gain."""
         for part, share in enumerate(_DECAY):
-            self._doubt[part] = _DOUBT * share * gain * gain
+            self._doubt[part] += _DOUBT * share * gain * gain
 
     def rest(self) -> None:
-        """Nothing was played for longer than the path is."""
+        """Nothing was played for a while, in which the path, or a clock, may have moved."""
         self._played[:] = 0.0
+        self._power[:] = 0.0
+        self._doubt += _MOVED * (np.square(self._weights.real) + np.square(self._weights.imag))
 
     def echo_of(self, played: Floats) -> Floats:
         """What is heard of what was played: of its last two blocks, the second of them heard now."""
-        spectra = self._played
-        spectra[1:] = spectra[:-1].copy()
-        spectra[0] = np.fft.rfft(played)
-        echo: Floats = np.fft.irfft((self._weights * spectra).sum(axis=0), _FFT)[BLOCK:]
+        spectra, power = self._played, self._power
+        for part in range(_PARTS - 1, 0, -1):
+            spectra[part] = spectra[part - 1]
+            power[part] = power[part - 1]
+        newest = np.fft.rfft(played)
+        spectra[0] = newest
+        np.square(newest.real, out=power[0])
+        power[0] += np.square(newest.imag)
+        np.multiply(self._weights, spectra, out=self._product)
+        echo: Floats = np.fft.irfft(np.add.reduce(self._product), _FFT)[BLOCK:]
         return echo
 
     def learn(self, error: Floats) -> None:
         """Take what was heard beside the echo of the last :meth:`echo_of` for what the filter has wrong."""
-        spectra, doubt = self._played, self._doubt
+        doubt, noise, product = self._doubt, self._noise, self._product
         self._error[BLOCK:] = error
         wrong = np.fft.rfft(self._error)
-        power = np.square(wrong.real) + np.square(wrong.imag)
-        self._noise = np.maximum(self._noise * _SMOOTH + power * (1 - _SMOOTH), _LEAST)
-        powers = np.square(spectra.real) + np.square(spectra.imag)
-        part = powers * doubt
-        step = doubt / (0.5 * part.sum(axis=0) + self._noise)
-        self._weights += step * np.conj(spectra) * wrong
-        self._constrain()
-        weights = self._weights
-        left = 1.0 - 0.5 * step * powers
-        known = np.square(weights.real) + np.square(weights.imag)
-        self._doubt = _FORGET * left * doubt + (1 - _FORGET) * known
+        noise *= _SMOOTH
+        noise += (1 - _SMOOTH) * (np.square(wrong.real) + np.square(wrong.imag))
+        np.maximum(noise, _LEAST, out=noise)
+        part = self._power * doubt
+        step = doubt / (_HALF * np.add.reduce(part) + noise)
+        # The error is that of half the samples the spectra are of, hence the half.
+        np.conjugate(self._played, out=product)
+        product *= step
+        product *= wrong
+        self._weights += product
+        step *= self._power
+        step *= -_HALF * _FORGET
+        step += _FORGET
+        doubt *= step
+        self._settle()
 
-    def _constrain(self) -> None:
-        """A partition is a block long: the second half of its response is none. One partition at a time will do."""
+    def _settle(self) -> None:
+        """Keep one of the partitions what it is, in turn: a block long, and never quite certain."""
         part = self._turn
         self._turn = (part + 1) % _PARTS
         response = np.fft.irfft(self._weights[part], _FFT)
         response[BLOCK:] = 0.0
-        self._weights[part] = np.fft.rfft(response)
+        weights = self._weights[part] = np.fft.rfft(response)
+        self._doubt[part] += _PARTS * (1 - _FORGET) * (np.square(weights.real) + np.square(weights.imag))
 
     def response(self) -> Floats:
         """The path's impulse response, from :data:`LEAD` before the delay on."""
