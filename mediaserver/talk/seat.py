@@ -114,6 +114,7 @@ class Seat:
 
     def join(self, bridge: Bridge) -> None:
         """Hear another leg instead of an agent: a conversation is over with that."""
+        self.notes.tell("session", what="put_through")
         if self.talk is not None:
             self.talk.retire()
         if self.task is not None:

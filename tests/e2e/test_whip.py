@@ -1,6 +1,7 @@
 """Calls by WHIP over real sockets: both hear each other, the caller interrupts, presses keys, moves and leaves."""
 
 import asyncio
+import json
 import time
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from mediaserver.sdp.session import MediaDescription
 from support import rig
 from support.hearing import answer
 from support.likeness import likeness
+from support.phone import phone as telephone
+from support.switchboard import until_like
 from support.web_board import WebBoard, page, web_board
 from support.web_offers import offer
 
@@ -121,6 +124,50 @@ async def test_a_tab_that_is_closed_in_the_middle_of_a_word(tmp_path: Path) -> N
             await client.close()
             assert gone.value.status == 404, "the laptop woke up again"
         await nothing_left(web)
+
+
+async def test_a_browser_that_never_comes_by_its_media(tmp_path: Path) -> None:
+    async with web_board(tmp_path, webrtc={"connect_s": 1}) as web:
+        token = await web.token()
+        client = WhipClient(token)
+        session = await client.post(web.endpoint, offer())
+        assert session.events is not None
+        async with page(session.events, token) as told:
+            over = await told.hears_of("state", state="over", timeout_s=10)
+        assert 0.9 < over["at"] < 5 and over["reason"] == "media-security"
+        with pytest.raises(WhipError) as gone:
+            await client.delete(session)
+        await client.close()
+        assert gone.value.status == 404
+        await nothing_left(web)
+
+
+async def test_a_browser_is_put_through_to_a_telephone(tmp_path: Path) -> None:
+    """By a call of ours, although the agent would have the caller call: a page can call nobody else."""
+    async with telephone() as other:
+        model = EmulatorSettings(answer_ms=800, tool_on_turn={1: ("transfer_call", json.dumps({"phone": other.uri}))})
+        agent = {"tools": ["transfer_call"], "transfer_call": {"style": "refer"}}
+        async with web_board(tmp_path, model, agent=agent, outbound={"domains": ["127.0.0.1"]}) as web:
+            caller, theirs = await web.caller(), rig.speech(1.5, 75)
+            async with caller:
+                assert caller.session is not None and caller.session.events is not None
+                async with page(caller.session.events, await web.token()) as told:
+                    await told.hears_of("speaking", who="agent", on=False)
+                    performing = asyncio.create_task(
+                        caller.perform((Play(WORDS), Silence(4.0), Play(STOP), Silence(2.0)))
+                    )
+                    await web.board.line("call.bridged")
+                    (line,) = other.lines.values()
+                    line.say(theirs)
+                    report = await performing
+                    await until_like(lambda: [line.hearing], STOP, "whom the page was put through to")
+                    await caller.hang_up()
+                    await told.hears_of("tool", name="transfer_call", state="called")
+                    await told.hears_of("session", what="put_through")
+                    await told.hears_of("state", state="over", reason="caller-hung-up")
+            assert report.heard is not None
+            assert await asyncio.to_thread(likeness, theirs, report.heard.samples) > 0.7, "the page"
+            await nothing_left(web)
 
 
 async def test_a_page_that_is_left_before_the_answer(tmp_path: Path) -> None:

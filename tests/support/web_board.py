@@ -58,11 +58,11 @@ class Page:
     events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     over: bool = False
 
-    def told(self, name: str, **fields: object) -> list[dict[str, Any]]:
+    def told(self, name: str, /, **fields: object) -> list[dict[str, Any]]:
         return [said for event, said in self.events
                 if event == name and all(said.get(each) == want for each, want in fields.items())]  # fmt: skip
 
-    async def hears_of(self, name: str, count: int = 1, timeout_s: float = 15.0, **fields: object) -> dict[str, Any]:
+    async def hears_of(self, name: str, /, count: int = 1, timeout_s: float = 15.0, **fields: object) -> dict[str, Any]:
         """The count-th event of that name with these fields, once it is there."""
         try:
             await rig.eventually(lambda: len(self.told(name, **fields)) >= count, timeout_s)
