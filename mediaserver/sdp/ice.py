@@ -56,7 +56,7 @@ class IceLite:
         New credentials of the peer are a restart (RFC 8445 9) and get new ones of ours.
         """
         theirs = _credentials(session, media)
-        if theirs is None:
+        if theirs is None or _is_lite(session):
             return None, ()
         candidates = _candidates(media)
         if not self.hosts and _rewritten(connection, media, candidates):
@@ -82,7 +82,7 @@ class IceLite:
     def accepted(self, session: SessionDescription, media: MediaDescription, local: tuple[str, int]) -> Ice | None:
         """What the answer to an offer with ICE agrees to; None: the peer does not do it."""
         self._theirs = _credentials(session, media)
-        if self._theirs is None or media.has("ice-mismatch"):
+        if self._theirs is None or media.has("ice-mismatch") or _is_lite(session):
             return None
         ufrag, password = self._own()
         return Ice(ufrag, password, self._theirs[0], _best(_candidates(media), local), bool(self.hosts))
@@ -109,9 +109,14 @@ def _host(place: int, component: int, address: str, port: int) -> str:
     return f"{place + 1} {component} UDP {priority} {address} {port} typ host"
 
 
+def _is_lite(session: SessionDescription) -> bool:
+    """Whether the peer makes no checks either: then each sends to the address that is described (RFC 8445 6.1.1)."""
+    return any(name == "ice-lite" for name, _ in session.attributes)
+
+
 def with_ice(session: SessionDescription, media: MediaDescription) -> bool:
     """Whether a stream is described with what ICE needs."""
-    return _credentials(session, media) is not None
+    return _credentials(session, media) is not None and not _is_lite(session)
 
 
 def _trickling(session: SessionDescription, media: MediaDescription) -> Attributes:

@@ -332,3 +332,16 @@ def test_of_hundreds_of_candidates_some_are_looked_at_and_none_is_a_fault() -> N
     hidden = [f"candidate:{number} 1 UDP {number} {number}f.local 5000 typ host" for number in range(900)]
     ours.answer(offer(*CREDENTIALS, *hidden))
     assert agreed(ours) is not None
+
+
+def test_with_a_peer_that_makes_no_checks_either_there_is_no_ice() -> None:
+    """Two servers: nobody would ever nominate anything."""
+    ours = side()
+    answer = ours.answer(offer(*CREDENTIALS, f"candidate:{HOST}", session=("ice-lite",))).decode()
+    assert agreed(ours) is None and "ice" not in answer and "candidate" not in answer
+    assert ours.plan is not None and ours.plan.remote_rtp == ("192.0.2.2", 5000)
+    asked = side(browser=True)
+    asked.offer()
+    text = offer(*CREDENTIALS, "setup:active", f"fingerprint:{PRINT}", "rtcp-mux", profile=SAVPF, session=("ice-lite",))
+    assert asked.accepted(text).ice is None
+    assert shared().share(offer(*BROWSER, profile=SAVPF, session=("ice-lite",))) is None
