@@ -111,7 +111,7 @@ def _write(folder: Path, agents: list[dict[str, Any]], tables: str) -> Path:
 
 
 def _ready(settings: Settings) -> tuple[Provision, Mapping[str, ReadyAgent]]:
-    from mediaserver.app import provision
+    from mediaserver.app_parts import provision
 
     loaded = source.of(settings)
     made = provision(settings, loaded)

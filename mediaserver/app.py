@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import signal
-import socket
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -12,31 +11,23 @@ from functools import lru_cache
 
 import structlog
 
-from mediacodecs import registry
-from mediacodecs.signal.vad import DetectorPool, DetectorUnavailableError, SileroBatch
-from mediaproviders.continuity import ContinuitySettings
 from mediaserver.agents import source
 from mediaserver.agents.file import Loaded
-from mediaserver.agents.provision import Provision
 from mediaserver.agents.ready import ReadyAgent
 from mediaserver.api.standing import Standing
 from mediaserver.app_browsers import Browsers
+from mediaserver.app_parts import call_settings, detectors, engine_settings, provision
 from mediaserver.app_sip import Telephony
 from mediaserver.app_web import Web
 from mediaserver.call.reception import Reception
-from mediaserver.call.settings import CallSettings
 from mediaserver.call.sip_face import SipFace
 from mediaserver.config import Settings, network
 from mediaserver.errors import ConfigurationError
 from mediaserver.net.lag import LoopLag
+from mediaserver.net.local_address import source_towards
 from mediaserver.net.rtp_port import PortRange
-from mediaserver.rtp.plan import MediaSettings
-from mediaserver.sdp.negotiate import Capabilities
-from mediaserver.talk.conversation import TalkSettings
-from mediaserver.talk.engine import Engine, EngineSettings
-from mediaserver.talk.ringback import RingTone
+from mediaserver.talk.engine import Engine
 from mediaserver.webrtc.identity import Identity
-from mediaserver.webrtc.patience import Patience
 
 _DRAIN_S = 3.0
 
@@ -61,7 +52,7 @@ class Server:
         try:
             self._browsers = Browsers(settings)
             self._calls = replace(
-                _call_settings(settings),
+                call_settings(settings),
                 fingerprint=self._identity.fingerprint,
                 browser_hosts=self._browsers.hosts,
             )
@@ -75,7 +66,7 @@ class Server:
         if faults:
             raise ConfigurationError(faults)
         local = any(each.definition.interruption == "local" for each in self._agents.values())
-        self._detectors = _detectors() if local else None
+        self._detectors = detectors() if local else None
         self._log = structlog.get_logger()
         self.starting = "sip"
         """Whose addresses are being taken."""
@@ -135,7 +126,7 @@ class Server:
             PortRange(settings.rtp.address, first, last, dscp=settings.rtp.dscp),
             lambda agent: self._agents[agent.name].provider,
             lambda report: reception.media(report),
-            _engine_settings(settings, self._browsers.patience),
+            engine_settings(settings, self._browsers.patience),
             self._detectors,
             self._identity,
             port,
@@ -220,31 +211,7 @@ class Server:
 
 @lru_cache(1024)
 def _source_address(peer: str) -> str:
-    """The local address the kernel would send from; connecting a datagram socket sends nothing."""
-    family = socket.AF_INET6 if ":" in peer else socket.AF_INET
-    try:
-        with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.connect((peer, 9))
-            return str(probe.getsockname()[0])
-    except OSError:
-        return "127.0.0.1"
-
-
-def provision(settings: Settings, loaded: Loaded) -> Provision:
-    """What makes the agents of these settings ready."""
-    given = settings.continuity
-    return Provision(
-        settings.providers,
-        models=loaded.roster.models,
-        continuity=ContinuitySettings(
-            lead_s=given.lead_s,
-            connection_s=given.session_s,
-            delays_s=given.reconnect_delays_s,
-            total_s=given.reconnect_total_s,
-            # So that the caller is told why, and not only that it took too long.
-            open_s=min(10.0, 0.9 * settings.sip.answer_deadline_s),
-        ),
-    )
+    return source_towards(peer) or "127.0.0.1"
 
 
 def _further_faults(settings: Settings, rest: object) -> list[str]:
@@ -257,7 +224,7 @@ def _further_faults(settings: Settings, rest: object) -> list[str]:
     except ConfigurationError as error:
         found += error.faults
     try:
-        Telephony(settings, rest.roster.agents, _call_settings(settings).capabilities)
+        Telephony(settings, rest.roster.agents, call_settings(settings).capabilities)
     except ConfigurationError as error:
         found += error.faults
     try:
@@ -265,58 +232,3 @@ def _further_faults(settings: Settings, rest: object) -> list[str]:
     except ConfigurationError as error:
         found += error.faults
     return found
-
-
-def _detectors() -> DetectorPool:
-    """The detector of our own, loaded before the first call. Raises ConfigurationError."""
-    try:
-        return DetectorPool(SileroBatch())
-    except DetectorUnavailableError as error:
-        raise ConfigurationError([f"agent.interruption is 'local': {error}"]) from None
-
-
-def _engine_settings(settings: Settings, patience: Patience) -> EngineSettings:
-    return EngineSettings(
-        patience=patience,
-        media=MediaSettings(
-            media_lost_after_s=settings.rtp.silence_timeout_s,
-            opus_complexity=None if settings.rtp.opus_complexity == "auto" else settings.rtp.opus_complexity,
-            opus_bitrate=settings.rtp.opus_bitrate,
-        ),
-        talk=TalkSettings(
-            receiver_buffer_ms=settings.rtp.receiver_buffer_ms,
-        ),
-        ringback=RingTone(settings.transfer.ringback_hz, settings.transfer.ringback_ms),
-    )
-
-
-def _codecs(settings: Settings) -> tuple[str, ...]:
-    """Those of the configuration that this machine can be had to speak. Raises ConfigurationError if it is none."""
-    usable, faults = registry.usable(settings.rtp.codecs)
-    if not usable:
-        raise ConfigurationError([f"rtp.codecs: {fault}" for fault in faults])
-    for fault in faults:
-        structlog.get_logger().warning("codec.unavailable", reason=fault)
-    return usable
-
-
-def _call_settings(settings: Settings) -> CallSettings:
-    outbound, transfer = settings.outbound, settings.transfer
-    return CallSettings(
-        capabilities=Capabilities(
-            codecs=_codecs(settings),
-            own_order=settings.rtp.codec_order == "ours",
-            comfort_noise=settings.rtp.comfort_noise,
-            default_ptime=settings.rtp.ptime_ms,
-        ),
-        answer_deadline_s=settings.sip.answer_deadline_s,
-        max_call_s=settings.limits.max_call_s,
-        retry_after_s=settings.sip.retry_after_s,
-        early_media=settings.sip.early_media,
-        ring_timeout_s=outbound.ring_timeout_s,
-        response_timeout_s=outbound.response_timeout_s,
-        transfer_timeout_s=transfer.timeout_s,
-        transfer_fallback=transfer.fallback,
-        transfer_hold=transfer.hold,
-        accept_transfers=transfer.accept,
-    )

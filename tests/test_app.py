@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mediaproviders import catalog
-from mediaserver import app
+from mediaserver import app_parts
 from mediaserver.agents import source
 from mediaserver.app import Server
 from mediaserver.config import Settings, load
@@ -122,14 +122,14 @@ def test_what_the_settings_say_is_what_the_parts_get(tmp_path: Path, scripted: S
     )
     settings = load(path)
     loaded = source.of(settings)
-    agent = source.ready(loaded, app.provision(settings, loaded))["desk"].agent()
+    agent = source.ready(loaded, app_parts.provision(settings, loaded))["desk"].agent()
     assert (agent.name, agent.model) == ("desk", "gpt-4o-realtime-preview")
     assert agent.advanced == {"openai_realtime": {"speed": 1.1}}
-    engine = app._engine_settings(settings)
+    engine = app_parts.engine_settings(settings)
     assert engine.media.media_lost_after_s == 9
     assert (engine.talk.receiver_buffer_ms, agent.stall_timeout_s) == (25, 7)
     assert engine.ringback == RingTone((440, 480), (2000, 4000))
-    call = app._call_settings(settings)
+    call = app_parts.call_settings(settings)
     assert (call.transfer_fallback, call.transfer_hold) == (False, True)
     assert (call.answer_deadline_s, call.max_call_s, call.retry_after_s) == (3, 60, 11)
     assert (call.capabilities.codecs, call.capabilities.default_ptime) == (("PCMA",), 30)

@@ -55,7 +55,7 @@ def check(
     try:
         loaded = source.of(settings, agents)
         if keys:
-            from mediaserver.app import provision
+            from mediaserver.app_parts import provision
 
             source.ready(loaded, provision(settings, loaded))
     except ConfigurationError as error:
@@ -161,7 +161,7 @@ def _console() -> Console:
 def prepared(agent: str | None, agents: Path | None, config: Path | None) -> "tuple[Provision, ReadyAgent]":
     """One agent with all it needs, or the end of the program with every fault of it named."""
     from mediaserver.agents import source
-    from mediaserver.app import provision
+    from mediaserver.app_parts import provision
 
     settings = load_or_exit(config)
     try:
