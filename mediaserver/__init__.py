@@ -10,6 +10,7 @@ The map of the building, from the street to the top floor; a floor imports only 
 - ``call``             the call: admission, routing, answering, calling, ending; trunks, phones and who may be called
 - ``agents``           what an administrator writes of agents, checked, and made ready to be called
 - ``chat``             an agent in writing
+- ``api``              HTTP: WHIP, live feeds, tokens, the softphone's files, health and metrics
 - ``load``             callers: one for people, a thousand for the benchmark
 - ``app*`` and ``cli``   where concrete classes are chosen and wired together; ``config`` is what they are told
 """

@@ -2,12 +2,12 @@
 
 import ssl
 from collections.abc import Callable, Mapping
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 import structlog
 from pydantic import SecretStr
 
+from mediaserver import __version__
 from mediaserver.agents.ready import ReadyAgent
 from mediaserver.agents.secrets import SecretError, Secrets
 from mediaserver.api.standing import Standing
@@ -101,7 +101,7 @@ class Web:
             closed=reception.closed,
             metrics=self._metrics.exposition,
             admin_key=self._admin_key,
-            version=_version(),
+            version=__version__,
         )
         self._shell = HttpShell(self._build(reach), given, self._context())
         await self._shell.start()
@@ -192,10 +192,3 @@ class Web:
 
 def _is_loopback(host: str) -> bool:
     return host.startswith("127.") or host == "::1"
-
-
-def _version() -> str:
-    try:
-        return version("mediaserver")
-    except PackageNotFoundError:
-        return ""

@@ -11,6 +11,7 @@ from mediaserver.app import Server
 from mediaserver.config import Settings, load
 from mediaserver.errors import ConfigurationError
 from mediaserver.talk.ringback import RingTone
+from mediaserver.webrtc.patience import Patience
 from support.scripted_model import ScriptedProvider
 
 
@@ -125,7 +126,7 @@ def test_what_the_settings_say_is_what_the_parts_get(tmp_path: Path, scripted: S
     agent = source.ready(loaded, app_parts.provision(settings, loaded))["desk"].agent()
     assert (agent.name, agent.model) == ("desk", "gpt-4o-realtime-preview")
     assert agent.advanced == {"openai_realtime": {"speed": 1.1}}
-    engine = app_parts.engine_settings(settings)
+    engine = app_parts.engine_settings(settings, Patience())
     assert engine.media.media_lost_after_s == 9
     assert (engine.talk.receiver_buffer_ms, agent.stall_timeout_s) == (25, 7)
     assert engine.ringback == RingTone((440, 480), (2000, 4000))
