@@ -16,7 +16,7 @@ from mediaserver.errors import RemoteProtocolError
 from mediaserver.load.browser_ice import ControllingAgent
 from mediaserver.load.browser_leg import BrowserLeg
 from mediaserver.load.browser_port import CallerPort
-from mediaserver.load.browser_terms import Agreed, Terms
+from mediaserver.load.browser_terms import Agreed, Terms, fragment, restarted
 from mediaserver.load.line import MediaLine
 from mediaserver.load.phrasebook import Phrasebook
 from mediaserver.load.recording import play_by_timestamp
@@ -123,6 +123,16 @@ class BrowserCaller:
             self._evaluate(line, performance)
         return self.report
 
+    async def restart_ice(self) -> None:
+        """Begin ICE anew, as a browser that is on another network now. Raises WhipError, RemoteProtocolError."""
+        assert self.session is not None and self.leg is not None
+        ours = secrets.token_hex(4), secrets.token_hex(12)
+        answer = await self._whip.patch(self.session, fragment(*ours), restart=True)
+        if answer is None:
+            raise RemoteProtocolError("the server takes a restart of ICE for candidates that come later")
+        self.leg.ice.restart(*restarted(answer, ours, self._agreed), time.monotonic())
+        self.leg.handle_timer(time.monotonic())
+
     async def hang_up(self) -> None:
         """End the call now."""
         self._leave(Leave.HANG_UP)
@@ -168,10 +178,11 @@ class BrowserCaller:
         )
         return BrowserLeg(self._identity, ice, agreed.dtls, port.send)
 
-    def _lost(self, why: str) -> None:
-        self.report.reason = self.report.reason or why
-        if self.report.ended_at is None:
-            self.report.ended_at = time.monotonic()
+    def _lost(self, why: str | None) -> None:
+        report = self.report
+        if report.ended_at is None:
+            report.ended_at, report.reason = time.monotonic(), why or ""
+            report.ended_by = "agent" if why is None else ""
         self._over.set()
 
     def _leave(self, how: Leave) -> None:
@@ -190,6 +201,8 @@ class BrowserCaller:
             report.ended_at = report.ended_at or time.monotonic()
             if polite:
                 await self._say_goodbye(session)
+                if self.leg is not None:
+                    self.leg.close()
             self._watch("ended")
         if port is not None:
             port.close()

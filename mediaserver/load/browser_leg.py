@@ -66,6 +66,17 @@ class BrowserLeg:
         elif 20 <= first <= 63:
             self._shake(self._handshake.received(datagram), source, now)
 
+    @property
+    def closed(self) -> bool:
+        """The server has said that no more media will come."""
+        return self._handshake.closed
+
+    def close(self) -> None:
+        """Say so to the server."""
+        if self.ice.selected is not None:
+            for datagram in self._handshake.close():
+                self._send(datagram, self.ice.selected)
+
     def deadline(self, now: float) -> float | None:
         """When `handle_timer` is due."""
         waiting = [self.ice.deadline()]

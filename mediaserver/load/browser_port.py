@@ -30,14 +30,14 @@ def bound(address: str) -> socket.socket:
 
 
 class CallerPort:
-    """Datagrams of one call. `lost` is told once why there will be no more media."""
+    """Datagrams of one call. `lost` is told once why there will be no more media; None: the server has ended them."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, address: str) -> None:
         self._loop = loop
         self._socket = bound(address)
         self.number: int = self._socket.getsockname()[1]
         self.unsent = 0
-        self.lost: Callable[[str], None] = lambda why: None
+        self.lost: Callable[[str | None], None] = lambda why: None
         self._leg: BrowserLeg | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._connected: asyncio.Future[None] = loop.create_future()
@@ -124,6 +124,10 @@ class CallerPort:
             if not self._connected.done():
                 self._connected.set_exception(ConnectionError(leg.failure))
             self.lost(leg.failure)
+            return
+        if leg.closed:
+            self._leg = None
+            self.lost(None)
             return
         if leg.ready and not self._connected.done():
             self._connected.set_result(None)

@@ -1,5 +1,6 @@
 """What a browser offers for a call, and what the answer to it means to the browser."""
 
+import re
 import secrets
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
@@ -7,6 +8,7 @@ from ipaddress import ip_address
 from mediaserver.errors import RemoteProtocolError
 from mediaserver.load.browser_ice import Address, Credentials
 from mediaserver.sdp.extensions import AUDIO_LEVEL, TRANSPORT_SEQUENCE
+from mediaserver.sdp.fragment import Fragment
 from mediaserver.sdp.ice import IceLite
 from mediaserver.sdp.negotiate import Capabilities
 from mediaserver.sdp.negotiation import Negotiation
@@ -16,7 +18,7 @@ from mediaserver.sdp.security import Dtls, Protection
 from mediaserver.sdp.session import MediaDescription, SessionDescription
 
 _UNUSABLE = 488
-_LITE = b"a=ice-lite\r\n"
+_LITE = re.compile(rb"^a=ice-lite\r?\n", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +53,12 @@ class Terms:
 
     def offer(self) -> bytes:
         """Ours is a full agent: it makes the checks. As browsers do, it offers to tell of its packets."""
-        return self._negotiation.offer().replace(_LITE, b"").replace(b"/recvonly ", b" ")
+        return _without_lite(self._negotiation.offer()).replace(b"/recvonly ", b" ")
 
     def accepted(self, answer: bytes) -> Agreed:
         """Read the answer. Raises RemoteProtocolError for one that no media can come of."""
-        plan = self._negotiation.accepted(answer)
+        # That the server makes no checks is no matter to who makes them.
+        plan = self._negotiation.accepted(_without_lite(answer))
         described = SessionDescription.parse(answer)
         media = next(each for each in described.media if each.port)
         if not isinstance(plan.security, Dtls) or plan.ice is None:
@@ -89,6 +92,26 @@ def candidates_of(media: MediaDescription, local: Address) -> tuple[Address, ...
         if address.version == family and 0 < port < 65536:
             found.append((priority, (str(address), port)))
     return tuple(dict.fromkeys(address for _, address in sorted(found, key=lambda each: -each[0])))
+
+
+def _without_lite(description: bytes) -> bytes:
+    return _LITE.sub(b"", description)
+
+
+def fragment(ufrag: str, password: str) -> bytes:
+    """What a restart of ICE is asked for by (RFC 8840 9): credentials, and that candidates are found by the checks."""
+    words = (f"a=ice-ufrag:{ufrag}", f"a=ice-pwd:{password}", "m=audio 9 UDP/TLS/RTP/SAVPF 0", "a=mid:0")
+    return "".join(f"{line}\r\n" for line in (*words, "a=end-of-candidates")).encode()
+
+
+def restarted(answer: bytes, ours: tuple[str, str], agreed: Agreed) -> tuple[Credentials, tuple[Address, ...]]:
+    """What the server's fragment makes of a restart with `ours`. Raises RemoteProtocolError."""
+    said = Fragment.parse(answer, "0")
+    if said.ufrag is None or said.password is None:
+        raise RemoteProtocolError("the server's fragment has no credentials of ICE")
+    stream = MediaDescription("audio", 9, "", (), attributes=tuple(("candidate", each) for each in said.candidates))
+    candidates = candidates_of(stream, agreed.candidates[0]) or agreed.candidates
+    return Credentials(*ours, said.ufrag, said.password), candidates
 
 
 def _extensions(media: MediaDescription) -> dict[str, int]:
