@@ -1,4 +1,4 @@
-"""Calls in both directions, transfers and referrals in any order: everything ends, once, and gives everything back."""
+"""Calls by SIP both ways and by HTTP, transfers and referrals in any order: all ends, once, and gives all back."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from mediaserver.call.feed import Reader
 from mediaserver.call.route import RouteRefusedError
 from mediaserver.call.transfer import Transfers
+from mediaserver.call.web import Begun, RefusedError, WebCalls
 from mediaserver.sip.events import (
     Acknowledged,
     Answered,
@@ -27,10 +29,24 @@ from mediaserver.sip.events import (
     TransferProgress,
 )
 from mediaserver.sip.uri import NameAddr
-from mediaserver.talk.orders import Close, HangUp, KeysWanted, Lost, Ready, Report, Silent, TransferWanted
+from mediaserver.talk.orders import (
+    Close,
+    HangUp,
+    KeysWanted,
+    Lost,
+    Noted,
+    Ready,
+    Report,
+    Silent,
+    TransferWanted,
+    Unprotected,
+)
 from support.exchange import FLOW, Exchange, invite, sdp, way
 from support.virtual_time import settle, tell
+from support.web_offers import fragment, stream
+from support.web_offers import offer as web_offer
 
+CERTIFICATE = "sha-256 " + ":".join(["AB"] * 32)
 NONSENSE = b"v=0\r\nnonsense"
 BOB = NameAddr.parse("<sip:bob@far.example>")
 
@@ -39,7 +55,9 @@ class World:
     """What may happen to an exchange, as SIP allows it for the state a leg is in; `pick` chooses among its legs."""
 
     def __init__(self) -> None:
-        self.exchange = Exchange(max_calls=4, accept_transfers=True, max_call_s=600.0)
+        self.exchange = Exchange(max_calls=4, accept_transfers=True, max_call_s=600.0, fingerprint=CERTIFICATE)
+        self.posts: list[asyncio.Task[Begun]] = []
+        self.readers: list[Reader] = []
         ways = self.exchange.ways
         ways.known["200"] = [way("one.example", "one"), way("two.example", "two")]
         ways.known["300"] = [replace(way(f"198.51.100.{n}", None), flow=FLOW, rank=1 - n // 3) for n in (1, 2, 3)]
@@ -66,6 +84,34 @@ class World:
         replaced = legs[pick % len(legs)] if replaces and legs else None
         exchange.reception.sip(IncomingCall(exchange.legs, invite(), FLOW, offer, replaces=replaced))
 
+    # By HTTP
+
+    def posts_offer(self, offer: bytes) -> None:
+        self.posts.append(asyncio.ensure_future(self.exchange.reception.web.begin("a", offer, "198.51.100.9", {})))
+
+    def gives_up(self, pick: int) -> None:
+        if waiting := [post for post in self.posts if not post.done()]:
+            waiting[pick % len(waiting)].cancel()
+
+    def sessions(self) -> list[str]:
+        done = [post for post in self.posts if post.done() and not post.cancelled() and post.exception() is None]
+        return [post.result().session for post in done]
+
+    def asks(self, pick: int, request: Callable[[WebCalls, str], object]) -> None:
+        """Of a session, which may be over."""
+        if sessions := self.sessions():
+            try:
+                request(self.exchange.reception.web, sessions[pick % len(sessions)])
+            except RefusedError as refusal:
+                assert refusal.status in (404, 429)
+
+    def watches(self, web: WebCalls, session: str) -> None:
+        self.readers.append(web.feed(session))
+
+    def reads_no_more(self, pick: int) -> None:
+        if self.readers:
+            self.readers[pick % len(self.readers)].close()
+
     def dials(self, number: str = "200") -> None:
         try:
             self.exchange.dial(number)
@@ -89,7 +135,26 @@ def wants(style: Any, target: str = "200") -> Callable[[World, int], None]:
     return lambda w, n: w.report(n, lambda call: TransferWanted(call, "t", target, {}, style, n % 2 == 0))
 
 
+def restarts(web: WebCalls, session: str) -> None:
+    async def restart() -> None:
+        try:
+            await web.restart(session, fragment("newU", "n" * 22))
+        except RefusedError as refusal:
+            assert refusal.status == 404
+
+    asyncio.ensure_future(restart())  # noqa: RUF006
+
+
 HAPPENINGS: list[Callable[[World, int], None]] = [
+    lambda w, n: w.posts_offer(web_offer()),
+    lambda w, n: w.posts_offer(web_offer(stream(formats="9"))),
+    lambda w, n: w.gives_up(n),
+    lambda w, n: w.asks(n, lambda web, session: web.end(session)),
+    lambda w, n: w.asks(n, restarts),
+    lambda w, n: w.asks(n, w.watches),
+    lambda w, n: w.reads_no_more(n),
+    lambda w, n: w.report(n, lambda call: Noted(call, "digit", 0.0, {"digit": "1"})),
+    lambda w, n: w.report(n, lambda call: Unprotected(call, "no way")),
     lambda w, n: w.arrives(n, sdp()),
     lambda w, n: w.arrives(n, None),
     lambda w, n: w.arrives(n, sdp(), replaces=True),
@@ -147,6 +212,15 @@ def talks(world: World, pick: int) -> None:
         world.exchange.reception.sip(Acknowledged(leg, None))
 
 
+def posts(world: World, pick: int) -> None:
+    """A call comes by HTTP, and its model is ready."""
+    world.posts_offer(web_offer())
+
+
+def web_ready(world: World, pick: int) -> None:
+    world.report(len(world.exchange.plane.opened) - 1, Ready)
+
+
 def first(happening: Callable[[World, int], None]) -> Callable[[World, int], None]:
     """To the first leg and the first call."""
     return lambda world, pick: happening(world, 0)
@@ -164,6 +238,10 @@ BEGINNINGS: list[list[Callable[[World, int], None]]] = [
     [talks, first(wants("attended")), answers(sdp("0"))],
     [talks, first(ASKED)],
     [talks, first(ASKED), answers(sdp("0"))],
+    [posts],
+    [posts, web_ready],
+    [posts, web_ready, first(wants("refer")), answers(sdp("0"))],
+    [posts, web_ready, first(wants("attended"))],
     [lambda w, n: w.dials(), first(lambda w, n: w.report(n, Ready))],
     [lambda w, n: w.dials("300"), first(lambda w, n: w.report(n, Ready))],
     [lambda w, n: w.dials(), first(lambda w, n: w.report(n, Ready)), answers(sdp("0"))],
@@ -204,12 +282,19 @@ def test_whatever_happens_everything_ends_once_and_is_given_back(
         nobody_is_left_alone(world.exchange)
         world.exchange.reception.drop_all()
         await asyncio.sleep(5)  # parting peers are hung up on a little later
+        for post in world.posts:
+            assert post.done() and (post.cancelled() or isinstance(post.exception(), RefusedError | type(None)))
+        for reader in world.readers:
+            async for _ in reader:  # each ends with its call
+                pass
         return world
 
     with capture_logs() as lines:
         world = tell(story())
     exchange = world.exchange
     assert exchange.nothing_left()
+    web = exchange.reception.web
+    assert not len(web) and not len(web._line) and not len(exchange.reception._desk.feeds)
     assert exchange.ways.held == []
     assert [leg for leg, state in exchange.network.legs.items() if state != "gone"] == []
     opened = [order.call for order in exchange.plane.opened]
