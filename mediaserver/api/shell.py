@@ -5,7 +5,7 @@ import logging
 import ssl
 import time
 from email.utils import formatdate
-from typing import Final
+from typing import Any, Final
 
 from starlette.types import ASGIApp
 from uvicorn.server import ServerState
@@ -88,7 +88,10 @@ class HttpShell:
         def connection() -> Connection:
             return Connection(self._config, self._state, loop, given.connections, given.request_s)
 
-        return await loop.create_server(connection, host, port, ssl=self._context, backlog=128)
+        secure: dict[str, Any] = {}
+        if self._context is not None:
+            secure = {"ssl": self._context, "ssl_handshake_timeout": given.request_s, "ssl_shutdown_timeout": 1.0}
+        return await loop.create_server(connection, host, port, backlog=128, **secure)
 
     def _tell_time(self) -> None:
         """The Date of responses (RFC 9110 6.6.1)."""

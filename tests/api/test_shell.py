@@ -206,6 +206,11 @@ async def test_https_with_a_certificate_of_our_own_making() -> None:
         assert await raw(shell, b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n") in (b"", b"reset")
 
 
+async def test_a_handshake_that_does_not_come() -> None:
+    async with listening(self_signed=True, request_s=0.2) as shell:
+        assert await raw(shell, b"") in (b"", b"reset")
+
+
 async def test_a_proxy_is_believed_where_it_is_named() -> None:
     forwarded = {"X-Forwarded-For": "192.0.2.9", "X-Forwarded-Proto": "https", "Host": "talk.example"}
     page = {"Origin": "https://talk.example"}
