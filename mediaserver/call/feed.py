@@ -151,10 +151,10 @@ class Feed:
         """Seconds since the answer; 0 before."""
         return self._seconds(self._clock())
 
-    def answered(self) -> None:
-        """The call is answered: its time begins."""
-        self._answered = self._clock()
-        self.tell("state", self._answered, {"state": "talking"})
+    def answered(self, at: float) -> None:
+        """The call was answered `at` (monotonic seconds): there its time begins."""
+        self._answered = at
+        self.tell("state", at, {"state": "talking"})
 
     def tell(self, event: str, at: float, fields: Mapping[str, object]) -> None:
         """`event` happened `at` (monotonic seconds)."""
@@ -186,15 +186,18 @@ class Feeds:
     def __len__(self) -> int:
         return len(self._feeds)
 
-    def of(self, call: str, *, answered: bool) -> Feed:
-        """The feed of a call that is not over, from now on if it was not watched before."""
+    def of(self, call: str, answered_at: float | None) -> Feed:
+        """The feed of a call that is not over, from now on if it was not watched before.
+
+        `answered_at`: when it was answered, in monotonic seconds; None: it was not yet.
+        """
         feed = self._feeds.get(call)
         if feed is None:
             feed = self._feeds[call] = Feed(self._clock)
-            if answered:
-                feed.answered()
-            else:
+            if answered_at is None:
                 feed.tell("state", self._clock(), {"state": "connecting"})
+            else:
+                feed.answered(answered_at)
             self._order(Watch(call, on=True))
         return feed
 
@@ -211,11 +214,11 @@ class Feeds:
         if feed is not None:
             feed.tell(noted.what, noted.at, noted.fields)
 
-    def answered(self, call: str) -> None:
-        """A call is answered."""
+    def answered(self, call: str, at: float) -> None:
+        """A call was answered `at` (monotonic seconds)."""
         feed = self._feeds.get(call)
         if feed is not None:
-            feed.answered()
+            feed.answered(at)
 
     def over(self, call: str, end: CallEnd) -> None:
         """A call has ended."""

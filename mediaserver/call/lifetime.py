@@ -130,7 +130,8 @@ class Lifetime(ABC):
         self._clear_timers()
         self._after(self.desk.settings.max_call_s, self._too_long)
         self.desk.tally.answered(self.way, self.record.answered())
-        self.desk.feeds.answered(self.id)
+        assert self.record.answered_at is not None
+        self.desk.feeds.answered(self.id, self.record.answered_at)
 
     def _too_long(self) -> None:
         end = CallEnd(Result.COMPLETED, "max-duration", cause=RECOVERY_ON_TIMER)

@@ -14,15 +14,16 @@ class Record:
     def __init__(self, log: FilteringBoundLogger) -> None:
         self._log = log
         self._began = time.monotonic()
-        self._answered_at: float | None = None
+        self.answered_at: float | None = None
+        """Monotonic seconds; None: not yet."""
         self._written = False
         self.related: str | None = None
         """The call it was bridged with, or placed for."""
 
     def answered(self) -> float:
         """The call is answered; the seconds that took."""
-        self._answered_at = time.monotonic()
-        seconds = self._answered_at - self._began
+        self.answered_at = time.monotonic()
+        seconds = self.answered_at - self._began
         self._log.info("call.answered", after_ms=round(seconds * 1000, 1))
         return seconds
 
@@ -39,7 +40,7 @@ class Record:
         if self._written:
             return None
         self._written = True
-        spoken_s = time.monotonic() - self._answered_at if self._answered_at is not None else 0.0
+        spoken_s = time.monotonic() - self.answered_at if self.answered_at is not None else 0.0
         about: dict[str, object] = {
             "result": end.result.value,
             "reason": end.reason,

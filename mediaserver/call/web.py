@@ -127,7 +127,7 @@ class WebCalls:
         if found is None or found.end is not None:
             raise RefusedError(404, "unknown-call", "the call is over, or there never was one of this name")
         try:
-            return self._desk.feeds.of(found.id, answered=found.established).subscribe()
+            return self._desk.feeds.of(found.id, found.record.answered_at).subscribe()
         except TooManyReadersError as error:
             raise RefusedError(429, "too-many-readers", str(error), self._desk.settings.retry_after_s) from None
 

@@ -37,7 +37,7 @@ class WebCall(Incoming):
         """The offer: get the model ready. The answer waits for it, so that what fails is told by a status."""
         super().incoming(sdp)
         if self.end is None:
-            self.desk.feeds.of(self.id, answered=False)
+            self.desk.feeds.of(self.id, None)
 
     def _agree(self, offer: bytes) -> bytes:
         web_offer.check(offer)

@@ -47,7 +47,7 @@ def test_whoever_comes_later_is_told_what_was_so_far_and_everyone_what_follows()
         clock = Clock()
         feed = Feed(clock)
         feed.tell("state", 100.0, {"state": "connecting"})
-        feed.answered()
+        feed.answered(clock.now)
         early = feed.subscribe()
         feed.tell("digit", 101.25, {"digit": "5"})
         late = feed.subscribe()
@@ -141,6 +141,18 @@ def test_so_many_may_watch_and_again_when_one_has_gone() -> None:
     tell(story())
 
 
+def test_who_comes_to_a_call_late_is_told_the_time_since_its_answer() -> None:
+    async def story() -> None:
+        clock = Clock()
+        feeds = Feeds([].append, clock)
+        clock.now = 160.0
+        reader = feeds.of("a", 100.0).subscribe()
+        feeds.noted(Noted("a", "digit", 161.5, {"digit": "1"}))
+        assert [(each.event, each.at) for each in await read(reader)] == [("state", 0.0), ("digit", 61.5)]
+
+    tell(story())
+
+
 def test_the_media_plane_is_asked_to_tell_only_of_what_is_watched() -> None:
     async def story() -> None:
         orders: list[Watch] = []
@@ -151,13 +163,13 @@ def test_the_media_plane_is_asked_to_tell_only_of_what_is_watched() -> None:
             feeds.noted(Noted(call, "digit", 100.5, given))
 
         noted("a", digit="1")
-        feeds.answered("a")
+        feeds.answered("a", 100.0)
         feeds.over("a", END)
         assert not orders and not len(feeds)
 
-        feed = feeds.of("b", answered=False)
-        assert feeds.of("b", answered=True) is feed and orders == [Watch("b", on=True)]
-        feeds.answered("b")
+        feed = feeds.of("b", None)
+        assert feeds.of("b", 99.0) is feed and orders == [Watch("b", on=True)]
+        feeds.answered("b", 100.0)
         noted("b", digit="2")
         noted("c", digit="3")
         reader = feed.subscribe()
@@ -167,7 +179,7 @@ def test_the_media_plane_is_asked_to_tell_only_of_what_is_watched() -> None:
         events = await read(reader)
         assert names(events) == ["state", "state", "digit", "state"] and not len(feeds)
 
-        feeds.of("d", answered=True)
+        feeds.of("d", 99.0)
         feeds.forget_unread("d")
         feeds.forget_unread("d")
         assert orders[1:] == [Watch("d", on=True), Watch("d", on=False)] and not len(feeds)
