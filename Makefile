@@ -16,7 +16,7 @@ EXTRAS := dev,local,picture,google-speech
 ARGS   ?=
 export HF_HUB_OFFLINE := 1
 
-.PHONY: setup demo test lint format bench bench-signalling matrix conformance fuzz screens serve clean
+.PHONY: setup demo test lint format bench bench-signalling bench-loss matrix conformance fuzz screens serve clean
 
 setup: $(STAMP)
 
@@ -51,6 +51,10 @@ bench: setup
 
 bench-signalling: setup
 	@"$(BIN)/python" -m bench.signalling $(ARGS)
+
+bench-loss: setup
+	@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[quality]"
+	@"$(BIN)/python" -m bench.loss $(ARGS)
 
 matrix: setup
 	@"$(BIN)/python" -m matrix $(ARGS)
