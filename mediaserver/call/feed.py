@@ -87,16 +87,19 @@ class Reader:
 
     async def __anext__(self) -> Told:
         """The next event; "missed" {count} where some were left out. It may be cancelled without loss."""
-        while True:
-            if self._backlog.missed:
-                missed, self._backlog.missed = self._backlog.missed, 0
-                return Told("missed", self._feed.seconds_now(), {"count": missed})
-            if self._backlog:
-                return self._backlog.pop()
+        while (told := self.at_hand()) is None:
             if self._over:
                 raise StopAsyncIteration
             self._woken.clear()
             await self._woken.wait()
+        return told
+
+    def at_hand(self) -> Told | None:
+        """The next event, if there is one already."""
+        if self._backlog.missed:
+            missed, self._backlog.missed = self._backlog.missed, 0
+            return Told("missed", self._feed.seconds_now(), {"count": missed})
+        return self._backlog.pop() if self._backlog else None
 
     def close(self) -> None:
         """Read no more; safe to call twice."""

@@ -125,6 +125,28 @@ def test_silence_is_filled_and_nothing_is_lost_by_it() -> None:
     tell(story())
 
 
+def test_what_happens_at_once_is_sent_together_and_a_text_that_grows_as_it_is_by_then() -> None:
+    async def story() -> None:
+        feed = Feed(lambda: 100.0)
+        pieces = stream(feed.subscribe(), gap_s=0.1)
+        await following(pieces)
+        reading = asyncio.ensure_future(_all(pieces))
+        for text in ("a", "ab", "abc", "abcd"):
+            feed.tell("transcript", 100.0, {"who": "agent", "item": "i", "text": text})
+            await asyncio.sleep(0.03)
+        feed.tell("digit", 100.0, {"digit": "5"})
+        feed.end("caller-hung-up")
+        sent = await reading
+        assert [[name for name, _ in piece] for piece in sent] == [["transcript"], ["transcript"], ["digit", "state"]]
+        assert [piece[0][1].get("text") for piece in sent[:2]] == ["a", "abcd"]
+
+    tell(story())
+
+
+async def _all(pieces: AsyncIterator[bytes]) -> list[list[tuple[str, dict[str, Any]]]]:
+    return [read(piece.decode()) async for piece in pieces]
+
+
 def test_a_reader_that_is_gone_costs_nothing() -> None:
     async def story() -> None:
         feed = Feed(lambda: 100.0)
