@@ -8,7 +8,7 @@ const COMFORT = { echoCancellation: true, noiseSuppression: true, autoGainContro
 export async function open(deviceId, constraints = {}) {
     const devices = navigator.mediaDevices;
     if (!window.isSecureContext) throw fault("insecure");
-    if (!devices?.getUserMedia || !window.RTCPeerConnection) throw fault("unsupported");
+    if (!devices?.getUserMedia || !window.RTCPeerConnection || !AbortSignal.any) throw fault("unsupported");
     const audio = { ...COMFORT, ...constraints };
     try {
         return await devices.getUserMedia({ audio: deviceId ? { ...audio, deviceId: { exact: deviceId } } : audio });

@@ -53,8 +53,14 @@ function choose(name) {
 
 by("agent").addEventListener("change", ({ target }) => choose(target.value));
 by("copy").addEventListener("click", async () => {
-    await navigator.clipboard.writeText(by("snippet").textContent);
-    by("copy").textContent = "Copied";
+    try {
+        await navigator.clipboard.writeText(by("snippet").textContent);
+        by("copy").textContent = "Copied";
+    } catch {
+        // Not on a page that is not secure: then it is marked, to be copied by hand.
+        getSelection().selectAllChildren(by("snippet"));
+        by("copy").textContent = "Marked";
+    }
     setTimeout(() => (by("copy").textContent = "Copy"), 2000);
 });
 

@@ -140,6 +140,7 @@ footer { display: flex; align-items: center; justify-content: space-between; gap
 }
 .main span { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .main:hover { filter: brightness(1.08); }
+.main:disabled { opacity: .45; cursor: default; }
 .main.end { background: var(--_alert); color: var(--_on-alert); }
 .plain { padding: .6rem; border-color: var(--_line); border-radius: .7rem; background: none; }
 

@@ -27,13 +27,19 @@ export class View {
         this.#state({ state: "idle", reason: "", error: null });
     }
 
-    /** The agent's name, and whether captions are to be read out by screen readers. */
-    describe(name, announces) {
+    /** The agent's name, whether it can be called, and whether captions are to be read out by screen readers. */
+    describe({ name, callable, announces }) {
         this.#name = name || "the agent";
         this.#announces = announces;
         this.title.textContent = name || "Agent";
         this.element.setAttribute("aria-label", `Call with ${this.#name}`);
         this.callWord.textContent = this.#callWord();
+        this.callButton.disabled = !callable;
+    }
+
+    /** Go to the one button that there is at any time. */
+    focus(options) {
+        (this.#phone.running ? this.endButton : this.callButton).focus(options);
     }
 
     #build() {

@@ -53,7 +53,7 @@ export class VoiceAgent extends HTMLElement {
             },
         });
         this.#view = new View(this.#phone);
-        const root = this.attachShadow({ mode: "open", delegatesFocus: true });
+        const root = this.attachShadow({ mode: "open" });
         root.adoptedStyleSheets = [sheet()];
         root.append(this.#view.element);
         this.#tell();
@@ -146,10 +146,19 @@ export class VoiceAgent extends HTMLElement {
         return this.#phone.useSpeaker(id);
     }
 
+    /** Go to the button that calls, or that hangs up. */
+    focus(options) {
+        this.#view.focus(options);
+    }
+
     #leave = () => this.hangUp();
 
     #describe() {
-        this.#view.describe(this.getAttribute("label") || this.agent, this.getAttribute("captions") === "announce");
+        this.#view.describe({
+            name: this.getAttribute("label") || this.agent,
+            callable: this.agent !== "",
+            announces: this.getAttribute("captions") === "announce",
+        });
     }
 
     /** The token in use, or a fresh one; null if there is no other. */

@@ -36,6 +36,7 @@ async def test_a_conversation(tmp_path: Path) -> None:
         await phone.call()
         await _both_are_heard_and_seen(board, phone)
         await _keys_arrive(board, phone)
+        await _devices_can_be_changed(board, phone)
         await _mute_is_silence(board, phone)
         await _an_interruption_is_seen(board, phone)
         assert await violations(phone.page) == []
@@ -74,6 +75,21 @@ async def _keys_arrive(board: Switchboard, phone: Softphone) -> None:
     assert not await phone.page.get_by_label("Keys pressed").is_visible()
 
 
+async def _devices_can_be_changed(board: Switchboard, phone: Softphone) -> None:
+    await phone.agent_is_quiet(1.0)
+    await phone.click("Sound and connection")
+    for name in ("Microphone", "Loudspeaker"):
+        choice = phone.page.get_by_label(name)
+        others = await choice.locator("option").all_inner_texts()
+        await choice.select_option(label=others[-1])
+        await phone.until(f"phone.shadowRoot.activeElement?.selectedOptions?.[0]?.text !== '{others[0]}'")
+    assert not await phone.page.locator(".trouble").is_visible()
+    assert await phone.page.get_by_label("Sound and connection").get_by_text("opus").is_visible()
+    await phone.say(said := rig.speech(1.0, 5))
+    await board.model_hears(said)
+    await phone.page.keyboard.press("Escape")
+
+
 async def _mute_is_silence(board: Switchboard, phone: Softphone) -> None:
     await phone.agent_is_quiet(1.0)
     await phone.click("Mute")
@@ -90,7 +106,7 @@ async def _mute_is_silence(board: Switchboard, phone: Softphone) -> None:
 
 
 async def _an_interruption_is_seen(board: Switchboard, phone: Softphone) -> None:
-    await phone.agent_speaks(turns=2, for_s=0.7)
+    await phone.agent_speaks(turns=3, for_s=0.7)
     await phone.say(rig.speech(1.0, 4))
     await phone.until("phone.shadowRoot.querySelector('s.lost')")
     cut = phone.page.locator("p.caption:has(s.lost)").last

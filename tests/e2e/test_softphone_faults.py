@@ -102,6 +102,8 @@ async def test_what_a_person_is_told(tmp_path: Path) -> None:
             await phone.page.unroute_all()
             await phone.page.evaluate("phone.call()")
             await phone.until("phone.state === 'talking'")
+            await phone.page.close()
+            await board.line("call.ended", reason="caller-hung-up", timeout_s=5.0)
 
 
 async def _fails(phone: Softphone, sentence: str) -> None:
@@ -179,7 +181,8 @@ async def _page_of(folder: Path) -> AsyncIterator[str]:
 
 async def _calls_from(browser: Browser, board: Switchboard, address: str) -> None:
     async with softphone(browser, address) as phone:
-        await phone.click("Call Front desk")
+        await phone.page.evaluate("phone.focus()")
+        await phone.page.keyboard.press("Enter")
         await phone.shows("This is answer number 1 of the emulated model.")
         assert await violations(phone.page) == []
         await phone.page.evaluate("phone.remove()")
