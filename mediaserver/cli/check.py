@@ -38,4 +38,8 @@ def check(
         console.print(f"trunk {name!r}: {', '.join(filter(None, ways)) or 'is called by its digest user'}")
     if settings.phones.users:
         console.print(f"phones: {', '.join(settings.phones.users)}")
+    http = settings.http
+    if http.address is not None:
+        pages = {"loopback": "its page is for this machine", "anyone": "its page is for anybody", "off": "no page"}
+        console.print(f"{'https' if http.tls else 'http'}: {http.address}, {pages[http.page]}")
     console.print(f"ok: SIP on {', '.join(sip)}; settings from {source}")

@@ -109,9 +109,10 @@ def test_faults_of_what_the_settings_name(tmp_path: Path, monkeypatch: pytest.Mo
         assert words in outcome.stderr
     well = checks(written(tmp_path, "well", **WELL))
     assert (well.exit_code, well.stderr) == (0, "")
-    warning, agent, verdict = well.stdout.splitlines()
+    warning, agent, http, verdict = well.stdout.splitlines()
     assert warning.startswith("warning: agent.model: gpt-realtime ends on")
     assert agent == "agent 'assistant': model 'gpt-realtime' in voice"
+    assert http == "http: 127.0.0.1:8080, its page is for this machine"
     assert verdict.startswith("ok: SIP on UDP 127.0.0.1:0, TCP 127.0.0.1:0; settings from ")
 
 
