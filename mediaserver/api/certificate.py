@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-import ifaddr
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from mediaserver.net.interfaces import Interfaces
 from mediaserver.net.tls import TlsServer, TlsSettings
 
 _VALID: Final = datetime.timedelta(days=90)
@@ -39,15 +39,8 @@ def hosts_of(address: str) -> list[str]:
     if not ipaddress.ip_address(address).is_unspecified:
         found.append(address)
     else:
-        found += _own_addresses()
+        found += Interfaces().addresses()
     return list(dict.fromkeys(each for each in found if each))
-
-
-def _own_addresses() -> list[str]:
-    """Of all interfaces, link-local ones left out: no URL of a browser can hold the zone that they need."""
-    every = (ip.ip for adapter in ifaddr.get_adapters() for ip in adapter.ips)
-    texts = (each if isinstance(each, str) else each[0] for each in every)
-    return [each for each in texts if not ipaddress.ip_address(each).is_link_local]
 
 
 def _certificate(key: ec.EllipticCurvePrivateKey, hosts: Sequence[str]) -> x509.Certificate:
