@@ -4,9 +4,7 @@ import datetime
 import ipaddress
 import os
 import socket
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 from cryptography import x509
@@ -88,12 +86,9 @@ def _general(host: str) -> x509.GeneralName:
 
 
 def _server(certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> TlsServer:
-    """The context of a listener. OpenSSL takes files alone: one is there for a moment, for us to read and no other."""
+    """The context of a listener. OpenSSL takes files alone: this one is in memory, and in no folder."""
     secret = key.private_bytes(_PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    handle, name = tempfile.mkstemp(prefix="mediaserver-", suffix=".pem")  # mode 0600
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(secret + certificate.public_bytes(_PEM))
-        return TlsServer(TlsSettings(certificate=name), "http")
-    finally:
-        Path(name).unlink()
+    with os.fdopen(os.memfd_create("mediaserver"), "wb") as file:
+        file.write(secret + certificate.public_bytes(_PEM))
+        file.flush()
+        return TlsServer(TlsSettings(certificate=f"/proc/self/fd/{file.fileno()}"), "http")
