@@ -37,13 +37,15 @@ EACH = 2
 IDENTITY, BOOK = Identity(), Phrasebook()
 
 
-def held() -> dict[str, int]:
+def held() -> Counter[str]:
     """What this process has of what calls are made of."""
     gc.collect()
-    found = Counter(type(each).__name__ for each in gc.get_objects() if isinstance(each, OF_A_CALL))
-    found["tasks"] = len(asyncio.all_tasks())
-    found["sockets and files"] = len(os.listdir("/proc/self/fd"))
-    return dict(found)
+    return Counter(type(each).__name__ for each in gc.get_objects() if isinstance(each, OF_A_CALL))
+
+
+def busy() -> tuple[int, int]:
+    """Tasks, and files and sockets."""
+    return len(asyncio.all_tasks()), len(os.listdir("/proc/self/fd"))
 
 
 async def call(web: WebBoard, how: str, connecting: asyncio.Lock) -> BrowserCaller:
@@ -78,18 +80,10 @@ async def test_nothing_is_left_of_calls_however_they_end(tmp_path: Path) -> None
     tables = {"rtp": {"silence_timeout_s": 3.0}, "http": {"per_source": 10_000}}
     agent = {"limits": {"max_call_s": 7.0}}
     async with web_board(tmp_path, EmulatorSettings(answer_ms=300), agent=agent, **tables) as web:
-        await wave(web)  # what is made once, is made now
-        before = await settled(None)
+        idle = busy()
         await wave(web)
-        assert await settled(before) == before
-
-
-async def settled(wanted: dict[str, int] | None) -> dict[str, int]:
-    """Connections of HTTP that are kept alive, and resting ports, go a little later."""
-    found = held()
-    for _ in range(40):
-        await asyncio.sleep(0.25)
-        before, found = found, held()
-        if found == (before if wanted is None else wanted):
-            break
-    return found
+        await rig.eventually(lambda: busy() == idle, 20.0)  # connections of HTTP are kept for a while
+        assert held() == Counter()
+        talking = await web.caller()
+        async with talking:
+            assert held()["MediaSession"] == 1 and busy() > idle, "what there is while there is a call"
