@@ -1,7 +1,7 @@
 """WHIP (RFC 9725): a browser posts an offer and hears an agent; PATCH is for ICE, DELETE hangs up.
 
 A POST is answered when the agent's model is ready, not before: whatever keeps a call from being taken is then told by
-a status; and what the caller waits for is the model, which an earlier answer would not bring any sooner.
+a status. It costs the caller next to nothing: the agent's first words are made while ICE and DTLS are under way.
 """
 
 import hashlib
@@ -12,18 +12,11 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 
+from mediaserver.api.origin import address_of, page_of
 from mediaserver.api.problem import ProblemError
 from mediaserver.api.reach import Reach
 from mediaserver.api.tokens import TokenError
-from mediaserver.api.whip_request import (
-    bearer_of,
-    body_of,
-    check_accept,
-    check_type,
-    refusal,
-    source_of,
-    unless_gone,
-)
+from mediaserver.api.whip_request import bearer_of, body_of, check_accept, check_type, refusal, unless_gone
 from mediaserver.call.web import Begun, RefusedError, WebCalls
 from mediaserver.call.web_session import WebSession
 from mediaserver.sdp.fragment import LONGEST as LONGEST_FRAGMENT
@@ -91,9 +84,9 @@ class Whip:
         check_type(request, SDP, "accept_post")
         check_accept(request, SDP)
         offer = await body_of(request, LONGEST_OFFER)
-        about = {"origin": request.headers.get("origin", "")}
+        about = {"origin": page_of(request) or ""}
         try:
-            call = self._calls.begin(agent, offer, source_of(request), about, _digest(token))
+            call = self._calls.begin(agent, offer, address_of(request), about, _digest(token))
             begun = await unless_gone(request, call, lambda begun: self._calls.end(begun.session))
         except RefusedError as refused:
             raise refusal(refused) from None
@@ -144,7 +137,7 @@ class Whip:
 
     def _check(self, token: str, agent: str, request: Request) -> None:
         try:
-            self._reach.tokens.check(token, agent, request.headers.get("origin"))
+            self._reach.tokens.check(token, agent, page_of(request))
         except TokenError as error:
             if error.status == 401:
                 challenge = 'Bearer error="invalid_token"'

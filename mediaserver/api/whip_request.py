@@ -68,11 +68,6 @@ def bearer_of(request: Request) -> str:
     return token.strip()
 
 
-def source_of(request: Request) -> str:
-    """The IP address of whoever sent it."""
-    return request.client.host if request.client is not None else "127.0.0.1"
-
-
 async def unless_gone[T](request: Request, work: Coroutine[Any, Any, T], undo: Callable[[T], None]) -> T | None:
     """Do `work` while the client waits for it; None if it has gone away. The body has to be read before.
 
