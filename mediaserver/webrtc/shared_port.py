@@ -178,8 +178,7 @@ class BrowserPort:
     def forget(self, source: Address, place: Place) -> None:
         """A source of `place` is nobody's any more."""
         place.lose(source)
-        if self._sources.get(source) is place:
-            del self._sources[source]
+        self._sources.pop(source, None)
 
     # --- hot --------------------------------------------------------------------------------------------------------
 
