@@ -48,7 +48,7 @@ class Verdict(Enum):
 # What makes a sound. All levels are RMS, of 32768.
 _FAINT = 16.0
 """-66 dB: nothing below counts."""
-_ABOVE_NOISE = 2.5
+_ABOVE_NOISE = 1.8
 _RISE = 1.004
 """By which the background is taken to grow each 20 ms, until it proves to be lower."""
 
@@ -57,6 +57,8 @@ _LIKE = {1: 0.72, 2: 0.60, 3: 0.52, 4: 0.46, 5: 0.42}
 """How well something played must explain a sound that is so many blocks long."""
 _TWICE = 0.28
 """The same if what explains two parts of a sound has the same delay."""
+_UNLIKELY = 0.12
+"""How much better that must be where there was no echo so far."""
 _SAME = 3
 """Samples by which two delays may differ that are the same."""
 _REACH = 24, 64
@@ -220,7 +222,8 @@ class EchoGuard:
         twice = before is not None and before[1] <= begin and abs(before[0] - found.delay) <= _SAME
         if before is None or before[1] <= begin:
             self._suspect = found.delay, at + BLOCK
-        if found.likeness < _LIKE[blocks] and not (twice and found.likeness >= _TWICE):
+        likeness = found.likeness - (_UNLIKELY if self.state is State.AT_EASE else 0.0)
+        if likeness < _LIKE[blocks] and not (twice and likeness >= _TWICE):
             return False
         self._adopt(found)
         return True
