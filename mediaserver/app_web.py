@@ -100,6 +100,7 @@ class Web:
             standing=self._standing,
             closed=reception.closed,
             metrics=self._metrics.exposition,
+            responded=self._metrics.responded,
             admin_key=self._admin_key,
             version=__version__,
         )

@@ -46,7 +46,8 @@ def build(reach: Reach) -> ASGIApp:
     app.openapi()  # made now, and kept: it takes 20 ms, in which no call could be served
     given = reach.settings
     origins = Origins.of(given.origins)
-    return LastResort(Gate(app, origins=origins, rates=rates, most=given.max_body, body_s=given.request_s))
+    gate = Gate(app, origins=origins, rates=rates, most=given.max_body, body_s=given.request_s)
+    return LastResort(gate, reach.responded)
 
 
 async def _refused(request: Request, refused: Exception) -> Response:

@@ -1,6 +1,7 @@
-"""What no route has caught: told in the log once, and answered if that can still be done."""
+"""Around all of it: every response is counted, and what no route has caught is told in the log once, and answered."""
 
 import asyncio
+from collections.abc import Callable
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -11,10 +12,11 @@ DETAIL = "something is wrong in the server; its log says what"
 
 
 class LastResort:
-    """Around everything that may fail."""
+    """`responded` is told the status of each response."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, responded: Callable[[int], None]) -> None:
         self._app = app
+        self._responded = responded
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -22,7 +24,9 @@ class LastResort:
 
         async def sent(message: Message) -> None:
             nonlocal started
-            started = True
+            if not started:
+                started = True
+                self._responded(message["status"])
             await send(message)
 
         try:
@@ -33,4 +37,4 @@ class LastResort:
             about = {"method": scope.get("method"), "path": scope.get("path", "")[:200]}
             structlog.get_logger().error("http.failed", **about, exc_info=fault)
             if not started:
-                await problem(500, DETAIL)(scope, receive, send)
+                await problem(500, DETAIL)(scope, receive, sent)

@@ -63,12 +63,18 @@ class Metrics:
                                   registry=registry)  # fmt: skip
         self._provider = Counter("mediaserver_provider_events", "Faults of models' sessions, and sessions replaced.",
                                  ("what",), registry=registry)  # fmt: skip
+        self._responses = Counter("mediaserver_http_responses", "Responses by HTTP, by status.", ("status",),
+                                  registry=registry)  # fmt: skip
         registry.register(_Standing(standing))
         ProcessCollector(registry=registry)
 
     def exposition(self) -> bytes:
         """All of it as text (Prometheus' format 0.0.4)."""
         return generate_latest(self._registry)
+
+    def responded(self, status: int) -> None:
+        """A request was answered by HTTP."""
+        self._responses.labels(str(status)).inc()
 
     def refused(self, way: str, reason: str) -> None:
         """No call was made of an attempt."""

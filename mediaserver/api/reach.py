@@ -34,6 +34,8 @@ class Reach:
     """The exposition of the metrics."""
     admin_key: str | None = None
     """What whoever may issue tokens shows."""
+    responded: Callable[[int], None] = lambda status: None
+    """Told the status of each response."""
     version: str = ""
 
     def agent(self, name: str) -> AgentCard | None:

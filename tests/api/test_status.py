@@ -68,6 +68,15 @@ async def test_what_calls_have_told() -> None:
     assert all(math.isfinite(value) for value in found.values())
 
 
+async def test_what_was_answered() -> None:
+    front = Front()
+    async with front.client() as client:
+        for path in ("/health", "/health", "/nothing", "/whip/a"):
+            await client.post(path, content=b"") if path == "/whip/a" else await client.get(path)
+    found = {key[1]: value for key, value in (await metrics(front)).items() if key[0] == "http_responses_total"}
+    assert found == {"200": 2, "404": 1, "401": 1}
+
+
 async def test_reasons_do_not_grow_without_end() -> None:
     front = Front()
     for number in range(1000):

@@ -39,6 +39,7 @@ class Front:
             standing=self.standing,
             closed=lambda: self.closed,
             metrics=self.metrics.exposition,
+            responded=self.metrics.responded,
             admin_key=admin_key,
             version="1.2.3",
         )
