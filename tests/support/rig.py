@@ -17,6 +17,8 @@ from mediaserver.load.script import Step
 from mediaserver.load.server_process import LogLine, ServerProcess, serving
 
 RATE = 8000
+_READY_S = 75.0
+"""A server that loads speech models has seconds of work before it is ready, and the machine may have others to serve."""
 
 
 def toml(**tables: dict[str, object]) -> str:
@@ -83,7 +85,7 @@ async def rig(folder: Path, **tables: dict[str, Any]) -> AsyncIterator[Rig]:
     path = folder / "mediaserver.toml"
     path.write_text(toml(**tables))
     async with serving(path) as server:
-        ready = await server.ready(30.0)
+        ready = await server.ready(_READY_S)
         host, _, port = ready.fields["sip_udp"].rpartition(":")
         tcp_port = int(ready.fields["sip_tcp"].rpartition(":")[2])
         yield Rig(server, host, int(port), tcp_port, server.pid)
