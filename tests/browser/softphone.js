@@ -18,7 +18,7 @@
     };
 
     const keep = async (track) => {
-        const reader = new MediaStreamTrackProcessor({ track }).readable.getReader();
+        const reader = new MediaStreamTrackProcessor({ track, maxBufferSize: 1000 }).readable.getReader();
         for (;;) {
             const { value, done } = await reader.read();
             if (done) return;
