@@ -17,7 +17,17 @@ from mediaserver.errors import MediaServerError, RemoteProtocolError
 from mediaserver.sdp import web_offer
 
 _STATUSES: Final[Mapping[int, int]] = {400: 400, 481: 404, 488: 422, 491: 409, 500: 500}
-"""SIP's status by HTTP's; all others are of a call that cannot be taken now: 503."""
+"""HTTP's status by SIP's; all others are of a call that cannot be taken now: 503."""
+_SENTENCES: Final[Mapping[str, str]] = {
+    "max-calls": "as many calls as may be are under way",
+    "overloaded": "the server has more to do than it can do in time",
+    "draining": "the server is being stopped",
+    "shutting-down": "the server is being stopped",
+    "answer-deadline": "the agent's model was not ready in time",
+    "no-media": "there is no place for another call's media",
+    "internal-error": "something is wrong in the server; its log says what",
+}
+"""What a browser is told of reasons that are ours. Those of a model are all one to it."""
 
 
 class RefusedError(MediaServerError):
@@ -140,9 +150,7 @@ class WebCalls:
         self._refused()
         who = {"way": "whip", "agent": agent, "source": source, "origin": about.get("origin") or None}
         self._log.warning("call.refused", reason=why, http_status=503, calls=len(self._desk.calls), **who)
-        sentence = {"draining": "the server is being stopped", "max-calls": "as many calls as may be are under way"}
-        message = sentence.get(why, "the server has more to do than it can do in time")
-        raise RefusedError(503, why, message, self._desk.settings.retry_after_s)
+        raise RefusedError(503, why, _SENTENCES[why], self._desk.settings.retry_after_s)
 
     def _call(self, agent: str, leg: int, source: str, about: Mapping[str, str]) -> WebCall:
         name, desk = secrets.token_hex(6), self._desk
@@ -174,12 +182,14 @@ class WebCalls:
         call.incoming(offer)
 
     def _refusal(self, call: WebCall, refusal: TurnedDownError) -> RefusedError:
+        """What the browser is told. What is wrong with us is for the log: it may name a provider and its doings."""
         status = _http(refusal.status)
         reason, message = call.refusal
-        if not reason:
-            reason, message = "internal-error", "something is wrong in the server; its log says what"
-        retry = self._desk.settings.retry_after_s if status == 503 else None
-        return RefusedError(status, reason, message, retry)
+        if status < 500:
+            return RefusedError(status, reason, message)
+        reason = reason or "internal-error"
+        message = _SENTENCES.get(reason, "the agent's model cannot be reached now")
+        return RefusedError(status, reason, message, self._desk.settings.retry_after_s if status == 503 else None)
 
     def _released(self, session: str) -> None:
         self._sessions.pop(session, None)

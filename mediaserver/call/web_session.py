@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 from mediaserver.call.web_call import WebCall
 from mediaserver.call.web_line import WebLine
-from mediaserver.errors import RemoteProtocolError
 from mediaserver.sdp.fragment import Fragment, fragment_of, restarted, ufrag_of
 from mediaserver.sdp.session import SessionDescription
 
@@ -64,8 +63,5 @@ class WebSession:
 
 def _mid_of(offer: bytes) -> str | None:
     """The name of the stream we have taken: the first one of audio."""
-    try:
-        offered = SessionDescription.parse(offer)
-    except RemoteProtocolError:
-        return None
+    offered = SessionDescription.parse(offer)
     return next((each.attribute("mid") for each in offered.media if each.kind == "audio" and each.port), None)

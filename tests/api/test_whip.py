@@ -163,7 +163,10 @@ async def test_a_model_that_is_lost_before_the_answer(office: Office) -> None:
         await office.asked()
         office.at.lost()
         response = await posted
-        assert problem(response) == (503, "the connection broke") and response.headers["retry-after"] == "5"
+        assert (
+            problem(response) == (503, "the agent's model cannot be reached now")
+            and response.headers["retry-after"] == "5"
+        )
         assert office.nothing_left()
 
 
