@@ -67,7 +67,10 @@ class MediaPath:
     def answer(
         self, session: SessionDescription, media: MediaDescription, connection: Connection, local: tuple[str, int]
     ) -> Agreed:
-        """Agree to an offered stream. Raises RemoteProtocolError (488) when its encryption is of no use."""
+        """Agree to an offered stream. Raises RemoteProtocolError (488) when its encryption is of no use.
+
+        On the port that browsers share nobody is found but by ICE.
+        """
         security, lines = self._protection.answer(session, media)
         self.mid = media.attribute("mid")
         source = self.source if media.protocol in DTLS_PROFILES else None
@@ -76,6 +79,8 @@ class MediaPath:
         if self._ice is None:
             return Agreed(security, None, lines, source)
         ice, more = self._ice.answer(session, media, connection, local)
+        if ice is None and self._ice.hosts:
+            raise RemoteProtocolError("the offer is without ICE, by which alone media come here", status=488)
         return Agreed(security, ice, (*lines, *more), source)
 
     def offer(self, local: tuple[str, int], *, mux: bool) -> tuple[str, Attributes]:

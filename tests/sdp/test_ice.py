@@ -345,3 +345,14 @@ def test_with_a_peer_that_makes_no_checks_either_there_is_no_ice() -> None:
     text = offer(*CREDENTIALS, "setup:active", f"fingerprint:{PRINT}", "rtcp-mux", profile=SAVPF, session=("ice-lite",))
     assert asked.accepted(text).ice is None
     assert shared().share(offer(*BROWSER, profile=SAVPF, session=("ice-lite",))) is None
+
+
+def test_a_later_offer_without_ice_is_refused_on_the_shared_port() -> None:
+    path = shared()
+    path.share(nowhere())
+    ours = on_shared(path)
+    ours.answer(nowhere())
+    before = ours.plan
+    with pytest.raises(RemoteProtocolError, match="without ICE") as caught:
+        ours.answer(offer("rtcp-mux", "setup:actpass", f"fingerprint:{PRINT}", profile=SAVPF))
+    assert caught.value.status == 488 and ours.plan == before

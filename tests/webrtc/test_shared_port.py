@@ -286,7 +286,7 @@ def test_when_several_wait_they_are_read_together_and_else_one_by_one() -> None:
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["check", "nominate", "forge", "voice", "restart", "close", "open"]),
+        st.sampled_from(["check", "nominate", "forge", "voice", "garbage", "restart", "close", "open"]),
         st.integers(0, 3),
         st.integers(1, 4),
     ),
@@ -311,6 +311,13 @@ def test_places_never_get_what_is_anothers(steps: list[tuple[str, int, int]]) ->
                 each.heard.clear()
             desk.arrives(VOICE, source)
             assert [each for each in calls.values() if each.heard] == expected
+        elif what == "garbage":
+            for packet in (
+                bytes([number * 60]) * (7 * port),
+                check(Ice(f"call{port}", "x" * 22, "theirs"))[: 20 + port],
+            ):
+                desk.arrives(packet, source)
+            assert not any(map(is_success, desk.answers()))
         elif what == "open" and call is None:
             calls[number] = Call(desk, f"call{next(names)}")
         elif call is None:
