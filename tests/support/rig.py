@@ -18,7 +18,7 @@ from mediaserver.load.server_process import LogLine, ServerProcess, serving
 
 RATE = 8000
 _READY_S = 75.0
-"""A server that loads speech models has seconds of work before it is ready, and the machine may have others to serve."""
+"""A server that loads speech models has seconds of work first, and the machine may have others to serve."""
 
 
 def toml(**tables: dict[str, object]) -> str:
