@@ -1,5 +1,6 @@
 """The application: every route behind one gate, and one way to say no."""
 
+from dataclasses import replace
 from typing import Final
 
 from fastapi import FastAPI, Request
@@ -13,7 +14,7 @@ from mediaserver.api.gate import Gate
 from mediaserver.api.last_resort import DETAIL, LastResort
 from mediaserver.api.origin import Origins
 from mediaserver.api.permits import CALL_TOKEN
-from mediaserver.api.problem import problem
+from mediaserver.api.problem import DESCRIBED, problem
 from mediaserver.api.rates import Rates
 from mediaserver.api.reach import Reach
 
@@ -28,7 +29,7 @@ its own server got by `POST /api/tokens`. Whatever is refused is told as `applic
 
 def build(reach: Reach) -> ASGIApp:
     """All that HTTP serves of this server."""
-    rates = Rates(reach.settings.per_source)
+    reach = replace(reach, rates=Rates(reach.settings.per_source))
     app = FastAPI(
         title="mediaserver",
         description=_ABOUT,
@@ -37,16 +38,16 @@ def build(reach: Reach) -> ASGIApp:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        responses=DESCRIBED,
         exception_handlers={HTTPException: _refused, RequestValidationError: _invalid, Exception: _failed},
     )
-    for each in (status.router(reach), issue.router(reach, rates), agents.router(reach), pages.router(reach)):
-        app.include_router(each)
-    for each in (whip.router(reach), events.router(reach)):
-        app.include_router(each, dependencies=[CALL_TOKEN])
+    for each in (status, issue, agents, events, pages):
+        app.include_router(each.router(reach))
+    app.include_router(whip.router(reach), dependencies=[CALL_TOKEN])
     app.openapi()  # made now, and kept: it takes 20 ms, in which no call could be served
     given = reach.settings
     origins = Origins.of(given.origins)
-    gate = Gate(app, origins=origins, rates=rates, most=given.max_body, body_s=given.request_s)
+    gate = Gate(app, origins=origins, rates=reach.rates, most=given.max_body, body_s=given.request_s)
     return LastResort(gate, reach.responded)
 
 

@@ -8,7 +8,7 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from fastapi.sse import EventSourceResponse, format_sse_event
 
-from mediaserver.api.permits import check_admin
+from mediaserver.api.permits import ADMIN_KEY, CALL_TOKEN, check_admin
 from mediaserver.api.reach import Reach
 from mediaserver.api.whip import Whip
 from mediaserver.api.whip_request import check_accept, refusal
@@ -48,9 +48,9 @@ def router(reach: Reach) -> APIRouter:
         check_admin(request, reach)
         return watched(request, call)
 
-    for path, events, summary in (
-        ("/whip/{agent}/{session}/events", of_session, "Watch a call of one's own"),
-        ("/api/calls/{call}/events", of_call, "Watch a call"),
+    for path, events, summary, permit in (
+        ("/whip/{agent}/{session}/events", of_session, "Watch a call of one's own", CALL_TOKEN),
+        ("/api/calls/{call}/events", of_call, "Watch a call", ADMIN_KEY),
     ):
         routes.add_api_route(
             path,
@@ -59,6 +59,7 @@ def router(reach: Reach) -> APIRouter:
             response_class=Response,
             responses={200: {"content": {EVENT_STREAM: {"schema": {"type": "string"}}}}},
             summary=summary,
+            dependencies=[permit],
         )
     return routes
 

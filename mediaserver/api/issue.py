@@ -10,7 +10,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from mediaserver.api.origin import address_of, page_of
 from mediaserver.api.permits import ADMIN_KEY, check_admin, check_page
 from mediaserver.api.problem import ProblemError
-from mediaserver.api.rates import Rates
 from mediaserver.api.reach import Reach
 from mediaserver.api.tokens import Token
 from mediaserver.config.cross import unknown
@@ -48,7 +47,7 @@ class TokenIssued(BaseModel):
     whip: str = Field(description="Where to post the offer, relative to this address.", examples=["/whip/clinic"])
 
 
-def router(reach: Reach, rates: Rates) -> APIRouter:
+def router(reach: Reach) -> APIRouter:
     """The two ways to a token."""
     routes = APIRouter(prefix="/api", tags=["Tokens"])
     told: dict[int | str, dict[str, Any]] = {
@@ -61,11 +60,7 @@ def router(reach: Reach, rates: Rates) -> APIRouter:
     @routes.post("/tokens", status_code=201, summary="Issue a token", responses=told, dependencies=[ADMIN_KEY])
     async def tokens(request: Request, response: Response, wanted: TokenRequest) -> TokenIssued:
         """For a page's own server, which shows `http.admin_key` as the bearer token. One token for one call is best."""
-        try:
-            check_admin(request, reach)
-        except ProblemError:
-            rates.take(address_of(request))  # whoever guesses is not to guess fast
-            raise
+        check_admin(request, reach)
         _check_origin(reach, wanted.origin)
         if wanted.ttl_s is not None and wanted.ttl_s > reach.settings.token_ttl_s:
             raise ProblemError(422, f"ttl_s: may be at most {reach.settings.token_ttl_s:g} (http.token_ttl_s)")
@@ -76,7 +71,7 @@ def router(reach: Reach, rates: Rates) -> APIRouter:
     @routes.post("/page-token", status_code=201, summary="A token for the server's own page", responses=told)
     async def page_token(request: Request, response: Response, wanted: PageTokenRequest) -> TokenIssued:
         """For the built-in page and no other, as far as `http.page` lets it."""
-        rates.take(address_of(request))
+        reach.rates.take(address_of(request))
         check_page(request, reach)
         _keep_out_of_caches(response)
         agent = reach.default.name if wanted.agent is None else _agent(reach, wanted.agent)

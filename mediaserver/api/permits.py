@@ -6,7 +6,7 @@ from fastapi import Depends
 from fastapi.security import HTTPBearer
 from starlette.requests import Request
 
-from mediaserver.api.origin import is_here, own_origin, page_of
+from mediaserver.api.origin import address_of, is_here, own_origin, page_of
 from mediaserver.api.problem import ProblemError
 from mediaserver.api.reach import Reach
 from mediaserver.api.tokens import same
@@ -22,13 +22,17 @@ CALL_TOKEN: Final = _described("call token", "What `POST /api/tokens` has issued
 
 
 def check_admin(request: Request, reach: Reach) -> None:
-    """Raise ProblemError unless the admin key is shown: 401 without one, 403 for another, or where there is none."""
+    """Raise ProblemError unless the admin key is shown: 401 without one, 403 for another, or where there is none.
+
+    Whoever guesses is not to guess fast: 429 for too many wrong ones.
+    """
     if reach.admin_key is None:
         raise ProblemError(403, "http.admin_key is not set: set it, and show it as the bearer token")
     scheme, _, given = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not given.strip():
         raise ProblemError(401, "Authorization is missing: send Bearer and http.admin_key", www_authenticate="Bearer")
     if not same(given.strip(), reach.admin_key):
+        reach.rates.take(address_of(request))
         raise ProblemError(403, "the key is not http.admin_key")
 
 

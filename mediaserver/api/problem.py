@@ -2,12 +2,36 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 PROBLEM: Final = "application/problem+json"
+DESCRIBED: Final[dict[int | str, dict[str, Any]]] = {
+    "default": {
+        "description": "Refused (RFC 9457): `detail` says what is wrong, and what to do about it.",
+        "content": {
+            PROBLEM: {
+                "schema": {
+                    "type": "object",
+                    "required": ["title", "status", "detail"],
+                    "properties": {
+                        "title": {"type": "string"},
+                        "status": {"type": "integer"},
+                        "detail": {"type": "string"},
+                    },
+                },
+                "example": {
+                    "title": "Forbidden",
+                    "status": 403,
+                    "detail": "pages of https://shop.example may not call here: add it to http.origins",
+                },
+            }
+        },
+    }
+}
+"""For OpenAPI: any response that is not among the others of a request."""
 
 
 class ProblemError(HTTPException):

@@ -1,8 +1,9 @@
 """All that HTTP needs of the server, as one value."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from mediaserver.api.rates import Rates
 from mediaserver.api.standing import Standing
 from mediaserver.api.tokens import Tokens
 from mediaserver.call.web import WebCalls
@@ -34,6 +35,8 @@ class Reach:
     """The exposition of the metrics."""
     admin_key: str | None = None
     """What whoever may issue tokens shows."""
+    rates: Rates = field(default_factory=lambda: Rates(60))
+    """How often each address may ask for what costs something, a wrong admin key included."""
     responded: Callable[[int], None] = lambda status: None
     """Told the status of each response."""
     version: str = ""

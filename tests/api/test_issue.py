@@ -79,6 +79,8 @@ async def test_guessing_the_key_is_slow_and_the_right_one_is_not() -> None:
             for _ in range(5)
         ]
         assert statuses == [403, 403, 403, 429, 429]
+        for path in ("/api/agents", "/api/calls/x/events"):
+            assert (await client.get(path, headers={"Authorization": "Bearer x"})).status_code == 429
         for _ in range(5):
             assert (await client.post("/api/tokens", json={"agent": "a"}, headers=SHOWN)).status_code == 201
 

@@ -96,5 +96,7 @@ async def test_it_is_described() -> None:
     for path, methods in paths.items():
         for method, about in methods.items():
             assert about.get("summary"), (method, path)
+            assert "application/problem+json" in about["responses"]["default"]["content"], (method, path)
+            assert "HTTPValidationError" not in str(about), (method, path)
     assert paths["/whip/{agent}"]["post"]["security"] == [{"call token": []}]
     assert paths["/api/tokens"]["post"]["security"] == [{"admin key": []}]
