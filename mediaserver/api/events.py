@@ -33,7 +33,7 @@ def router(reach: Reach) -> APIRouter:
     def watched(request: Request, call: str) -> Response:
         check_accept(request, EVENT_STREAM)
         try:
-            reader = reach.web.feed(call)
+            reader = reach.web.feed(call, _last_read(request))
         except RefusedError as refused:
             raise refusal(refused) from None
         return EventSourceResponse(stream(reader), headers=dict(_HEADERS))
@@ -89,4 +89,10 @@ async def stream(reader: Reader, beat_s: float = BEAT_S, gap_s: float = GAP_S) -
 def written(told: Told) -> bytes:
     """One event."""
     data = orjson.dumps({"at": told.at, **told.fields}).decode()
-    return format_sse_event(event=told.event, data_str=data)
+    return format_sse_event(event=told.event, data_str=data, id=str(told.number) if told.number else None)
+
+
+def _last_read(request: Request) -> int:
+    """The event that a client had last, if it comes again (HTML Standard, 9.2.4); 0: none."""
+    given = request.headers.get("last-event-id", "")
+    return int(given) if given.isascii() and given.isdigit() and len(given) < 10 else 0

@@ -12,7 +12,7 @@ from mediaserver.talk.orders import Noted, Watch
 
 KEPT: Final = 500
 """Events of a call that are told to who comes later. Of more, the oldest are left out."""
-WAITING: Final = 250
+WAITING: Final = KEPT
 """Events that may wait for one reader. Of more, the oldest are left out, and it is told how many."""
 READERS: Final = 8
 """Of one call at once."""
@@ -25,6 +25,8 @@ class Told:
     event: str
     at: float
     fields: Mapping[str, object] = field(default_factory=dict)
+    number: int = field(default=0, compare=False)
+    """Its place among all of its feed, from 1; 0: it is for one reader."""
 
 
 class TooManyReadersError(Exception):
@@ -125,6 +127,7 @@ class Feed:
         self._answered: float | None = None
         self._history = _Backlog(KEPT)
         self._readers: list[Reader] = []
+        self._told = 0
         self.over = False
 
     @property
@@ -132,13 +135,14 @@ class Feed:
         """Somebody is watching."""
         return bool(self._readers)
 
-    def subscribe(self) -> Reader:
-        """Watch: what was told so far comes first. Raises TooManyReadersError."""
+    def subscribe(self, after: int = 0) -> Reader:
+        """Watch: what was told so far comes first, `after` what the reader has. Raises TooManyReadersError."""
         if len(self._readers) >= READERS:
             raise TooManyReadersError(f"{READERS} are watching this call already: close one of their feeds first")
         reader = Reader(self)
         for told in self._history.all():
-            reader.tell(told)
+            if told.number > after:
+                reader.tell(told)
         if self.over:
             reader.end()
         else:
@@ -161,7 +165,8 @@ class Feed:
 
     def tell(self, event: str, at: float, fields: Mapping[str, object]) -> None:
         """`event` happened `at` (monotonic seconds)."""
-        told = Told(event, self._seconds(at), fields)
+        self._told += 1
+        told = Told(event, self._seconds(at), fields, self._told)
         self._history.add(told)
         for reader in self._readers:
             reader.tell(told)

@@ -130,14 +130,17 @@ class WebCalls:
         """The browser hangs up. Raises RefusedError (404) when it is over already."""
         self.find(session).end()
 
-    def feed(self, call: str) -> Reader:
-        """Watch a call, by its session or, whatever way it came, by its name. Raises RefusedError (404, 429)."""
+    def feed(self, call: str, after: int = 0) -> Reader:
+        """Watch a call, by its session or, whatever way it came, by its name; `after` an event that was read before.
+
+        Raises RefusedError (404, 429).
+        """
         session = self._sessions.get(call)
         found = self._desk.calls.alive(call) if session is None else session.call
         if found is None or found.end is not None:
             raise RefusedError(404, "unknown-call", "the call is over, or there never was one of this name")
         try:
-            return self._desk.feeds.of(found.id, found.record.answered_at).subscribe()
+            return self._desk.feeds.of(found.id, found.record.answered_at).subscribe(after)
         except TooManyReadersError as error:
             raise RefusedError(429, "too-many-readers", str(error), self._desk.settings.retry_after_s) from None
 

@@ -73,6 +73,21 @@ async def test_who_may_read() -> None:
         assert (await client.get(f"{location}/events")).status_code == 401
 
 
+async def test_who_comes_again_is_told_what_it_does_not_have() -> None:
+    office = Office()
+    async with office.client() as client:
+        location = await begun(office, client)
+        for digit in "123":
+            office.at.reception.media(Noted(office.at.id, "digit", 0.0, {"digit": digit}))
+        asked = [asyncio.ensure_future(client.get(f"{location}/events", headers={"Last-Event-ID": given}))
+                 for given in ("4", "0", "nonsense", "99999999999")]  # fmt: skip
+        await settle()
+        await client.delete(location)
+        heard = [[name for name, _ in read((await asyncio.wait_for(each, 5)).text)] for each in asked]
+        whole = ["state", "state", "digit", "digit", "digit", "state"]
+        assert heard == [["digit", "state"], whole, whole, whole]
+
+
 async def test_any_call_by_its_name_for_who_has_the_admin_key() -> None:
     office = Office()
     office.at.talking()  # a phone's
@@ -116,7 +131,7 @@ def test_silence_is_filled_and_nothing_is_lost_by_it() -> None:
         waiting = asyncio.ensure_future(following(pieces))
         await settle()
         feed.tell("digit", 100.0, {"digit": "5"})
-        assert await waiting == b'event: digit\ndata: {"at":0.0,"digit":"5"}\n\n'
+        assert await waiting == b'event: digit\ndata: {"at":0.0,"digit":"5"}\nid: 1\n\n'
         feed.end("caller-hung-up")
         assert b'"over"' in await following(pieces)
         with pytest.raises(StopAsyncIteration):
