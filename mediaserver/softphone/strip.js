@@ -4,7 +4,7 @@
 const WINDOW_S = 24;
 const CALM_MS = 500;
 const MARGIN = 18;
-const FLOOR = 0.012;
+const FLOOR = 0.02;
 const LABEL = 62; // pixels from one figure to the next
 const STAGES = ["endpoint", "think", "playout"];
 
