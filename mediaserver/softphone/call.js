@@ -75,7 +75,7 @@ export class Call extends EventTarget {
             throw fault("answer", { detail: error.message, cause: error });
         }
         this.#follow();
-        if (!(await this.#connected(CONNECT_MS))) throw this.#ended.signal.reason ?? fault("media");
+        if (!(await this.#connected(CONNECT_MS, "failed"))) throw this.#ended.signal.reason ?? fault("media");
     }
 
     /** Send another microphone's track. */
@@ -172,8 +172,7 @@ export class Call extends EventTarget {
                     return;
                 }
             } catch (error) {
-                if (error instanceof CallError && error.status >= 400 && error.status < 500 && error.status !== 429)
-                    break;
+                if (error instanceof CallError && gone(error.status)) break;
                 if (this.#connection.signalingState === "have-local-offer") {
                     await this.#connection.setLocalDescription({ type: "rollback" }).catch(() => {});
                 }
@@ -201,21 +200,17 @@ export class Call extends EventTarget {
         );
     }
 
-    /** Whether media flow within so many ms. */
-    #connected(withinMs) {
-        return settled(
-            this.#connection,
-            "connectionstatechange",
-            withinMs,
-            this.#ended.signal,
-            ({ connectionState }) =>
-                connectionState === "connected"
-                    ? true
-                    : connectionState === "failed" || connectionState === "closed"
-                      ? false
-                      : null,
-        );
+    /** Whether media flow within so many ms; sooner not where the connection is in a `hopeless` state. */
+    #connected(withinMs, ...hopeless) {
+        const verdict = ({ connectionState }) =>
+            connectionState === "connected" ? true : hopeless.includes(connectionState) ? false : null;
+        return settled(this.#connection, "connectionstatechange", withinMs, this.#ended.signal, verdict);
     }
+}
+
+/** Whether asking again would get the same refusal. */
+function gone(status) {
+    return status >= 400 && status < 500 && ![408, 409, 425, 429].includes(status);
 }
 
 /** What `verdict` says of a target as soon as it says something; false when that takes too long or it is all over. */

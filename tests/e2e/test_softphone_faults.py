@@ -38,6 +38,9 @@ async def test_a_call_comes_back(tmp_path: Path) -> None:
         await phone.call()
         await _the_network_breaks(board, phone, way)
         await _the_session_is_gone(board, phone)
+        await _the_computer_was_asleep(phone)
+        await phone.click("Call again")
+        await phone.until("phone.state === 'talking'")
         board.reception.drop_all()
         await phone.shows("The server is shutting down.")
 
@@ -68,6 +71,15 @@ async def _the_session_is_gone(board: Switchboard, phone: Softphone) -> None:
     await board.line("call.ended", reason="caller-hung-up")
     await phone.say(said := rig.speech(1.2, 2))
     await board.model_hears(said)
+
+
+async def _the_computer_was_asleep(phone: Softphone) -> None:
+    """And the session is gone: nobody is called who may not be there any more."""
+    await phone.page.evaluate("awake = Date.now; Date.now = () => awake() + 60_000")
+    await phone.page.evaluate("new Promise((done) => phone.addEventListener('levels', done, {once: true}))")
+    await phone.page.evaluate("window.dispatchEvent(new Event('online'))")
+    await phone.shows("The connection was lost and did not come back.")
+    assert await phone.page.evaluate("phone.state") == "over"
 
 
 def _by(way: Relay, port: int) -> Answer:
