@@ -8,12 +8,18 @@ from starlette.requests import HTTPConnection
 
 from mediaserver.config.http import origin_of
 
+_UNKNOWN = "0.0.0.0"
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 
 
 def address_of(request: HTTPConnection) -> str:
-    """The IP address of whoever asks."""
-    return "127.0.0.1" if request.client is None else request.client.host
+    """The IP address of whoever asks; 0.0.0.0 if a proxy names none ("unknown", RFC 7239 6)."""
+    if request.client is None:
+        return "127.0.0.1"
+    try:
+        return str(ipaddress.ip_address(request.client.host))
+    except ValueError:
+        return _UNKNOWN
 
 
 def own_origin(request: HTTPConnection) -> str | None:
