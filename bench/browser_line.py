@@ -31,7 +31,7 @@ from mediaserver.webrtc.identity import Identity
 if TYPE_CHECKING:
     from bench.callers import Line
 
-CONNECT_S, HANG_UP_S = 10.0, 5.0
+CONNECT_S, HANG_UP_S = 20.0, 5.0
 REPORT_EVERY_S = 5.0
 """Between two receiver reports, as browsers send them of audio."""
 SO_TIMESTAMPNS = 35

@@ -72,9 +72,9 @@ def silence() -> bytes:
 def delay_ms() -> float:
     """Opus' own delay from sample to sample, encoder and decoder alone: where what comes out is likest what went in."""
     sound = spoken()
-    heard = np.concatenate(decoded(encoded(sound))).astype(np.float64)
-    said = sound.astype(np.float64)
-    longest = RATE // 20
+    heard = np.concatenate(decoded(encoded(sound))).astype(np.float64)[: 2 * RATE]
+    said = sound.astype(np.float64)[: 2 * RATE]
+    longest = RATE // 50
     likeness = [float(np.dot(said[: len(said) - lag], heard[lag:])) for lag in range(longest)]
     return int(np.argmax(likeness)) * 1000 / RATE
 

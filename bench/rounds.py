@@ -203,7 +203,8 @@ def _used(tested: Program, emulator: Program, callers: list[Program]) -> tuple[f
 def _place(callers: list[Program], load: Load, *, warm_up: bool) -> float:
     """Make the calls; when the speech begins, in monotonic seconds."""
     for each in callers:
-        each.order(20 + load.calls, do="place", warm_up=warm_up)
+        # A busy machine may take its time: this is for programs that hang.
+        each.order(20 + 3 * load.calls, do="place", warm_up=warm_up)
     start_at = time.monotonic() + 0.3
     for each in callers:
         each.order(5, do="start", at=start_at)
