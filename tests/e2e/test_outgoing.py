@@ -76,7 +76,7 @@ async def test_what_comes_of_a_call_that_nobody_takes_is_the_exit_code(tmp_path:
         at_busy = settings(tmp_path / "busy", emulator, busy.port)
         at_deaf = settings(tmp_path / "deaf", emulator, deaf.port, ring_timeout_s=1.0)
         told = [await dial(at_busy, "+49301"), await dial(at_deaf, "+49301"), await dial(at_busy, "+15550")]
-        async with asyncio.timeout(60.0):
+        async with asyncio.timeout(90.0):
             codes = [await process.wait() for process, _ in told]
             shown = [(await printed).decode() for _, printed in told]
         await deaf.event(Cancelled)
