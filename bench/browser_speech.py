@@ -8,6 +8,7 @@ later by the codec's own delay, so that none of it is counted as the server's.
 from itertools import pairwise
 
 import numpy as np
+from scipy.signal import correlate
 
 from bench.speech import BARGE_IN_AT_S, BARGE_IN_S, CYCLE_S, PHRASES, QUESTION_S, SILENCE_MS, Cycle, voice
 from mediacodecs.opus import OpusDecoder, OpusEncoder, OpusWishes
@@ -74,9 +75,8 @@ def delay_ms() -> float:
     sound = spoken()
     heard = np.concatenate(decoded(encoded(sound))).astype(np.float64)[: 2 * RATE]
     said = sound.astype(np.float64)[: 2 * RATE]
-    longest = RATE // 50
-    likeness = [float(np.dot(said[: len(said) - lag], heard[lag:])) for lag in range(longest)]
-    return int(np.argmax(likeness)) * 1000 / RATE
+    likeness = correlate(heard, said, method="fft")[len(said) - 1 :]
+    return int(np.argmax(likeness[: RATE // 50])) * 1000 / RATE
 
 
 def _clear_end(speech: Samples) -> Samples:
