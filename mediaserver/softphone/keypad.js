@@ -39,11 +39,12 @@ export class Keypad {
                         {
                             type: "button",
                             class: "key",
-                            "aria-label": SPOKEN[key] ?? `${key} ${letters}`.trim(),
+                            "aria-label": SPOKEN[key],
                             onclick: () => press(key),
                         },
                         h("span", {}, key),
-                        h("small", { "aria-hidden": "true" }, letters),
+                        " ",
+                        h("small", {}, letters),
                     );
                     this.#buttons.set(key, button);
                     return button;

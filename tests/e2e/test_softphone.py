@@ -71,6 +71,7 @@ async def _keys_arrive(board: Switchboard, phone: Softphone) -> None:
     await board.model_is_told("DTMF-4")
     await board.model_is_told("DTMF-#")
     assert await phone.page.get_by_label("Keys pressed").inner_text() == "4#"
+    assert await violations(phone.page) == []
     await phone.page.keyboard.press("Escape")
     assert not await phone.page.get_by_label("Keys pressed").is_visible()
 
@@ -84,6 +85,7 @@ async def _devices_can_be_changed(board: Switchboard, phone: Softphone) -> None:
         await choice.select_option(label=others[-1])
         await phone.until(f"phone.shadowRoot.activeElement?.selectedOptions?.[0]?.text !== '{others[0]}'")
     assert not await phone.page.locator(".trouble").is_visible()
+    assert await violations(phone.page) == []
     assert await phone.page.get_by_label("Sound and connection").get_by_text("opus").is_visible()
     await phone.say(said := rig.speech(1.0, 5))
     await board.model_hears(said)
