@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 
 from mediaproviders.emulators.openai import EmulatorSettings
+from mediaserver.load.recording import resample
+from screens.caller import RATE, write
 from screens.chromium import chromium
 from screens.shots import violations
 from support import rig
 from support.hearing import answer
+from support.real_speech import recordings
 from support.softphone import Softphone, listening, softphone
 from support.switchboard import Switchboard, switchboard, until_like
 
@@ -46,6 +49,25 @@ async def test_a_conversation(tmp_path: Path) -> None:
         assert await phone.page.evaluate("document.activeElement === phone"), "the focus is lost with the button"
         assert await violations(phone.page) == []
         assert phone.faults.found == []
+
+
+@pytest.mark.tool("pocketsphinx-testdata")
+async def test_real_speech_from_the_browsers_own_microphone(tmp_path: Path) -> None:
+    (tmp_path / "call").mkdir()
+    words = recordings(RATE)[0][: 3 * RATE]
+    write(microphone := tmp_path / "microphone.wav", words)
+    async with (
+        switchboard(tmp_path / "call", MODEL, http=HTTP) as board,
+        chromium(microphone=microphone) as browser,
+        softphone(browser, board.http, ears=False) as phone,
+    ):
+        # As it was recorded, for it is to be recognised.
+        await phone.page.evaluate(
+            "phone.audio = {echoCancellation: false, noiseSuppression: false, autoGainControl: false}"
+        )
+        await phone.call()
+        # The call begins while it is being said: what comes after that is heard.
+        await board.model_hears(resample(words[RATE:], RATE, rig.RATE))
 
 
 async def _both_are_heard_and_seen(board: Switchboard, phone: Softphone) -> None:

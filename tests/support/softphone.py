@@ -96,12 +96,16 @@ class Softphone:
 
 @asynccontextmanager
 async def softphone(
-    browser: Browser, address: str, *, microphone: bool = True, **context: Any
+    browser: Browser, address: str, *, microphone: bool = True, ears: bool = True, **context: Any
 ) -> AsyncIterator[Softphone]:
-    """Open a page in a context of its own; `context` is Playwright's. Errors of the console are in `faults`."""
+    """Open a page in a context of its own; `context` is Playwright's. Errors of the console are in `faults`.
+
+    Without `ears` its microphone and loudspeaker are the browser's: `say` and `listen` do nothing then.
+    """
     given = await browser.new_context(permissions=["microphone"] if microphone else [], **context)
     try:
-        await given.add_init_script(path=BROWSER_FOLDER / "softphone.js")
+        if ears:
+            await given.add_init_script(path=BROWSER_FOLDER / "softphone.js")
         page = await given.new_page()
         phone = Softphone(page, Faults())
         phone.faults.watch(page)
