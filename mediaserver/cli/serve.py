@@ -42,6 +42,8 @@ def serve(
     except ConfigurationError as error:
         raise (_lacking(error) if alone else None) or complain(error) from None
     shown = settings.log.format == "console"
+    if alone and shown:
+        typer.echo("Nothing is configured, so the offline agent will answer. Its models load: a few seconds.")
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(server.run(lambda: _welcome(server) if shown else None))
