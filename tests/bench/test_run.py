@@ -75,8 +75,8 @@ def test_browsers_are_measured_beside_telephones_and_share_their_floor():
 
 
 def test_what_a_call_takes_of_memory_is_shared_out():
-    assert memory_of_call(a_round("server", "webrtc", calls=10)) == 0.5
-    big = a_round("server", "webrtc", calls=2)
+    assert memory_of_call(a_round("server", "webrtc", calls=10)) == 1.0
+    big = a_round("server", "webrtc", calls=4)
     assert dict(verdicts("webrtc", [big], []))["memory at most 2 MB a call"] is False
     assert "memory at most 2 MB a call" not in dict(verdicts("constant", [big], []))
 
