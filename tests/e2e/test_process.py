@@ -43,8 +43,13 @@ async def mediaserver(*arguments: str) -> Outcome:
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         env={name: value for name, value in os.environ.items() if not name.startswith("OPENAI_")},
     )  # fmt: skip
-    async with asyncio.timeout(30):
-        out, err = await process.communicate()
+    try:
+        async with asyncio.timeout(60):
+            out, err = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
     assert process.returncode is not None
     return Outcome(process.returncode, out.decode(), err.decode())
 
