@@ -134,5 +134,17 @@ def _show(console: Console, report: "CallReport", record: Path | None, as_json: 
         f"Ended by the {report.ended_by or 'network'} after {report.duration_s:.1f} s on {report.codec}{encrypted}:"
         f" {shown['packets']} packets, {shown['missing']} missing, clock {shown['clock_ms']} ms off"
     )
+    if report.dtls_at is not None:
+        times = [
+            f"{what} {1000 * shown[name]:.0f} ms"
+            for what, name in (
+                ("answer", "answered_s"),
+                ("ICE", "ice_s"),
+                ("DTLS", "dtls_s"),
+                ("audio", "first_audio_s"),
+            )
+            if shown[name] is not None
+        ]
+        console.print(f"After the offer: {', '.join(times)}")
     if record is not None:
         console.print(f"Recorded to {record}")

@@ -36,6 +36,7 @@ async def test_a_call_is_made_recorded_and_told_of(tmp_path: Path) -> None:
         by_key = await run(web.endpoint, "--no-greeting", "--duration", "1", "--codec", "PCMU",
                            MEDIASERVER_ADMIN_KEY=ADMIN_KEY)  # fmt: skip
         assert by_key.exit_code == 0 and "on PCMU, encrypted" in by_key.stdout, by_key.output
+        assert "After the offer: answer " in by_key.stdout and "DTLS " in by_key.stdout
         by_token = await run(web.endpoint, "--no-greeting", "--duration", "1", "--token", await web.token())
         assert by_token.exit_code == 0, by_token.output
 
