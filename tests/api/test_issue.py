@@ -140,7 +140,9 @@ async def test_who_may_see_the_agents() -> None:
         assert problem(await client.get("/api/agents", headers=ours))[0] == 403
 
 
-@pytest.mark.parametrize("base", ["http://localhost:8080", "http://[::1]:8080", "http://127.0.0.1", "https://127.9.9.9"])
+@pytest.mark.parametrize(
+    "base", ["http://localhost:8080", "http://[::1]:8080", "http://127.0.0.1", "https://127.9.9.9"]
+)
 async def test_names_of_this_machine(base: str) -> None:
     async with Front().client("::1", base) as client:
         assert (await client.post("/api/page-token", json={}, headers={"Origin": base})).status_code == 201
