@@ -1,6 +1,6 @@
 """Does an agent interrupt itself where a line echoes? `python -m bench.echo`; docs/echo.md says what is measured.
 
-The calls run in virtual time: the server's own session, uplink, echo guard, detectors and turns, over a model of a line.
+The calls run in virtual time: the server's own session, uplink, guard, detectors and turns, over a model of a line.
 """
 
 import argparse
@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 from scipy.stats import beta
 
-from bench.echo_call import Deciding, EchoCall, Outcome, Says, loud_onset
+from bench.echo_call import JUDGED_S, Deciding, EchoCall, Outcome, Says, loud_onset
 from bench.echo_line import Line
 from bench.echo_voices import AGENT_DB, at_level, voices
 from bench.programs import ROOT
+from mediacodecs.g711 import CODECS, Encoding
 from mediacodecs.pcm import Pcm
 from mediacodecs.signal.vad import DetectorPool, SileroBatch
 from mediaserver.load.recording import RATE
@@ -42,6 +43,11 @@ class Cell:
     level_db: float | None = None
     """The caller's level below full scale, in place of that."""
 
+    @property
+    def silent(self) -> bool:
+        """The caller says nothing."""
+        return self.over_db is None and self.level_db is None
+
 
 @dataclass(slots=True)
 class Result:
@@ -53,13 +59,13 @@ class Result:
     ducks: int
     """Calls in which the agent ducked for its own echo."""
     selves: int
-    """Calls in which it interrupted itself, or the model's detector heard it speak."""
+    """Calls in which our detector confirmed an interruption, or the model's heard speech, before the caller spoke."""
     upper: float
     """The 95 % upper bound of the share of such calls (Clopper-Pearson)."""
     neural: int
     """Calls in which a neural detector at the model's end heard the echo for speech."""
     missed: int
-    """Interruptions that were not decided within 1.5 s."""
+    """Interruptions that were not decided within 1.5 s, or not confirmed where we decide."""
     p50_ms: float | None
     p90_ms: float | None
     """From the arrival of the caller's first loud packet to the decision."""
@@ -100,9 +106,11 @@ def faults() -> list[Cell]:
         "A-law": replace(base, encoding="PCMA"),
         "noise at -45 dB": replace(base, noise_db=-45.0),
     }
-    return [Cell(f"{name}, {said}", line, over)
-            for name, line in kinds.items()
-            for said, over in (("echo alone", None), ("interrupted at +0 dB", 0.0), ("interrupted at +6 dB", 6.0))]
+    return [
+        Cell(f"{name}, {said}", line, over)
+        for name, line in kinds.items()
+        for said, over in (("echo alone", None), ("interrupted at +0 dB", 0.0), ("interrupted at +6 dB", 6.0))
+    ]
 
 
 def dry() -> list[Cell]:
@@ -148,14 +156,13 @@ def _result(cell: Cell, deciding: Deciding, outcomes: Sequence[tuple[Outcome, fl
     for outcome, onset in outcomes:
         end = 1e9 if onset is None else onset - SLACK_S
         ducks += any(at < end for at in outcome.ducked)
-        decided = outcome.interrupted if deciding == "local" else outcome.started
-        selves += any(at < end for at in decided)
+        selves += any(at < end for at in (*outcome.interrupted, *outcome.started))
         neural += any(at < end for at in outcome.sure)
         if onset is None:
             continue
         stopped = outcome.ducked if deciding == "local" else outcome.started
         took_s = _first(stopped, onset)
-        missed += took_s is None or (deciding == "local" and _first(decided, onset) is None)
+        missed += took_s is None or (deciding == "local" and _first(outcome.interrupted, onset) is None)
         took += [took_s] if took_s is not None else []
         confirmed += [each] if (each := _first(outcome.interrupted, onset)) is not None else []
         sure += [each] if (each := _first(outcome.sure, onset)) is not None else []
@@ -177,7 +184,7 @@ def _result(cell: Cell, deciding: Deciding, outcomes: Sequence[tuple[Outcome, fl
         p90_ms=_percentile(took, 90),
         confirm_p90_ms=_percentile(confirmed, 90) if deciding == "local" else None,
         neural_p90_ms=_percentile(sure, 90),
-        erle_db=_erle(alone) if cell.line.echo_db is not None and alone else None,
+        erle_db=_erle(alone, cell.line.encoding) if cell.line.echo_db is not None and alone else None,
         cpu_ms=round(1000 * sum(outcome.guard_s for outcome, _ in outcomes) / max(spoke, 0.1), 2),
         delay_ms=_percentile(delays, 50, 1.0),
         level_db=_percentile(levels, 50, 1.0),
@@ -185,31 +192,32 @@ def _result(cell: Cell, deciding: Deciding, outcomes: Sequence[tuple[Outcome, fl
 
 
 def _first(times: Sequence[float], onset: float) -> float | None:
-    return next((at - onset for at in times if onset - SLACK_S <= at <= onset + 1.5), None)
+    return next((at - onset for at in times if onset - SLACK_S <= at <= onset + JUDGED_S), None)
 
 
 def _percentile(values: Sequence[float], percent: float, scale: float = 1000.0) -> float | None:
     return round(float(np.percentile(values, percent)) * scale, 1) if values else None
 
 
-def _erle(outcomes: Sequence[Outcome]) -> float:
-    """Of all the calls' echo: power that came to power that was passed on."""
-    from mediacodecs.g711 import PCMU
-
-    came = passed = 0.0
-    for outcome in outcomes:
-        came += float(np.square(PCMU.decode(b"".join(outcome.came)).astype(np.float64)).sum())
-        passed += float(np.square(PCMU.decode(b"".join(outcome.passed)).astype(np.float64)).sum())
+def _erle(outcomes: Sequence[Outcome], encoding: Encoding) -> float:
+    """Of all the calls: power that came to power that was passed on, both with the line's background."""
+    decode = CODECS[encoding].decode
+    came, passed = (
+        sum(float(np.square(decode(b"".join(payloads)).astype(np.float64)).sum()) for payloads in each)
+        for each in ([outcome.came for outcome in outcomes], [outcome.passed for outcome in outcomes])
+    )
     return round(10 * float(np.log10(max(came, 1.0) / max(passed, 1.0))), 1)
 
 
 def table(results: Sequence[Result]) -> str:
     """The results as a table in Markdown."""
-    rows = ["| line | decides | self-interruptions | 95 % upper | ducks | neural | missed | p50 ms | p90 ms | confirmed p90 | neural p90 | ERLE dB | CPU ms |",
-            "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|"]
+    titles = ["line", "decides", "self-interruptions", "95 % upper", "ducks", "neural", "missed", "p50 ms", "p90 ms"]
+    titles += ["confirmed p90", "neural p90", "kept back, dB", "CPU ms"]
+    rows = ["| " + " | ".join(titles) + " |", "|---|---" + "|---:" * (len(titles) - 2) + "|"]
     for one in results:
         cells: list[Any] = [one.cell, one.deciding, f"{one.selves} of {one.calls}", f"{one.upper:.0%}", one.ducks]
-        cells += [one.neural, one.missed, one.p50_ms, one.p90_ms, one.confirm_p90_ms, one.neural_p90_ms, one.erle_db, one.cpu_ms]
+        cells += [one.neural, one.missed, one.p50_ms, one.p90_ms, one.confirm_p90_ms, one.neural_p90_ms]
+        cells += [one.erle_db, one.cpu_ms]
         rows.append("| " + " | ".join("-" if each is None else str(each) for each in cells) + " |")
     return "\n".join(rows) + "\n"
 
@@ -219,10 +227,14 @@ def main(given: Sequence[str] | None = None) -> None:
     arguments = _arguments().parse_args(given)
     pool = DetectorPool(SileroBatch())
     sets = {"grid": grid, "faults": faults, "dry": dry}
-    results = []
+    results: list[Result] = []
     for name in arguments.sets.split(","):
         for cell in sets[name]():
-            for deciding in arguments.deciding.split(","):
+            if arguments.only not in cell.name:
+                continue
+            # Where nobody interrupts, it is the same whoever decides.
+            who: list[Deciding] = ["local"] if cell.silent else arguments.deciding.split(",")
+            for deciding in who:
                 results.append(measure(cell, arguments.calls, deciding, pool, guarded=not arguments.unguarded))
                 print(table(results[-1:]).splitlines()[-1], flush=True)
     found = {"machine": platform.machine(), "cores": os.cpu_count(), "results": [asdict(one) for one in results]}
@@ -236,6 +248,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calls", type=int, default=20, help="calls in each cell")
     parser.add_argument("--sets", default="grid,faults,dry", help="of cells: grid, faults, dry")
+    parser.add_argument("--only", default="", help="cells whose name has this in it")
     parser.add_argument("--deciding", default="provider,local", help="who decides interruptions")
     parser.add_argument("--unguarded", action="store_true", help="without the guard, to see what it is good for")
     parser.add_argument("--out", help="where to write the figures (JSON; a table goes beside it)")

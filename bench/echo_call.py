@@ -23,6 +23,8 @@ from mediaserver.talk.uplink import Uplink
 PEER = ("192.0.2.1", 4000)
 ONSET_MS = 60.0
 """Loud audio that a model's detector takes for speech to have started."""
+JUDGED_S = 1.5
+"""After its beginning an interruption that is not decided counts as missed."""
 SURE = 2
 """Windows of 32 ms in a row in which a model's neural detector hears speech, for it to say so."""
 
@@ -76,8 +78,8 @@ class EchoCall:
         guarded: bool = True,
         doubtful: bool = True,
     ) -> None:
-        last = max([at + len(pcm) / RATE for pcm, at in answers] + ([] if says is None else [says.at_s + 2.0]))
-        self._seconds = last + 0.8
+        last = max(at + len(pcm) / RATE for pcm, at in answers)
+        self._seconds = last + 0.8 if says is None else says.at_s + JUDGED_S + 0.1
         peak = max(float(np.abs(pcm.astype(np.int32)).max()) for pcm, _ in answers)
         self._far = FarEnd(line, self._seconds, seed, peak)
         if says is not None:

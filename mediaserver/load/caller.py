@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mediaserver.errors import RemoteProtocolError
+from mediaserver.load.echo import EchoPath
 from mediaserver.load.line import MediaLine
 from mediaserver.load.recording import play_by_timestamp
 from mediaserver.load.reference import main_source, receive
@@ -55,6 +56,8 @@ class CallerSettings:
     """Which of them, most wanted first."""
     dtls: bool = False
     """Offer DTLS-SRTP alone, whatever `srtp` says."""
+    echo: tuple[float, float] | None = None
+    """What the telephone gives back of what it plays: level in dB, delay in ms. None: nothing."""
 
 
 class Caller:
@@ -97,6 +100,8 @@ class _Call:
         self._port = self._ports.take(self._loop)
         identity = Identity() if settings.dtls else None
         self._line = MediaLine(self._loop, self._port, identity)
+        if settings.echo is not None:
+            self._line.echo = EchoPath(*settings.echo)
         capabilities = Capabilities(
             codecs=settings.codecs,
             comfort_noise=settings.comfort_noise,

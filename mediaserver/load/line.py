@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from mediaserver.load.ear import Ear
+from mediaserver.load.echo import EchoPath
 from mediaserver.load.recording import RATE, Arrival, Samples, Track, parse_arrival
 from mediaserver.load.script import Leave, Performance
 from mediaserver.load.voice import ClockFace, decoders, encoder
@@ -52,6 +53,8 @@ class MediaLine:
         self._began_at = 0.0
         self._talking = False
         self.ear = Ear()
+        self.echo: EchoPath | None = None
+        """What gives back what is heard; None: a phone held to the ear."""
         self.arrivals: list[Arrival] = []
 
     def start(self, plan: MediaPlan, performance: Performance, leave: Callable[[Leave], None]) -> None:
@@ -118,7 +121,10 @@ class MediaLine:
         self.arrivals.append(arrival)
         decode = self._decoders.get(arrival.payload_type)
         if decode is not None and len(self.arrivals) % self._listen_every == 0:
-            self.ear.hear(decode(arrival.payload), now)
+            samples = decode(arrival.payload)
+            self.ear.hear(samples, now)
+            if self.echo is not None:
+                self.echo.hear(samples)
 
     def _turn(self, now: float) -> None:
         if not self._spoken:
@@ -139,8 +145,8 @@ class MediaLine:
                     self._leave(how)
                     return
                 case frame:
-                    spoken = frame
-                    self._send_audio(frame)
+                    spoken = frame if self.echo is None else self.echo.over(frame)
+                    self._send_audio(spoken)
         self._timestamp += self._step
         self._spoken.append(spoken)
 
