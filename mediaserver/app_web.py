@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from mediaserver.api.certificate import SelfSigned
     from mediaserver.api.shell import HttpShell
 
-_ANYWHERE = ("0.0.0.0", "::")
+_SHORTEST_KEY = 16
+"""Characters of an admin key: nobody guesses as many, however often it may be tried."""
 
 
 class Web:
@@ -61,6 +62,8 @@ class Web:
         for field, secret in (("admin_key", given.admin_key), ("token_secret", given.token_secret)):
             if secret is not None:
                 found += [f"http.{field}: {clause}" for clause in self._secrets.warnings(secret)]
+        if self._admin_key is not None and len(self._admin_key) < _SHORTEST_KEY:
+            found.append("http.admin_key can be guessed, so short is it: take what openssl rand -hex 32 makes")
         if given.page == "anyone" and not _is_loopback(host):
             found.append('http.page is "anyone": whoever reaches http.address can call and cost you model time')
         if not given.tls and not _is_loopback(host) and not given.proxies:

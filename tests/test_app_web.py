@@ -59,6 +59,8 @@ def test_what_is_likely_not_meant() -> None:
 
     assert warnings() == "" == warnings(address="", page="anyone")
     assert "http.admin_key: is written in plain text" in warnings(admin_key="secret")
+    assert "http.admin_key can be guessed" in warnings(admin_key="x" * 15)
+    assert "guessed" not in warnings(admin_key="x" * 16)
     assert "browsers let no page have the microphone" in warnings(address="0.0.0.0:80")
     assert "whoever reaches http.address can call" in warnings(address="0.0.0.0:80", page="anyone")
     assert warnings(address="0.0.0.0:443", self_signed=True).startswith("http.self_signed: browsers warn")

@@ -24,7 +24,7 @@ CALL_TOKEN: Final = _described("call token", "What `POST /api/tokens` has issued
 def check_admin(request: Request, reach: Reach) -> None:
     """Raise ProblemError unless the admin key is shown: 401 without one, 403 for another, or where there is none.
 
-    Whoever guesses is not to guess fast: 429 for too many wrong ones.
+    Too many wrong ones get 429. The right one always passes, also where others guess: it has to be too long for that.
     """
     if reach.admin_key is None:
         raise ProblemError(403, "http.admin_key is not set: set it, and show it as the bearer token")
