@@ -36,6 +36,7 @@ def router(reach: Reach) -> APIRouter:
     """Health, readiness, metrics."""
     routes = APIRouter(tags=["Operation"])
 
+    @routes.head("/health", include_in_schema=False)
     @routes.get("/health", summary="Does the server live?")
     async def health() -> Health:
         """200 as long as it answers at all: what should start it anew asks this."""
@@ -43,6 +44,7 @@ def router(reach: Reach) -> APIRouter:
         calls, lag_s = sum(standing.calls.values()), round(standing.lag_s, 3)
         return Health(calls=calls, lag_s=lag_s, version=reach.version)
 
+    @routes.head("/ready", include_in_schema=False)
     @routes.get("/ready", summary="Does it take calls?", responses={503: {"description": "No, and why"}})
     async def ready() -> Ready:
         """200 if it does; 503 while it is being stopped, late, or full: what hands out calls asks this."""

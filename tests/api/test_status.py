@@ -14,6 +14,7 @@ async def test_it_lives_and_takes_calls() -> None:
     async with Front().client() as client:
         assert (await client.get("/health")).json() == {"status": "ok", "calls": 3, "lag_s": 0.25, "version": "1.2.3"}
         assert (await client.get("/ready")).json() == {"status": "ready"}
+        assert [(await client.head(path)).status_code for path in ("/health", "/ready")] == [200, 200]
 
 
 @pytest.mark.parametrize(
@@ -26,6 +27,7 @@ async def test_it_lives_and_takes_none(why: str, words: str) -> None:
         response = await client.get("/ready")
         assert problem(response)[0] == 503 and words in response.json()["detail"]
         assert response.headers["retry-after"] == "2"
+        assert (await client.head("/ready")).status_code == 503
         assert (await client.get("/health")).status_code == 200
 
 
