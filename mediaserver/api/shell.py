@@ -11,12 +11,14 @@ from starlette.types import ASGIApp
 from uvicorn.server import ServerState
 
 from mediaserver.api.connection import Connection, config_of
+from mediaserver.api.door import Door
 from mediaserver.config.http import Http
 from mediaserver.config.section import split_host
 
 _GRACE_S: Final = 1.0
 """What responses under way get to end by themselves when the server stops."""
 _CANCEL_S: Final = 1.0
+_STEP_S: Final = 0.005
 _ANY_PORT: Final = 0
 
 
@@ -30,7 +32,7 @@ class HttpShell:
         self._context = context
         self._state = ServerState()
         self._config = config_of(app, list(settings.proxies))
-        self._server: asyncio.Server | None = None
+        self._door: Door | None = None
         self._clock: asyncio.TimerHandle | None = None
         self.moved = False
         """The usual port was taken, and it is another one."""
@@ -42,13 +44,13 @@ class HttpShell:
         assert self._settings.address is not None
         host, port = split_host(self._settings.address)
         try:
-            self._server = await self._listen(host, port)
+            self._door = self._listen(host, port)
         except OSError:
             if self._settings.chosen:
                 raise
-            self._server = await self._listen(host, _ANY_PORT)
+            self._door = self._listen(host, _ANY_PORT)
             self.moved = True
-        self.address = self._server.sockets[0].getsockname()[:2]
+        self.address = self._door.address
         self._tell_time()
 
     @property
@@ -58,9 +60,9 @@ class HttpShell:
 
     async def close(self) -> None:
         """No new connection; what is under way may end within a second, and is then cut off."""
-        if self._server is None:
+        if self._door is None:
             return
-        self._server.close()
+        self._door.close()
         if self._clock is not None:
             self._clock.cancel()
         for connection in tuple(self._state.connections):
@@ -71,7 +73,8 @@ class HttpShell:
             connection.transport.abort()
         try:
             async with asyncio.timeout(_CANCEL_S):
-                await self._server.wait_closed()
+                await self._door.closed()
+                await self._gone()
         except TimeoutError:
             pass
         # Whoever waits for a client has been told that it is gone; this is for the rest.
@@ -82,7 +85,12 @@ class HttpShell:
 
     # --- within -------------------------------------------------------------------------------------------------------
 
-    async def _listen(self, host: str, port: int) -> asyncio.Server:
+    async def _gone(self) -> None:
+        """Until the last connection is."""
+        while self._state.connections:  # noqa: ASYNC110 - uvicorn tells nobody
+            await asyncio.sleep(_STEP_S)
+
+    def _listen(self, host: str, port: int) -> Door:
         loop, given = asyncio.get_running_loop(), self._settings
 
         def connection() -> Connection:
@@ -91,7 +99,7 @@ class HttpShell:
         secure: dict[str, Any] = {}
         if self._context is not None:
             secure = {"ssl": self._context, "ssl_handshake_timeout": given.request_s, "ssl_shutdown_timeout": 1.0}
-        return await loop.create_server(connection, host, port, backlog=128, **secure)
+        return Door(host, port, connection, self._state.connections, given.connections, secure)
 
     def _tell_time(self) -> None:
         """The Date of responses (RFC 9110 6.6.1)."""

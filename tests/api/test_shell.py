@@ -1,15 +1,17 @@
 """HTTP over real sockets: who is slow, who comes too often, TLS, and an end that waits for nobody."""
 
 import asyncio
+import errno
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
-from typing import Any
+from typing import Any, cast
 
 import httpx2
 import pytest
 
+from mediaserver.api import door
 from mediaserver.api.certificate import SelfSigned, hosts_of
 from mediaserver.api.shell import HttpShell
 from mediaserver.config.http import Http
@@ -30,6 +32,23 @@ async def listening(app: Any = None, **settings: Any) -> AsyncIterator[HttpShell
     finally:
         await shell.close()
         assert shell.connections == 0
+
+
+class _Exhausted:
+    """A listening socket for whose first client there is no file left."""
+
+    def __init__(self, listener: Any) -> None:
+        self._listener = listener
+        self.tries = 0
+
+    def accept(self) -> Any:
+        self.tries += 1
+        if self.tries == 1:
+            raise OSError(errno.EMFILE, "too many open files")
+        return self._listener.accept()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._listener, name)
 
 
 def _url(shell: HttpShell) -> str:
@@ -209,6 +228,28 @@ async def test_https_with_a_certificate_of_our_own_making() -> None:
 async def test_a_handshake_that_does_not_come() -> None:
     async with listening(self_signed=True, request_s=0.2) as shell:
         assert await raw(shell, b"") in (b"", b"reset")
+
+
+async def test_handshakes_are_among_the_connections_that_may_be() -> None:
+    async with listening(self_signed=True, request_s=120, connections=2) as shell:
+        silent = [await asyncio.open_connection(*shell.address) for _ in range(2)]
+        assert await raw(shell, b"") in (b"", b"reset")
+        for _, writer in silent:
+            writer.close()
+        while True:
+            try:
+                await asyncio.to_thread(ssl.get_server_certificate, shell.address)
+                break
+            except OSError:
+                pass  # the server has not heard yet that they have left
+
+
+async def test_no_file_is_left_for_one_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(door, "_AGAIN_S", 0.01)
+    async with listening() as shell, httpx2.AsyncClient(base_url=_url(shell)) as client:
+        listener = cast(Any, shell._door)._socket = _Exhausted(cast(Any, shell._door)._socket)
+        assert (await client.get("/health")).status_code == 200
+        assert listener.tries > 1
 
 
 async def test_a_proxy_is_believed_where_it_is_named() -> None:
