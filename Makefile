@@ -16,7 +16,7 @@ EXTRAS := dev,local,picture,google-speech
 ARGS   ?=
 export HF_HUB_OFFLINE := 1
 
-.PHONY: setup demo test lint format bench bench-signalling bench-loss matrix conformance fuzz screens serve clean
+.PHONY: setup demo test lint format bench bench-signalling bench-loss bench-echo matrix conformance fuzz screens serve clean
 
 setup: $(STAMP)
 
@@ -48,6 +48,9 @@ format: setup
 
 bench: setup
 	@"$(BIN)/python" -m bench $(ARGS)
+
+bench-echo: setup
+	@"$(BIN)/python" -m bench.echo $(ARGS)
 
 bench-signalling: setup
 	@"$(BIN)/python" -m bench.signalling $(ARGS)
