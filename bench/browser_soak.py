@@ -74,8 +74,8 @@ class Soak:
 
     async def _call(self, number: int) -> None:
         async with self._at_once:
-            token = await self._issuing.issue(urljoin(self._url, "/api/tokens"), {"agent": "bench"})
             try:
+                token = await self._issuing.issue(urljoin(self._url, "/api/tokens"), {"agent": "bench"})
                 if number % 4 == 3:
                     await self._give_up(token)
                 else:
