@@ -1,6 +1,7 @@
 """SIP over WebSocket (RFC 7118): one message in one text or binary message, subprotocol `sip`."""
 
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import cast
 
 from websockets.client import ClientProtocol
@@ -119,7 +120,12 @@ class WebSocketServerFraming(WebSocketFraming):
 
     def _handshake(self, event: Request | Response) -> None:
         assert isinstance(event, Request)
-        self._server.send_response(self._server.accept(event))
+        response = self._server.accept(event)
+        if self._server.eof_sent:  # it came with something behind it that is no frame: that has ended it already
+            self.ended, self.fault = True, str(self._server.parser_exc)
+            self._extra += b"" if response.status_code == HTTPStatus.SWITCHING_PROTOCOLS else response.serialize()
+            return
+        self._server.send_response(response)
         self.ready = self._server.state is State.OPEN
 
     def _refuse(self, error: Exception) -> None:

@@ -101,6 +101,7 @@ async def test_the_page_allowed_and_what_is_no_browser_are_let_in(origin: str | 
         (b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\n\r\n", b"HTTP/1.1 414 "),
         (b"REGISTER sip:x SIP/2.0\r\n\r\n", b"HTTP/1.1 "),
         (b"\x16\x03\x01\x02\x00\r\n\r\n", b"HTTP/1.1 400 Bad Request"),
+        (b"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n\r\nSec-WebSocket-Version: 13\r\n", b"HTTP/1.1 426 "),
     ],
 )
 async def test_what_is_no_websocket_is_told_so(said: bytes, status: bytes) -> None:
@@ -184,6 +185,13 @@ def test_garbage_ends_it_and_never_raises(pieces: list[bytes], begun: bool, to_c
         side.outgoing()
     side.end()
     side.outgoing()
+
+
+def test_no_frames_behind_a_good_request_end_it() -> None:
+    client, server = WebSocketClientFraming("x", 80, secure=False), WebSocketServerFraming()
+    assert server.receive(client.outgoing() + b"no frame") == []
+    assert server.ended and not server.ready and server.fault
+    assert server.outgoing() == b""
 
 
 def test_a_server_that_speaks_no_sip_is_left() -> None:
