@@ -63,6 +63,7 @@ def test_greeting_is_welcome():
         ({"barge_in": {"confirm_ms": 3}}, "barge_in.confirm_ms: is 3: has to be greater than or equal to 40"),
         ({"temperature": 3}, "temperature: is 3: has to be less than or equal to 2"),
         ({"interruption": "both"}, "interruption: is 'both': has to be 'provider' or 'local'"),
+        ({"echo": "yes"}, "echo: is 'yes': has to be 'auto', 'on' or 'off'"),
         ({"tools": ["weather"]}, "tools.0: is 'weather': write \"package.module:function\", or the built-in"),
         ({"tools": "end_call"}, "tools: has to be a list"),
         ({"limits": 3}, "limits: has to be an object"),
