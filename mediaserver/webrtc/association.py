@@ -13,6 +13,8 @@ type Send = Callable[[bytes, Address], None]
 _MOST_AT_ONCE = 4
 _MOST_STRANGERS = 8
 """Handshakes with sources that nothing vouches for, in the life of a leg: each costs a signature."""
+_MOST_ANEW = 32
+"""Handshakes after the one that gave keys, in the life of an association: the peer itself may have no more either."""
 
 
 class Association:
@@ -30,6 +32,7 @@ class Association:
         self._handshakes: dict[Address, Handshake] = {}
         self._settled: Address | None = None
         self._strangers = 0
+        self._anew = 0
         self.keys: Keys | None = None
         self.failure: str | None = None
         """Why there will be none."""
@@ -80,6 +83,11 @@ class Association:
                 del self._handshakes[source]
 
     def _welcome(self, source: Address) -> Handshake | None:
+        if self.keys is not None:
+            if self._anew >= _MOST_ANEW:
+                self.refused += 1
+                return None
+            self._anew += 1
         trusted = self._trusted(source)
         if not trusted:
             if self._strangers >= _MOST_STRANGERS or len(self._handshakes) >= _MOST_AT_ONCE:

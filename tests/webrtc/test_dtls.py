@@ -221,6 +221,17 @@ def test_the_peer_may_begin_anew(ours: Identity, theirs: Identity) -> None:
     assert first is not None and site.side.keys is not None and site.side.keys.ours != first.ours
 
 
+def test_the_peer_may_not_begin_anew_without_end(ours: Identity, theirs: Identity) -> None:
+    site = Site(ours, theirs, active=False)
+    site.serve(PEER, client_of(theirs, ours))
+    hello = next(iter(client_of(theirs, ours).start()))
+    for _ in range(100):
+        site.side.received(hello, PEER)
+    kept = site.side.keys
+    site.serve(PEER, client_of(theirs, ours))
+    assert kept is not None and site.side.keys is kept and site.side.refused >= 68
+
+
 def test_a_late_copy_of_what_began_it_changes_nothing(ours: Identity, theirs: Identity) -> None:
     site, client = Site(ours, theirs, active=False), client_of(theirs, ours)
     (hello,) = client.start()
