@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 _PERIOD_S: Final = 0.01
-LEAST_S: Final = 0.08
+LEAST_S: Final = 0.03
 """A shorter delay is one that calls live with."""
 
 
