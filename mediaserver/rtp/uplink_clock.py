@@ -149,7 +149,8 @@ class UplinkClock:
         frames = int(0.5 - self.ahead(now)) // self.frame
         if frames > 0:
             octets = min(frames * self.frame, self._rate - self._rate % self.frame)
-            self._stand_in(octets - self._go_on(octets))
+            if (rest := octets - self._go_on(octets)) > 0:
+                self._stand_in(rest)
         self.deadline = self._origin + (self._position + self.frame) / self._rate
 
     def _reconcile(self, timestamp: int, payload: bytes, now: float, *, lost: bool) -> None:
@@ -183,6 +184,8 @@ class UplinkClock:
         if self.substitute is None or self._announced or wanted <= 0 or not self._history:
             return 0
         made = self.substitute(wanted)
+        if not made:
+            return 0
         self._continued += len(made)
         self.comfort_octets += len(made)
         self._emit(made)

@@ -418,3 +418,13 @@ def test_what_a_codec_can_make_nothing_of_is_counted() -> None:
     assert subject.counters().malformed == 1
     phone.sequence = 2
     assert subject.rtp_received(phone.send(voice(24000, 0.02)), PEER, 0.02) is not None or subject.backlog
+
+
+def test_who_stops_speaking_opus_leaves_no_empty_piece() -> None:
+    phone, uplink = Phone("OPUS"), Uplink(opened(stream("OPUS")))
+    for number, frame in enumerate(phone.frames(voice(24000, 0.2))):
+        uplink.receive(phone.send(frame), number * 0.02)
+    for turn in range(10, 100):
+        uplink.overdue(turn * 0.02)
+    assert all(uplink.payloads)
+    assert uplink.samples / 48000 == pytest.approx(2.0, abs=0.05)
