@@ -1,6 +1,8 @@
 # The whole workflow. Needs Python >= 3.12 and make; everything else is set up here.
 #   make demo    a real phone call with an agent: no key, no account    make demo KEEP=1   ... and stay up for a softphone
 #   make test    set up, lint and run every test                         make bench         capacity and latency, against a bare floor
+#   make bench-signalling  calls a second (needs SIPp)                    make bench-echo    the agent's own voice coming back
+#   make bench-loss        speech quality over networks that lose packets
 #   make matrix  every model in every way it may be used, over real sockets
 #   make fuzz    look for input that breaks SIP, session descriptions or media (ARGS="sdp --minutes 60")
 #   make conformance  SIPp against the server, case by case (needs sip-tester)        ... ARGS=--prove  shows that each can fail
