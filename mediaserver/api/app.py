@@ -65,10 +65,16 @@ async def _refused(request: Request, refused: Exception) -> Response:
 async def _invalid(request: Request, fault: Exception) -> Response:
     """A body that is not as it has to be: one sentence a fault."""
     assert isinstance(fault, RequestValidationError)
+    if isinstance(fault.body, bytes):  # it was not read, for nothing says that it is JSON
+        given = request.headers.get("content-type")
+        said = "there is no Content-Type" if given is None else f"Content-Type is {given[:100]!r}"
+        return problem(422, f"{said}: it has to be application/json")
     return problem(422, "; ".join(_sentence(each["loc"], each["msg"]) for each in fault.errors()))
 
 
 def _sentence(where: tuple[int | str, ...], message: str) -> str:
+    if message == "JSON decode error":  # by then `where` is a place in the text
+        return f"the body is no JSON, from character {where[-1]} on"
     field = ".".join(str(part) for part in where if part != "body") or "the body"
     message = message.removeprefix("Value error, ").replace("Input should be", "should be")
     return f"{field}: {message[:1].lower()}{message[1:]}"

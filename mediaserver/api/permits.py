@@ -61,4 +61,8 @@ def check_page_or_admin(request: Request, reach: Reach) -> None:
     if "authorization" in request.headers:
         check_admin(request, reach)
     else:
-        check_page(request, reach)
+        try:
+            check_page(request, reach)
+        except ProblemError as refused:
+            why = f"{refused.detail}; or show http.admin_key as the bearer token"
+            raise ProblemError(refused.status_code, why) from None

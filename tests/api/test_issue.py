@@ -70,6 +70,27 @@ async def test_a_body_that_is_no_json() -> None:
                 "/api/tokens", content=body, headers=SHOWN | {"Content-Type": "application/json"}
             )
             assert problem(response)[0] == 422
+        assert problem(response)[1].startswith("the body: should be a valid dictionary")
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "why"),
+    [
+        ({}, b'{"agent": "a"}', "there is no Content-Type: it has to be application/json"),
+        ({"Content-Type": "text/plain"}, b'{"agent": "a"}', "Content-Type is 'text/plain': it has to be application/json"),
+        ({"Content-Type": "application/json"}, b'{"agent" 5}', "the body is no JSON, from character 9 on"),
+    ],
+)
+async def test_a_body_that_cannot_be_read(headers: dict[str, str], body: bytes, why: str) -> None:
+    async with Front().client() as client:
+        assert problem(await client.post("/api/tokens", content=body, headers=SHOWN | headers)) == (422, why)
+
+
+async def test_agents_are_named_to_the_page_or_whoever_has_the_key() -> None:
+    async with Front().client() as client:
+        status, detail = problem(await client.get("/api/agents"))
+        assert status == 403 and detail.endswith("; or show http.admin_key as the bearer token")
+        assert (await client.get("/api/agents", headers=SHOWN)).status_code == 200
 
 
 async def test_guessing_the_key_is_slow_and_the_right_one_is_not() -> None:
