@@ -52,6 +52,11 @@ def _empty_is_none(value: object) -> object:
     return None if value == "" else value
 
 
+def _worded(value: object) -> object:
+    """YAML takes on and off that stand without quotes for booleans."""
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
+
+
 type Tool = Annotated[str, AfterValidator(_tool)]
 type Variable = Annotated[str, AfterValidator(_variable)]
 type Number = Annotated[str, AfterValidator(_number)]
@@ -161,7 +166,7 @@ class Dtmf(Part):
     """The key that completes the entry, and is no part of it. Empty: none does."""
     barge_in: bool = False
     """A key interrupts the agent."""
-    inband: Inband = "off"
+    inband: Annotated[Inband, BeforeValidator(_worded)] = "off"
     """Keys are listened for in the audio: "off"; "auto", where the caller's side has no telephone events; "always"."""
 
 
@@ -243,7 +248,7 @@ class AgentDefinition(Part):
     """Who decides that the caller interrupts: the model's own detector, or the server."""
     barge_in: BargeIn = BargeIn()
     """How the server decides."""
-    echo: EchoGuarding = "auto"
+    echo: Annotated[EchoGuarding, BeforeValidator(_worded)] = "auto"
     """Whether the agent's own voice, coming back from the caller's side, is kept from being taken for the caller.
 
     "auto": on telephones from the first word, of a browser (which cancels echoes itself) once one is found; "on": from

@@ -54,6 +54,14 @@ def test_greeting_is_welcome():
     assert definition is not None and definition.welcome is None
 
 
+def test_yamls_booleans_are_the_words_they_were_written_as():
+    definition, _ = examine(agent(echo=False, dtmf={"inband": False}))
+    assert definition is not None and (definition.echo, definition.dtmf.inband) == ("off", "off")
+    definition, _ = examine(agent(echo=True))
+    assert definition is not None and definition.echo == "on"
+    assert "has to be 'off', 'auto' or 'always'" in fault(dtmf={"inband": True})
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
