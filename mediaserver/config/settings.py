@@ -28,9 +28,12 @@ from mediaserver.errors import ConfigurationError
 DEFAULT_FILE = "mediaserver.toml"
 PREFIX = "MEDIASERVER_"
 NOT_SETTINGS = frozenset(
-    {"MEDIASERVER_REQUIRE_TOOLS", "MEDIASERVER_TORTURE", "MEDIASERVER_SECRET_KEY", "MEDIASERVER_SECRET_KEY_FILE"}
-)
-"""Variables of that prefix that are for the tests, or for sealed secrets."""
+    {
+        "MEDIASERVER_REQUIRE_TOOLS", "MEDIASERVER_TORTURE", "MEDIASERVER_SECRET_KEY", "MEDIASERVER_SECRET_KEY_FILE",
+        "MEDIASERVER_TOKEN", "MEDIASERVER_ADMIN_KEY",
+    }
+)  # fmt: skip
+"""Variables of that prefix that are for the tests, for sealed secrets, or for `mediaserver call`."""
 
 
 class Rtp(Section):

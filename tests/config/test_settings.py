@@ -94,6 +94,10 @@ def test_faults_of_the_environment_are_faults_too(tmp_path: Path, variable: str,
     assert expected in str(caught.value)
 
 
+def test_what_other_commands_read_of_the_environment_is_no_fault(tmp_path: Path) -> None:
+    load_with(tmp_path, {"MEDIASERVER_TOKEN": "x", "MEDIASERVER_ADMIN_KEY": "y"})
+
+
 def load_with(tmp_path: Path, environment: dict[str, str]) -> object:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
