@@ -77,7 +77,11 @@ async def test_a_body_that_is_no_json() -> None:
     ("headers", "body", "why"),
     [
         ({}, b'{"agent": "a"}', "there is no Content-Type: it has to be application/json"),
-        ({"Content-Type": "text/plain"}, b'{"agent": "a"}', "Content-Type is 'text/plain': it has to be application/json"),
+        (
+            {"Content-Type": "text/plain"},
+            b'{"agent": "a"}',
+            "Content-Type is 'text/plain': it has to be application/json",
+        ),
         ({"Content-Type": "application/json"}, b'{"agent" 5}', "the body is no JSON, from character 9 on"),
     ],
 )
