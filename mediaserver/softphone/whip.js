@@ -63,18 +63,22 @@ export class Whip {
         const timer = setTimeout(() => patience.abort(), method === "POST" ? ANSWER_MS : PATIENCE_MS);
         try {
             const signals = AbortSignal.any([signal, patience.signal]);
-            const request = async (fresh) =>
-                fetch(url, {
+            let shown = false;
+            const request = async (fresh) => {
+                const authorization = await this.#authorization(fresh);
+                shown = "Authorization" in authorization;
+                return fetch(url, {
                     method,
-                    headers: { ...headers, ...(await this.#authorization(fresh)) },
+                    headers: { ...headers, ...authorization },
                     body,
                     signal: signals,
                     cache: "no-store",
                     credentials: "omit",
                 });
+            };
             let response = await request(false);
             if (response.status === 401 && (await this.#token(true)) !== null) response = await request(false);
-            if (!response.ok) throw await refused(response);
+            if (!response.ok) throw await refused(response, shown);
             return response;
         } catch (error) {
             if (error instanceof CallError || signal.aborted) throw error;
@@ -91,13 +95,15 @@ export class Whip {
     }
 }
 
-async function refused(response) {
+/** `shown`: whether a token went with the request. */
+async function refused(response, shown) {
     let problem = null;
     try {
         problem = await response.json();
     } catch {
         // A proxy may have answered in its own way.
     }
+    if (response.status === 401 && !shown) return fault("token", { status: 401, detail: problem?.detail ?? "" });
     const after = Number.parseFloat(response.headers.get("Retry-After") ?? "");
     return refusal(response.status, problem, Number.isFinite(after) ? after : null);
 }

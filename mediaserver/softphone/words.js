@@ -56,7 +56,7 @@ const FAULTS = {
     timeout: "The server took too long to answer. Please call again.",
     media: "No audio gets through between this browser and the server. A firewall may block UDP: try another network.",
     answer: "The server gave an answer that this browser does not understand.",
-    token: "This page has no permit for a call. The page's owner has to give it a token.",
+    token: "This page has no token for a call. The page's owner has to give it one.",
 };
 
 /** An error of ours, by its kind. */
@@ -65,7 +65,7 @@ export function fault(kind, options) {
 }
 
 const STATUSES = {
-    401: "The permit for this call has expired. Reload the page to get another one.",
+    401: "The server does not take this page's token: it may have expired. Reload the page to get another one.",
     403: "This page may not call this agent.",
     404: "There is no such agent here.",
     409: "The call is being changed already. Please try again.",

@@ -148,7 +148,7 @@ async def _no_token_is_good(phone: Softphone) -> None:
         await route.fulfill(status=201, json={"token": "none", "agent": "assistant"})
 
     await phone.page.route("**/api/page-token", bad)
-    await _fails(phone, "The permit for this call has expired.")
+    await _fails(phone, "The server does not take this page's token")
     assert len(asked) == 2, "another one is asked for before a person is bothered"
     await phone.page.unroute("**/api/page-token")
 
