@@ -47,7 +47,7 @@ function choose(name) {
     by("snippet").textContent = [
         `<script type="module" src="${location.origin}/softphone/voice-agent.js"></script>`,
         `<voice-agent agent="${name}"`,
-        `             token-url="/your/token"></voice-agent>`,
+        `             token-url="/voice-token"></voice-agent>`,
     ].join("\n");
 }
 

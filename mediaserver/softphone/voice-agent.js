@@ -1,7 +1,7 @@
 // <voice-agent>: a telephone in a page, whose other end is an agent of a media server.
 //
 //     <script type="module" src="https://voice.example/softphone/voice-agent.js"></script>
-//     <voice-agent agent="clinic" token-url="/my/token"></voice-agent>
+//     <voice-agent agent="clinic" token-url="/voice-token"></voice-agent>
 //
 // The server is the one this module came from, unless the attribute `server` names another.
 
