@@ -68,7 +68,7 @@ class Server:
         local = any(each.definition.interruption == "local" for each in self._agents.values())
         self._detectors = detectors() if local else None
         self._log = structlog.get_logger()
-        self.starting = "sip"
+        self.starting = "webrtc"
         """Whose addresses are being taken."""
 
     @property
@@ -84,6 +84,10 @@ class Server:
     def page(self) -> str | None:
         """Address of the page that calls an agent; None if there is none."""
         return self._web.page
+
+    def addresses(self) -> dict[str, str]:
+        """Where it listens, by `sip_udp` and the like."""
+        return {**self._telephony.addresses(), **self._browsers.address(), **self._web.addresses()}
 
     async def run(self, up: Callable[[], None] = lambda: None) -> None:
         """Serve until SIGINT or SIGTERM; `up` is called when it does.
@@ -103,9 +107,7 @@ class Server:
                 self._log.warning("settings", message=warning)
             self._log.info(
                 "ready",
-                **telephony.addresses(),
-                **self._browsers.address(),
-                **self._web.addresses(),
+                **self.addresses(),
                 trunks=", ".join(telephony.trunks) or None,
                 agent=self._roster.default,
                 model=self._agents[self._roster.default].definition.model,
@@ -121,6 +123,7 @@ class Server:
         first, last = (int(number) for number in settings.rtp.ports.split("-"))
         self._web.prepare(lambda: self._standing(reception, lag))
         port = self._browsers.open(asyncio.get_running_loop())
+        self.starting = "sip"
         engine = Engine(
             asyncio.get_running_loop(),
             PortRange(settings.rtp.address, first, last, dscp=settings.rtp.dscp),
