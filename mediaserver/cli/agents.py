@@ -162,8 +162,11 @@ def prepared(agent: str | None, agents: Path | None, config: Path | None) -> "tu
     """One agent with all it needs, or the end of the program with every fault of it named."""
     from mediaserver.agents import source
     from mediaserver.app_parts import provision
+    from mediaserver.cli.offline import answered
 
     settings = load_or_exit(config)
+    if agents is None:
+        settings = answered(settings)
     try:
         loaded = source.of(settings, agents)
         definition = loaded.roster.find(agent)

@@ -18,8 +18,9 @@ def check(
 ) -> None:
     """Check the settings and what they name, without serving; exit code 2 and every fault if there is one."""
     from mediaserver.app import Server
+    from mediaserver.cli.offline import answered
 
-    settings = load_or_exit(config)
+    settings = answered(load_or_exit(config))
     try:
         server = Server(settings)
     except ConfigurationError as error:

@@ -22,35 +22,47 @@ def serve(
 ) -> None:
     """Answer calls until told to stop (Ctrl-C or SIGTERM: running calls are ended with a BYE).
 
-    Without any configuration, the offline agent answers: it needs no key, and the page that is named calls it.
+    Where no agent is configured, the offline one answers: it needs no key, and the page that is named calls it.
     """
     # Before numpy is loaded: its matrix products here are small, and its threads would take the media loop's core.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+    import structlog
     import uvloop
 
     from mediaproviders.contract import ProviderError
     from mediaserver import log
     from mediaserver.app import Server
-    from mediaserver.cli.offline import offline, unconfigured
+    from mediaserver.cli.offline import moved, offline, unconfigured
 
     settings = load_or_exit(config)
-    alone = unconfigured(config, settings)
+    alone = unconfigured(settings)
     log.configure(settings.log.format, settings.log.level)
+    used = offline(settings) if alone else settings
     try:
-        server = Server(offline(settings) if alone else settings)
+        server = Server(used)
     except ConfigurationError as error:
         raise (_lacking(error) if alone else None) or complain(error) from None
     shown = settings.log.format == "console"
     if alone and shown:
-        typer.echo("Nothing is configured, so the offline agent will answer. Its models load: a few seconds.")
+        typer.echo("No agent is configured, so the offline one will answer. Its models load: a few seconds.")
+
+    def up() -> None:
+        if (message := moved(settings, used, server.addresses())) is not None:
+            structlog.get_logger().warning("sip.moved", message=message)
+        if shown:
+            _welcome(server)
+
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(server.run(lambda: _welcome(server) if shown else None))
+            runner.run(server.run(up))
     except OSError as error:
         # uvloop tells the reason for a UDP socket in the cause alone.
         why = f": {error.__cause__.strerror}" if isinstance(error.__cause__, OSError) else ""
-        raise complain(ConfigurationError([f"{server.starting}: cannot listen: {error}{why}"])) from None
+        said = f"cannot listen: {error}{why}"
+        if (error.strerror or "").startswith("cannot listen"):  # it says all there is to be said
+            said = str(error.strerror)
+        raise complain(ConfigurationError([f"{server.starting}: {said}"])) from None
     except ProviderError as error:
         raise complain(ConfigurationError([f"a model cannot be started: {error}"])) from None
 
