@@ -98,7 +98,7 @@ def call(
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             report = runner.run(placed)
     except (MediaServerError, OSError) as error:
-        Console(stderr=True, highlight=False).print(f"{uri}: {error}")
+        Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(f"{uri}: {error}")
         raise typer.Exit(WRONG) from None
     _show(console, report, record, as_json)
     if not report.answered:

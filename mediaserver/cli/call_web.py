@@ -38,7 +38,26 @@ async def place(
     if token is None:
         token, origin = await _issued(url, verify)
     settings = browser_caller.BrowserSettings(codecs=(codec,), verify=verify, origin=origin)
-    return await browser_caller.place(url, token, steps, settings, max_s=max_s, watch=watch, said=said)
+    report = await browser_caller.place(url, token, steps, settings, max_s=max_s, watch=watch, said=said)
+    if report.status is None:
+        report.reason = remedied(url, report.reason)
+    return report
+
+
+def remedied(url: str, fault: str) -> str:
+    """What kept us from the server at `url`, with what to do about it where that is known."""
+    secure = urlsplit(url).scheme.lower() == "https"
+    if "CERTIFICATE_VERIFY_FAILED" in fault:
+        remedy = "--insecure takes any certificate, as a self-signed one"
+    elif secure and "SSL" in fault:
+        remedy = "if the server has no certificate, write http://"
+    elif not secure and fault.startswith("Server disconnected"):
+        remedy = "if the server has a certificate, write https://"
+    elif fault.startswith("All connection attempts failed"):
+        remedy = "is `mediaserver serve` running there?"
+    else:
+        return fault
+    return f"{fault}; {remedy}"
 
 
 async def _issued(url: str, verify: bool) -> tuple[str, str | None]:
@@ -60,6 +79,8 @@ async def _issued(url: str, verify: bool) -> tuple[str, str | None]:
         return await client.issue(urljoin(url, path), {"agent": agent}), origin
     except WhipError as error:
         if error.status is None:
+            raise WhipError(None, remedied(url, str(error))) from None
+        if error.status == 422:  # it is the agent that is not there: no token would help
             raise
         remedy = f"give one by --token or {TOKEN}, or the server's http.admin_key by {ADMIN_KEY}"
         raise WhipError(error.status, f"no token: {error}; {remedy}") from None

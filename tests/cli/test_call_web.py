@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from mediaproviders.emulators.openai import EmulatorSettings
+from mediaserver.api.certificate import SelfSigned
 from mediaserver.cli import app
 from mediaserver.load.recording import read_wav, write_wav
 from support import rig
@@ -47,15 +48,36 @@ async def test_what_is_refused_says_why(tmp_path: Path) -> None:
         assert without.exit_code == 2
         assert 'http.page is "off"' in without.stderr and "MEDIASERVER_ADMIN_KEY" in without.stderr
         other = await run(web.endpoint.replace("assistant", "nobody"), MEDIASERVER_ADMIN_KEY=ADMIN_KEY)
-        assert other.exit_code == 2 and "nobody" in other.stderr
+        assert other.exit_code == 2 and "nobody" in other.stderr and "--token" not in other.stderr
+        tls = await run(web.endpoint.replace("http://", "https://"))
+        assert tls.exit_code == 2 and "; if the server has no certificate, write http://" in tls.stderr
         stale = await run(web.endpoint, "--token", "xyz")
         assert stale.exit_code == 1 and "401" in stale.stdout
 
 
 @pytest.mark.parametrize(
-    ("url", "words"), [("http://127.0.0.1:9/whip/a", "127.0.0.1:9"), ("http://127.0.0.1:9", "name the agent")]
+    ("url", "words"),
+    [("http://127.0.0.1:9/whip/a", "is `mediaserver serve` running there?"), ("http://127.0.0.1:9", "name the agent")],
 )
 def test_nobody_there(url: str, words: str) -> None:
     outcome = RUN.invoke(app, ["call", url])
     assert outcome.exit_code == 2
     assert words in outcome.stderr and "Traceback" not in outcome.stderr
+
+
+def test_nobody_there_for_a_token_of_ones_own() -> None:
+    outcome = RUN.invoke(app, ["call", "http://127.0.0.1:9/whip/a", "--token", "xyz"])
+    assert outcome.exit_code == 1 and "is `mediaserver serve` running there?" in outcome.stdout
+
+
+async def test_a_server_with_a_certificate_that_nobody_vouches_for() -> None:
+    def answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    server = await asyncio.start_server(answers, "127.0.0.1", 0, ssl=SelfSigned(["127.0.0.1"]).tls.context)
+    async with server:
+        at = f"127.0.0.1:{server.sockets[0].getsockname()[1]}/whip/a"
+        secure, plain = await run(f"https://{at}"), await run(f"http://{at}")
+    assert secure.exit_code == 2 and "[SSL: CERTIFICATE_VERIFY_FAILED]" in secure.stderr
+    assert "; --insecure takes any certificate" in secure.stderr
+    assert plain.exit_code == 2 and "; if the server has a certificate, write https://" in plain.stderr
