@@ -29,6 +29,8 @@ _BANDWIDTHS = ((8000, 1101), (12000, 1102), (16000, 1103), (24000, 1104), (48000
 _LARGEST_PACKET = 1275
 _LONGEST_MS = 120
 _LEAST_LOSS_PERCENT = 10
+_WITH_COPIES = 1.25
+_HIGHEST_BITRATE = 510_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +93,17 @@ class OpusEncoder:
     `complexity` goes from 0 to 10, `bitrate` is in bits per second, lowered to what the receiver wants.
     """
 
-    def __init__(self, wishes: OpusWishes | None = None, *, complexity: int = 1, bitrate: int = 24000) -> None:
+    def __init__(self, wishes: OpusWishes | None = None, *, complexity: int = 1, bitrate: int = 32000) -> None:
         self._library = library = _library()
         wishes = wishes or OpusWishes()
         self._state = library.opus_encoder_create(SPEC.sample_rate, 1, _VOIP, None)
         if not self._state:
             raise MemoryError("no memory for an Opus encoder")
         bandwidth = next(code for rate, code in _BANDWIDTHS if rate >= min(wishes.playback_rate, 48000))
-        self._set(_SET_BITRATE, min(bitrate, wishes.bitrate or bitrate))
+        self._bitrate = bitrate
+        self._most = wishes.bitrate or _HIGHEST_BITRATE
+        self._copies = wishes.fec
+        self._set(_SET_BITRATE, min(bitrate, self._most))
         self._set(_SET_COMPLEXITY, complexity)
         self._set(_SET_SIGNAL, _VOICE)
         self._set(_SET_MAX_BANDWIDTH, bandwidth)
@@ -118,10 +123,14 @@ class OpusEncoder:
     def expect_loss(self, percent: int) -> None:
         """So many packets get lost (0 at first): if the peer wants second copies, they are made from then on.
 
-        At the bitrates of speech libopus makes none for a loss below a tenth, and gives up the band above 8 kHz for
-        them: so any loss counts as a tenth at least, and none costs nothing.
+        At the bitrates of speech libopus makes none for a loss below a tenth: so any loss counts as a tenth at least.
+        They get a quarter more of the bitrate, for else they would take the room of the frames themselves, at low
+        bitrates that of all above 8 kHz. No loss costs nothing.
         """
-        self._set(_SET_LOSS, min(max(percent, _LEAST_LOSS_PERCENT), 100) if percent > 0 else 0)
+        losing = percent > 0
+        self._set(_SET_LOSS, min(max(percent, _LEAST_LOSS_PERCENT), 100) if losing else 0)
+        bitrate = self._bitrate * _WITH_COPIES if losing and self._copies else self._bitrate
+        self._set(_SET_BITRATE, min(round(bitrate), self._most))
 
     def take_pains(self, complexity: int) -> None:
         """Encode with this complexity from the next frame on."""

@@ -28,7 +28,7 @@ class Sending:
 
     fmtp: str | None = None
     complexity: int = 1
-    bitrate: int = 24000
+    bitrate: int = 32000
 
 
 def spec(name: str) -> CodecSpec:

@@ -1,13 +1,13 @@
 """How much work encoding Opus may be: as much as the machine has to spare."""
 
-_LADDER = (0, 1, 5, 9)
-"""The complexities that differ: in work, and in how speech sounds at 24 kbit/s."""
-_COST_US = {0: 40.0, 1: 45.0, 5: 145.0, 9: 290.0}
-"""What encoding 20 ms takes at each, in microseconds of a core of 2020; slower ones show it by being late."""
-_MOST_SHARE = 0.04
-"""Of a core, for all encoding at a complexity beyond the usual."""
+_LADDER = (0, 1, 4, 8)
+"""The complexities that differ: those between and beyond sound like the next lower one and cost as much."""
+_COST_US = {0: 50.0, 1: 70.0, 4: 130.0, 8: 160.0}
+"""What encoding 20 ms takes at each, in microseconds of processor time (measured on a virtual Xeon, 32 kbit/s)."""
+_MOST_SHARE = 0.06
+"""Of a core, for all encoding at a complexity above the usual: some seven callers being spoken to at once."""
 USUAL = 1
-"""The complexity of those who are alone."""
+"""The complexity to begin with, and of all that is not governed by the load."""
 _LATE_MS = 4.0
 """The wheel is later than that: there is less to spare than reckoned."""
 _CALM_S = 5

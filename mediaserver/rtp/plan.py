@@ -80,7 +80,7 @@ class MediaSettings:
     digit_gap_ms: int = 60
     opus_complexity: int | None = None
     """Effort of encoding Opus, 0 to 10: 5 costs three times what 1 does; None: as the load allows."""
-    opus_bitrate: int = 24000
+    opus_bitrate: int = 32000
     """Bits per second of the Opus we send, if the peer does not want less."""
     wall_clock_offset_s: float = 0.0
     """Seconds to add to `now` to get NTP time (since 1900) for sender reports; 0 is allowed by RFC 3550 4."""

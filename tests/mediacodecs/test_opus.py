@@ -102,11 +102,23 @@ def test_a_lost_frame_comes_out_of_the_next_packet() -> None:
 
 def test_copies_cost_nothing_before_the_first_loss() -> None:
     wide = (SPEECH // 2 + tone(24000, 2.0, 9000, 3000)).astype(np.int16)
-    for loss, kept in ((0, True), (1, False)):
-        encoder = OpusEncoder(OpusWishes(fec=True))
+    for loss, bitrate, kept in ((0, 20_000, True), (1, 20_000, False), (1, 32_000, True)):
+        encoder = OpusEncoder(OpusWishes(fec=True), bitrate=bitrate)
         encoder.expect_loss(loss)
         heard = decoded(packets(wide, encoder))[4800:]
         assert (share(heard, 24000, 8800, 9200) > 0.01) is kept, "copies take the room of the highest band"
+
+
+def test_copies_get_some_room_of_their_own_but_no_more_than_the_peer_takes() -> None:
+    def size(fmtp: str, loss: int) -> int:
+        encoder = OpusEncoder(OpusWishes.of(fmtp))
+        encoder.expect_loss(loss)
+        return sum(map(len, packets(SPEECH, encoder)))
+
+    usual = size("useinbandfec=1", 0)
+    assert 1.1 * usual < size("useinbandfec=1", 5) < 1.35 * usual
+    assert size("", 5) < 1.1 * usual, "no copies, no room"
+    assert size("useinbandfec=1;maxaveragebitrate=32000", 5) < 1.1 * usual
 
 
 def test_what_is_made_up_fades() -> None:
