@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,9 +29,7 @@ def serve(
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
     import structlog
-    import uvloop
 
-    from mediaproviders.contract import ProviderError
     from mediaserver import log
     from mediaserver.app import Server
     from mediaserver.cli.offline import moved, offline, unconfigured
@@ -52,6 +51,15 @@ def serve(
             structlog.get_logger().warning("sip.moved", message=message)
         if shown:
             _welcome(server)
+
+    _run(server, up)
+
+
+def _run(server: "Server", up: Callable[[], None]) -> None:
+    """Until it is told to stop, or cannot start."""
+    import uvloop
+
+    from mediaproviders.contract import ProviderError
 
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
