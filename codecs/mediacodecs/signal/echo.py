@@ -6,8 +6,8 @@ A telephone on a table, a hybrid of an analogue line: 20 to 400 ms after we have
 
 It begins in doubt (or, where an echo is unlikely, at ease). In doubt, a sound that begins while something of ours may
 come back is not judged before it was compared with that, for 100 ms at most. At ease, because enough was played and
-nothing came back, all passes at once, and is compared all the same. With an echo known, what the learned path explains
-is taken out; what is left is the caller, if it is more than what such paths leave.
+nothing came back, or only what nothing played explains, all passes at once, and is compared now and then. With an echo
+known, what the learned path explains is taken out; what is left is the caller, if it is more than what such paths leave.
 """
 
 from enum import Enum, auto
@@ -66,7 +66,12 @@ _REACH = 24, 64
 _PATIENCE = 5
 """Blocks after which a sound nothing played explains is the caller's."""
 _AGAIN = 3
-"""Blocks after which a sound that goes on is compared once more."""
+"""Blocks after which more than an echo is compared once more."""
+_LATER = 25
+"""Blocks after which a sound that goes on is compared once more. At ease, one that begins sooner after another is not
+compared at all: it costs as much as all else of a call."""
+_CLEARED = 3
+"""Sounds in doubt that nothing played explains, after which there is no echo: it would have been heard before."""
 _PAUSE = 4
 """Quiet blocks that end a sound."""
 _ONSET, _FADING = 2.5, 0.9
@@ -136,6 +141,8 @@ class EchoGuard:
         self._volume = 0.0
         self._blocks = 0
         self._moved: int | None = None
+        self._compared = -_LATER * BLOCK
+        self._cleared = 0
 
     def played(self, at: int, pcm: Pcm) -> None:
         """What left for the caller, at position `at`."""
@@ -185,7 +192,11 @@ class EchoGuard:
             return self._begun(at)
         if self._run < _PATIENCE and not self._accepted:
             return Verdict.UNSURE
-        self._accepted = True
+        if not self._accepted:
+            self._accepted = True
+            self._cleared += 1
+            if self._cleared >= _CLEARED:
+                self.state = State.AT_EASE
         return Verdict.CLEAR
 
     def _at_ease(self, at: int) -> Verdict:
@@ -194,6 +205,8 @@ class EchoGuard:
     def _found(self, at: int) -> bool:
         """Whether something played explains the sound so far, or the last of a long one."""
         run = self._run
+        if self.state is State.AT_EASE:
+            return run >= _PATIENCE and at - self._compared >= _LATER * BLOCK and self._compare(at, _PATIENCE)
         if run == 1:
             self._suspect = None
         if run in (2, 3):
@@ -202,7 +215,7 @@ class EchoGuard:
             return self._compare(at, 2)
         if run == _PATIENCE:
             return self._compare(at, run) or self._compare(at, 3)
-        return run > _PATIENCE and (run - _PATIENCE) % _AGAIN == 0 and self._compare(at, _AGAIN)
+        return run > _PATIENCE and (run - _PATIENCE) % _LATER == 0 and self._compare(at, _PATIENCE)
 
     def _prove(self, at: int) -> None:
         """It is quiet: a proof that there is no echo, wherever what was played could be heard by now at any delay."""
@@ -230,6 +243,7 @@ class EchoGuard:
 
     def _search(self, at: int, blocks: int) -> Found | None:
         self.searches += 1
+        self._compared = at
         return search(self._tape, self._heard[-blocks * BLOCK :], at - (blocks - 1) * BLOCK)
 
     def _adopt(self, found: Found) -> None:
