@@ -159,7 +159,8 @@ def _show(console: Console, report: CallReport, story: Story, out_dir: Path) -> 
 
 
 async def _stay(console: Console, host: str, port: int) -> None:
-    console.print(f"\nDial [bold]sip:clinic@{host}:{port}[/bold] (UDP or TCP; Opus, G.722, G.711) with a softphone. Ctrl-C ends it.")
+    at = f"[bold]sip:clinic@{host}:{port}[/bold]"
+    console.print(f"\nDial {at} (UDP or TCP; Opus, G.722, G.711) with a softphone. Ctrl-C ends it.")
     await asyncio.Event().wait()
 
 

@@ -7,7 +7,7 @@ A telephone on a table, a hybrid of an analogue line: 20 to 400 ms after we have
 It begins in doubt (or, where an echo is unlikely, at ease). In doubt, a sound that begins while something of ours may
 come back is not judged before it was compared with that, for 100 ms at most. At ease, because enough was played and
 nothing came back, or only what nothing played explains, all passes at once, and is compared now and then. With an echo
-known, what the learned path explains is taken out; what is left is the caller, if it is more than what such paths leave.
+known, what the learned path explains is taken out; what is left is the caller, if it is more than such paths leave.
 """
 
 from enum import Enum, auto
