@@ -29,7 +29,8 @@ async def test_an_agent_does_not_interrupt_itself(tmp_path: Path, interruption: 
     (session,) = emulator.sessions
     assert not session.of("speech_started")
     assert not server.lines("barge_in") and not server.lines("duck")
-    assert 100 <= record.fields["echo_delay_ms"] <= 220
+    # Its clocks begin with packets that may be late: by some frames it is off, and always by the same.
+    assert 60 <= record.fields["echo_delay_ms"] <= 220
     assert record.fields["echo_db"] == pytest.approx(-9, abs=3)
     assert record.fields["echo_share"] > 0.5
     assert found.fields["delay_ms"] == pytest.approx(record.fields["echo_delay_ms"], abs=40)
