@@ -59,7 +59,7 @@ class Reporter:
         return rtcp.build(rtcp.ReceiverReport(self._ssrc), rtcp.SourceDescription(self._ssrc, self._cname))
 
     def received(self, packet: bytes, now: float) -> bool:
-        """Take the peer's compound packet; False when it is none. What is not understood in it is passed over."""
+        """Take the peer's compound packet; False when nothing in it was understood."""
         packets = rtcp.parse(packet)
         for one in packets:
             match one:
@@ -71,7 +71,7 @@ class Reporter:
                     self._about_us(blocks, now)
                 case _:
                     pass
-        return bool(packets) or rtcp.is_whole(packet)
+        return bool(packets)
 
     def _ntp(self, now: float) -> int:
         return rtcp.ntp_time(now + self._settings.wall_clock_offset_s)

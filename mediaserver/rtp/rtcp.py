@@ -115,12 +115,12 @@ def parse(packet: bytes) -> list[RtcpPacket]:
     return found
 
 
-def is_whole(packet: bytes) -> bool:
-    """Whether it is RTCP of known packet types from end to end, if perhaps not of our vocabulary (RFC 4585 6, 3611)."""
+def is_foreign(packet: bytes) -> bool:
+    """Whether it is RTCP from end to end, none of it of a type that we read (RFC 3550 6.7, RFC 4585 6, RFC 3611)."""
     at, size = 0, len(packet)
     while at + 4 <= size:
         first, kind, words = _HEADER.unpack_from(packet, at)
-        if first >> 6 != 2 or not 192 <= kind <= 223:
+        if first >> 6 != 2 or not _GOODBYE < kind <= 223:
             return False
         at += 4 + 4 * words
     return 0 < at == size

@@ -13,6 +13,7 @@ from mediaserver.rtp.plan import Address, MediaSettings, StreamPlan
 from mediaserver.rtp.playout import Playout
 from mediaserver.rtp.receiver import Receiver
 from mediaserver.rtp.reporter import Reporter
+from mediaserver.rtp.rtcp import is_foreign
 from mediaserver.rtp.sender import Overheard, Send, Sender
 
 
@@ -127,7 +128,7 @@ class MediaSession:
                 self._sender.expect_loss(self._reporter.remote_fraction_lost)
             self._rtcp_source = source
             self._receiver.sign_of_life(now)
-        else:
+        elif not is_foreign(packet):  # what is only feedback is passed over; reports do not go where it came from
             self._rtcp_malformed += 1
 
     # --- out -------------------------------------------------------------------------------------------------------

@@ -108,4 +108,4 @@ def test_the_peer_is_told_when_its_packets_came(reduced: bool) -> None:
         answer = one.removeprefix(before)
         assert answer[1] == 205 and answer[0] & 0x1F == 15
         assert answer[4:12] == struct.pack("!II", 0x1234, 0xCAFE)
-        assert rtcp.is_whole(one)
+        assert rtcp.is_foreign(answer)

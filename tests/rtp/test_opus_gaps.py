@@ -129,8 +129,16 @@ def test_feedback_we_have_no_use_for_is_no_fault() -> None:
         "xr": "80cf00010000cafe",
     }
     for octets in map(bytes.fromhex, alone.values()):
-        assert rtcp.is_whole(octets)
+        assert rtcp.is_foreign(octets)
         subject.rtp_received(octets, PEER, 0.0)
         subject.rtp_received(rtcp.build(rtcp.ReceiverReport(5)) + octets, PEER, 0.0)
         subject.rtcp_received(octets[:-4], PEER, 0.0)
     assert subject.counters().malformed == len(alone), "those cut short"
+
+
+def test_reports_do_not_go_where_only_feedback_came_from() -> None:
+    subject, stranger = opened(), (PEER[0], 4711)
+    described = subject.rtcp_destination
+    for octets in ("81ce0002000000010000cafe", "9fcb000100000000", "80cc000000"):
+        subject.rtcp_received(bytes.fromhex(octets), stranger, 0.0)
+        assert subject.rtcp_destination == described
